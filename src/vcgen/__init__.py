@@ -1,0 +1,72 @@
+"""Fast, lossless generation of video-language instruction data from video text.
+
+result = await vcgen.generate_batch("clips.jsonl", model="sim", output="runs/a")
+"""
+
+from vcgen._version import __version__
+from vcgen.answers import Answer, Ask
+from vcgen.api import Options, Result, generate_batch, run, stream
+from vcgen.chat import ChatRequest, Completion, Message, Schema
+from vcgen.clips import Clip, Segment
+from vcgen.config import Endpoint, Limits, Recipe
+from vcgen.engine import Engine
+from vcgen.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    Reason,
+    Rejected,
+    ReplyTooLarge,
+    RunStopped,
+    StoreError,
+    TimedOut,
+    TransportError,
+    UsageError,
+    VcgenError,
+)
+from vcgen.records import Outcome, Record, Reject, Turn, Usage
+from vcgen.sources import read_clips
+from vcgen.tasks import Task, task
+from vcgen.transport import Reply, ReqwestTransport, Transport
+
+__all__ = [
+    "Answer",
+    "Ask",
+    "ChatRequest",
+    "Clip",
+    "Completion",
+    "ConnectFailed",
+    "ConnectionLost",
+    "Endpoint",
+    "Engine",
+    "Limits",
+    "Message",
+    "Options",
+    "Outcome",
+    "Reason",
+    "Recipe",
+    "Record",
+    "Reject",
+    "Rejected",
+    "Reply",
+    "ReplyTooLarge",
+    "ReqwestTransport",
+    "Result",
+    "RunStopped",
+    "Schema",
+    "Segment",
+    "StoreError",
+    "Task",
+    "TimedOut",
+    "Transport",
+    "TransportError",
+    "Turn",
+    "Usage",
+    "UsageError",
+    "VcgenError",
+    "__version__",
+    "generate_batch",
+    "read_clips",
+    "run",
+    "stream",
+    "task",
+]

@@ -1,0 +1,130 @@
+"""One fair gate for an endpoint, over aiolimiter: requests, tokens, and requests in flight.
+
+Whoever asks first leaves first, however large the request: one lock in front of the limiters keeps
+all but one waiter away from them (aiolimiter alone serves the smallest first). A throttled request
+closes the gate for everybody. Nobody polls: the one waiter sleeps until it may leave.
+"""
+
+from random import Random
+
+import anyio
+from aiolimiter import AsyncLimiter
+
+from vcgen.config import Limits
+from vcgen.errors import RunStopped
+from vcgen.pacing import Accepted, Share, backoff_s, bucket
+
+LEAST_RPM = 6.0  # where the rate has to be guessed from an endpoint that accepted next to nothing
+
+
+class Admission:
+    """The gate of one endpoint. Used from one event loop.
+
+    Attributes:
+        in_flight: requests that have left and not come back.
+        closures: times in a row the gate was closed without a success between.
+    """
+
+    def __init__(self, limits: Limits, random: Random) -> None:
+        self.in_flight = 0
+        self.closures = 0
+        self._random = random
+        self._rpm: float | None = limits.rpm
+        self._tpm: float | None = limits.tpm
+        self._share = Share()
+        self._slots = anyio.Semaphore(limits.in_flight, fast_acquire=True)
+        self._turn = anyio.Lock(fast_acquire=True)
+        self._bell = anyio.Event()
+        self._opens_at = float("-inf")
+        self._stopped: RunStopped | None = None
+        self._debt = 0.0
+        self._accepted = Accepted()
+        self._began = float("inf")
+        self._rebuild()
+
+    async def enter(self, tokens: int) -> float:
+        """Wait until a request of about `tokens` tokens may leave; returns the loop time it does.
+
+        Every `enter` that returns is followed by one `leave`.
+
+        Raises:
+            RunStopped: the gate was stopped.
+        """
+        await self._slots.acquire()
+        try:
+            async with self._turn:
+                await self._open()
+                if self._requests is not None:
+                    await self._requests.acquire()
+                if self._tokens is not None:
+                    await self._take(self._tokens, tokens)
+                await self._open()
+        except BaseException:
+            self._slots.release()
+            raise
+        self.in_flight += 1
+        now = anyio.current_time()
+        self._began = min(self._began, now)
+        return now
+
+    def leave(self) -> None:
+        """The request is back, or lost."""
+        self.in_flight -= 1
+        self._slots.release()
+
+    def passed(self, sent_at: float, estimated: int, used: int) -> None:
+        """A request succeeded; the next one pays the difference between estimate and use."""
+        now = anyio.current_time()
+        self.closures = 0
+        self._accepted.add(now)
+        if self._tokens is not None and used:
+            # What was never used is given back at most one burst deep: later is another window.
+            self._debt = max(-self._tokens.max_rate, self._debt + used - estimated)
+        if self._share.passed(sent_at, now):
+            self._rebuild()
+
+    def throttled(self, sent_at: float, delay_s: float | None, *, by_rate: bool) -> None:
+        """A request came back throttled: close the gate, slow down if the rate was why."""
+        now = anyio.current_time()
+        if by_rate:
+            if self._rpm is None and self._tpm is None:
+                self._rpm = max(LEAST_RPM, self._accepted.per_minute(now, self._began))
+            if self._share.throttled(sent_at, now):
+                self._rebuild()
+        if sent_at < self._opens_at and delay_s is None:
+            return  # of the same burst as the closure already in force
+        self.closures += 1
+        delay = backoff_s(self.closures, self._random.random()) if delay_s is None else delay_s
+        self._opens_at = max(self._opens_at, now + delay)
+
+    def stop(self, reason: RunStopped) -> None:
+        """Let nobody leave any more; all who wait get `reason`."""
+        self._stopped = reason
+        self._bell.set()
+
+    async def _open(self) -> None:
+        while self._stopped is None:
+            delay = self._opens_at - anyio.current_time()
+            if delay <= 0:
+                return
+            with anyio.move_on_after(delay):
+                await self._bell.wait()
+        raise self._stopped
+
+    async def _take(self, limiter: AsyncLimiter, tokens: int) -> None:
+        # A limiter refuses more than its capacity at once, so a large request pays in pieces.
+        due = tokens + self._debt
+        self._debt = min(due, 0.0)
+        while due > 0 and self._stopped is None:
+            piece = min(due, limiter.max_rate)
+            await limiter.acquire(piece)
+            due -= piece
+
+    def _rebuild(self) -> None:
+        self._requests = self._limiter(self._rpm)
+        self._tokens = self._limiter(self._tpm)
+
+    def _limiter(self, per_minute: float | None) -> AsyncLimiter | None:
+        if per_minute is None:
+            return None
+        return AsyncLimiter(*bucket(max(1.0, per_minute * self._share.share)))

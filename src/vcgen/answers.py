@@ -1,0 +1,284 @@
+"""From a template to a usable answer: render, ask, parse, check, and ask again with what was wrong.
+
+An answer that two tasks of a clip ask for is asked for once. Every answer that is not the last of
+its clip is kept on disk before the next request leaves, so that no crash makes us pay twice.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from hashlib import blake2b
+from random import Random
+from typing import Any, Protocol
+
+import json_repair
+import orjson
+from pydantic import BaseModel, ValidationError
+
+from vcgen.chat import ChatRequest, Completion, Message, Schema, encode
+from vcgen.clips import Clip, explain
+from vcgen.config import Dialect, Recipe
+from vcgen.engine import Engine
+from vcgen.errors import Reason, Rejected
+from vcgen.evidence import render_evidence
+from vcgen.prompts import Prompts
+from vcgen.records import Usage
+
+MORE_ROOM = 4  # how many times the room a reply gets that was cut by max_tokens
+# The mender takes up to 0.1 ms a character, and everybody waits meanwhile.
+MENDABLE_CHARACTERS = 20_000
+
+_FENCED = re.compile(r"^```[a-zA-Z]*\n(.*?)\n?```$", re.DOTALL)
+_THINKING = re.compile(r"^\s*<think>.*?</think>\s*", re.DOTALL)
+_REFUSALS = re.compile(
+    r"^(i['\u2019]?m (really |very )?sorry|i am (really |very )?sorry|sorry,|i apologi[sz]e"
+    r"|i can(['\u2019]t|not| not) (help|assist|comply|provide|fulfil|do that|create|generate"
+    r"|watch|view)"
+    r"|i['\u2019]?m (unable|not able)|i am (unable|not able)|as an ai\b)",
+    re.IGNORECASE,
+)
+
+Accept = Callable[["Answer"], Sequence[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A usable reply.
+
+    Attributes:
+        text: as written, without code fence or thinking.
+        data: the parsed reply where a schema was asked for.
+        usage: tokens of all requests this answer took.
+        messages: the conversation up to and including the reply, for `ask(..., after=answer)`.
+    """
+
+    text: str
+    data: Any
+    usage: Usage
+    messages: tuple[Message, ...]
+
+
+class CallStore(Protocol):
+    """Where answered calls outlive a crash."""
+
+    def find_call(self, key: str) -> Mapping[str, Any] | None:
+        """The row kept under a key, None if there is none."""
+
+    def keep_call(self, row: Mapping[str, Any]) -> None:
+        """Keep a row; its `id` is the key."""
+
+
+@dataclass(slots=True)
+class ClipCalls:
+    """The calls made for one clip: each paid once, shared by the clip's tasks."""
+
+    clip: Clip
+    engine: Engine
+    store: CallStore | None
+    evidence: str = field(init=False)
+    _answered: dict[str, Completion] = field(default_factory=dict)
+    _unkept: list[dict[str, Any]] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.evidence = render_evidence(self.clip)
+
+    async def complete(self, request: ChatRequest, sample: str) -> tuple[Completion, bool]:
+        """The completion, and whether it is this sample's to account for."""
+        key = self._key(request)
+        if key in self._answered:
+            return self._answered[key], False
+        kept = self.store.find_call(key) if self.store is not None else None
+        if kept is not None:
+            completion = _completion_from(kept["completion"])
+            self._answered[key] = completion
+            return completion, kept["sample"] == sample
+        self.keep()
+        completion = await self.engine.complete(request)
+        self._answered[key] = completion
+        self._unkept.append(
+            {"id": key, "clip_id": self.clip.id, "sample": sample, "completion": completion}
+        )
+        return completion, True
+
+    def keep(self) -> None:
+        """Put on disk what was answered since the last time."""
+        if self.store is not None:
+            for row in self._unkept:
+                self.store.keep_call(row)
+        self._unkept.clear()
+
+    def _key(self, request: ChatRequest) -> str:
+        body = encode(request, self.engine.endpoint.model, Dialect())
+        return blake2b(body, digest_size=16).hexdigest()
+
+
+def _completion_from(row: Mapping[str, Any]) -> Completion:
+    return Completion(**{**row, "usage": Usage(**row["usage"])})
+
+
+@dataclass(slots=True)
+class Ask:
+    """What a task asks with: `await ask("describe", min_words=80, max_words=160)`.
+
+    Attributes:
+        recipe: what the run is to produce.
+        random: seeded by the run's seed and the sample, for a task's own draws.
+        usage, attempts, templates, model: what the sample has used so far.
+    """
+
+    calls: ClipCalls
+    prompts: Prompts
+    recipe: Recipe
+    sample: str
+    random: Random = field(init=False)
+    usage: Usage = Usage()
+    attempts: int = 0
+    model: str = ""
+    templates: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.random = Random(f"{self.recipe.seed}/{self.sample}")  # noqa: S311 - repeatable draws
+
+    async def __call__(
+        self,
+        template: str,
+        *,
+        schema: type[BaseModel] | None = None,
+        accept: Accept | None = None,
+        after: Answer | None = None,
+        **variables: Any,
+    ) -> Answer:
+        """Render a template, ask, and return the answer once it is usable.
+
+        Args:
+            template: its name, without suffix.
+            schema: pydantic model the reply must be JSON of; `Answer.data` is an instance.
+            accept: returns what is wrong with an answer, in words the model can act on.
+            after: continue this answer's conversation rather than begin one.
+            variables: for the template, besides `clip`, `evidence`, `duration`, `language`.
+
+        Raises:
+            Rejected: no usable reply, after the recipe's number of repairs.
+            RunStopped: the run is ending.
+        """
+        messages = self._render(template, variables, after)
+        request = ChatRequest(
+            messages=messages,
+            max_tokens=self.recipe.max_tokens,
+            temperature=self.recipe.temperature,
+            schema=None if schema is None else json_schema(schema),
+        )
+        used = Usage()
+        for repairs_left in range(self.recipe.repairs, -1, -1):
+            completion, usage = await self._whole(request)
+            used += usage
+            answer, problems = _read(completion, request.messages, schema)
+            if not problems and accept is not None:
+                problems = list(accept(answer))
+            if not problems:
+                return replace(answer, usage=used)
+            if not repairs_left:
+                reason = Reason.INVALID_REPLY if answer.data is None else Reason.FAILED_CHECKS
+                raise Rejected(reason, "; ".join(problems), reply=completion.text)
+            repair = self._render("repair", {"problems": problems}, answer)
+            request = replace(request, messages=repair)
+        raise AssertionError("unreachable: the last round returns or raises")
+
+    async def _whole(self, request: ChatRequest) -> tuple[Completion, Usage]:
+        """A reply that was neither cut, filtered nor refused; once more with more room if cut."""
+        used = Usage()
+        for room in (1, MORE_ROOM):
+            roomy = replace(request, max_tokens=request.max_tokens * room)
+            completion, ours = await self.calls.complete(roomy, self.sample)
+            self.model = completion.model or self.model
+            if ours:
+                self.attempts += completion.attempts
+                self.usage += completion.usage
+                used += completion.usage
+            if completion.finish_reason != "length":
+                _raise_if_withheld(completion)
+                return completion, used
+        raise Rejected(
+            Reason.TRUNCATED,
+            f"cut by max_tokens twice, the second time at {roomy.max_tokens} tokens",
+            reply=completion.text,
+        )
+
+    def _render(
+        self, template: str, variables: Mapping[str, Any], after: Answer | None
+    ) -> tuple[Message, ...]:
+        clip = self.calls.clip
+        shown = {"id", "video", "duration", "caption", "tags", "summary", "language"}
+        messages = self.prompts.render(
+            template,
+            {
+                "clip": clip.model_dump(include=shown),
+                "evidence": self.calls.evidence,
+                "duration": clip.duration,
+                "language": self.recipe.language,
+                **variables,
+            },
+        )
+        self.templates[template] = self.prompts.digest(template)
+        if after is None:
+            return messages
+        return (*after.messages, *(m for m in messages if m.role != "system"))
+
+
+def _raise_if_withheld(completion: Completion) -> None:
+    text = completion.text
+    if completion.finish_reason == "content_filter":
+        raise Rejected(Reason.CONTENT_FILTER, "the endpoint's filter withheld it", reply=text)
+    if completion.refusal or _REFUSALS.match(text.strip()):
+        refusal = completion.refusal or text
+        raise Rejected(Reason.REFUSAL, "the model refused", reply=refusal)
+
+
+def _read(
+    completion: Completion, messages: Sequence[Message], schema: type[BaseModel] | None
+) -> tuple[Answer, list[str]]:
+    text = _THINKING.sub("", completion.text).strip()
+    fenced = _FENCED.match(text)
+    if fenced:
+        text = fenced[1].strip()
+    data, problems = (text or None, []) if schema is None else parse(text, schema)
+    if not text:
+        problems = ["it is empty"]
+    said = (*messages, Message("assistant", completion.text))
+    return Answer(text, data, completion.usage, said), problems
+
+
+def parse(text: str, schema: type[BaseModel]) -> tuple[BaseModel | None, list[str]]:
+    """The reply as an instance of `schema`, or what is wrong with it in words a model can act on.
+
+    Strictly first; then with small faults of form mended (commas, quotes, words around the JSON).
+    """
+    try:
+        return schema.model_validate_json(text), []
+    except ValidationError as error:
+        strict = explain(error)
+    # Only what holds JSON at all is mended: from prose, a mender makes up something valid.
+    if "{" not in text and "[" not in text:
+        return None, ["it is not JSON"]
+    if len(text) > MENDABLE_CHARACTERS:
+        return None, [strict]
+    try:
+        mended = orjson.dumps(json_repair.loads(text))
+        return schema.model_validate_json(mended), []
+    except ValidationError as error:
+        return None, [explain(error)]
+    except (ValueError, TypeError, RecursionError):
+        return None, [strict]
+
+
+def json_schema(model: type[BaseModel]) -> Schema:
+    """The schema endpoints take in strict mode: every object closed, every property required.
+
+    See https://platform.openai.com/docs/guides/structured-outputs#supported-schemas.
+    """
+    definition = model.model_json_schema()
+    for part in (definition, *definition.get("$defs", {}).values()):
+        if part.get("type") == "object":
+            part["additionalProperties"] = False
+            part["required"] = list(part.get("properties", {}))
+    return Schema(model.__name__.lower(), definition)

@@ -1,0 +1,286 @@
+"""The calls users make: `generate_batch`, `stream`, `run`. Each checks all before it sends any."""
+
+import asyncio
+import importlib.util
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Generic, TypedDict, TypeVar, Unpack
+
+import anyio
+
+from vcgen._version import __version__
+from vcgen.batch import Deliver, Run
+from vcgen.config import Endpoint, Limits, Recipe
+from vcgen.engine import Engine
+from vcgen.errors import UsageError
+from vcgen.intake import Clips, Placed, intake
+from vcgen.pricing import FREE, Price, find_price
+from vcgen.prompts import Prompts
+from vcgen.records import Outcome, Record, Reject, Usage
+from vcgen.samples import Samples
+from vcgen.store import RunDirectory, read_records, read_rejects
+from vcgen.tasks import Task, find_task
+from vcgen.transport import Transport
+
+DEFAULT_TASKS = ("description", "conversation")
+_BUFFERED = 64  # outcomes a slow consumer of `stream` may leave waiting
+
+T = TypeVar("T")
+
+
+class Options(TypedDict, total=False):
+    """What `generate_batch`, `stream` and `run` take besides clips and model.
+
+    Keys:
+        tasks: names, or what `@vcgen.task` made; description and conversation if not given.
+        output: the run directory; without it outcomes are returned and kept nowhere.
+        limits: what the endpoint allows.
+        recipe: turns, kinds, language, seed and the like.
+        templates: a directory of your own, whose files replace the built-in ones by name.
+        timeout_s: deadline of one attempt, 120 s if not given.
+        transport: what sends the requests, e.g. `HttpxTransport(client)`.
+    """
+
+    tasks: Sequence[str | Task]
+    output: str | Path | None
+    limits: Limits
+    recipe: Recipe
+    templates: str | Path | None
+    timeout_s: float
+    transport: Transport | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """Outcomes in a run directory, read anew, one at a time, whenever they are iterated over."""
+
+    path: Path
+    count: int
+    read: Callable[[Path], Iterator[T]]
+
+    def __iter__(self) -> Iterator[T]:
+        return self.read(self.path)
+
+    def __len__(self) -> int:
+        return self.count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run came to.
+
+    Attributes:
+        records, rejects: lists, or read lazily from the run directory where there is one; then they
+            hold what earlier runs left there too.
+        usage: tokens of this run, failed and repaired attempts included where they were answered.
+        cost: US dollars of this run, None if the model's price is not known.
+        seconds: that this run took.
+        summary: counts of the run, as `vcgen generate --json` prints them.
+    """
+
+    records: list[Record] | Stored[Record]
+    rejects: list[Reject] | Stored[Reject]
+    usage: Usage
+    cost: float | None
+    seconds: float
+    summary: dict[str, Any]
+
+
+async def generate_batch(
+    clips: Clips, *, model: str | Endpoint, **options: Unpack[Options]
+) -> Result:
+    """Generate the samples of all clips.
+
+    Args:
+        clips: a path, or an iterable or async iterable of `Clip` or dicts of its fields.
+        model: a name (endpoint and key come from the environment), an `Endpoint`, or `sim`.
+        options: see `Options`.
+
+    Raises:
+        UsageError: wrong use, before anything is sent.
+        RunStopped: dead key, exhausted quota, unreachable endpoint; with `output`, continue by the
+            same call.
+        StoreError: the run directory could not be written.
+    """
+    records: list[Record] = []
+    rejects: list[Reject] = []
+
+    async def collect(outcome: Outcome) -> None:
+        if isinstance(outcome, Record):
+            records.append(outcome)
+        else:
+            rejects.append(outcome)
+
+    deliver = None if options.get("output") else collect
+    async with open_run(intake(clips), model, options, deliver) as opened:
+        await opened.run.work()
+    run, store, summary = opened.run, opened.store, opened.summary()
+    return Result(
+        records=Stored(store.path, store.records, read_records) if store else records,
+        rejects=Stored(store.path, store.rejects.total(), read_rejects) if store else rejects,
+        usage=run.engine.counters.usage,
+        cost=run.cost,
+        seconds=summary["seconds"],
+        summary=summary,
+    )
+
+
+async def stream(
+    clips: Clips, *, model: str | Endpoint, **options: Unpack[Options]
+) -> AsyncGenerator[Outcome, None]:
+    """Outcomes as they finish, memory flat. Arguments and errors as for `generate_batch`.
+
+    Leaving the loop early ends the run; with `output` it can be continued.
+    """
+    send, receive = anyio.create_memory_object_stream[Outcome](_BUFFERED)
+
+    async def work() -> None:
+        async with send, open_run(intake(clips), model, options, send.send) as opened:
+            await opened.run.work()
+
+    # A task of its own: a task group must not be held open across `yield`, where the consumer may
+    # leave the loop or be cancelled.
+    worker = asyncio.create_task(work())
+    try:
+        async with receive:
+            async for outcome in receive:
+                yield outcome
+        await worker
+    finally:
+        worker.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([worker])
+        if not worker.cancelled():
+            worker.exception()  # raised above, or of no interest to a consumer that has left
+
+
+def run(clips: Clips, *, model: str | Endpoint, **options: Unpack[Options]) -> Result:
+    """`generate_batch` for scripts: blocks until all is done. Not for code that runs in a loop."""
+
+    async def main() -> Result:
+        return await generate_batch(clips, model=model, **options)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return anyio.run(main, backend_options={"use_uvloop": use_uvloop()})
+    raise UsageError("a loop is running here: await vcgen.generate_batch(...) instead of vcgen.run")
+
+
+def use_uvloop() -> bool:
+    """Whether uvloop is there; it is not on Windows."""
+    return importlib.util.find_spec("uvloop") is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A run that is ready to work, with its directory.
+
+    Attributes:
+        began: loop time, seconds.
+    """
+
+    run: Run
+    store: RunDirectory | None
+    began: float
+
+    def summary(self) -> dict[str, Any]:
+        """Counts for people and programs: outcomes of the whole directory, the rest of this run."""
+        run, store, counters = self.run, self.store, self.run.engine.counters
+        seconds = anyio.current_time() - self.began
+        records = store.records if store else run.progress.records
+        rejects = store.rejects if store else run.progress.rejects
+        return {
+            "samples": records + rejects.total(),
+            "records": records,
+            "rejects": rejects.total(),
+            "rejects_by_reason": dict(sorted(rejects.items())),
+            "resumed": run.progress.resumed,
+            "requests": counters.requests,
+            "retries": counters.retries,
+            "throttled": counters.throttled,
+            "usage": asdict(counters.usage),
+            "cost": run.cost,
+            "seconds": round(seconds, 3),
+            "records_per_second": round(run.progress.records / max(seconds, 1e-9), 1),
+            "model": run.engine.endpoint.model,
+            "output": str(store.path) if store else None,
+        }
+
+
+@asynccontextmanager
+async def open_run(
+    placed: AsyncIterator[Placed],
+    model: str | Endpoint,
+    options: Options,
+    deliver: Deliver | None = None,
+) -> AsyncIterator[Opened]:
+    """Check what was given, open the run directory and the engine, and close them afterwards.
+
+    Raises:
+        UsageError, StoreError: as for `generate_batch`.
+    """
+    if strangers := options.keys() - Options.__annotations__.keys():
+        known = ", ".join(Options.__annotations__)
+        raise UsageError(f"no option {', '.join(sorted(strangers))}: there are {known}")
+    endpoint = model if isinstance(model, Endpoint) else Endpoint.from_environment(model)
+    tasks = [find_task(name) for name in options.get("tasks", DEFAULT_TASKS)]
+    if not tasks or len({task.name for task in tasks}) < len(tasks):
+        raise UsageError("tasks must be at least one, each named once")
+    recipe = options.get("recipe") or Recipe()
+    templates = options.get("templates")
+    prompts = Prompts(Path(templates) if templates else None)
+    began, started = anyio.current_time(), datetime.now(UTC)
+    samples = Samples(
+        prompts,
+        recipe,
+        _price(endpoint),
+        lambda: started + timedelta(seconds=anyio.current_time() - began),
+    )
+    output = options.get("output")
+    manifest = _manifest(endpoint, tasks, recipe, prompts, started)
+    store = RunDirectory.open(Path(output), manifest) if output else None
+    try:
+        engine = Engine(
+            endpoint,
+            limits=options.get("limits"),
+            timeout_s=options.get("timeout_s", 120.0),
+            transport=options.get("transport"),
+            seed=recipe.seed,
+        )
+        async with engine:
+            run = Run(placed, tasks, samples, engine, store=store, deliver=deliver)
+            yield Opened(run, store, began)
+        if store is not None:
+            store.finish({"records": store.records, "rejects": dict(sorted(store.rejects.items()))})
+    finally:
+        if store is not None:
+            store.close()
+
+
+def _price(endpoint: Endpoint) -> Price | None:
+    return FREE if endpoint.simulated else find_price(endpoint.model, endpoint.base_url)
+
+
+def _manifest(
+    endpoint: Endpoint,
+    tasks: Sequence[Task],
+    recipe: Recipe,
+    prompts: Prompts,
+    started: datetime,
+) -> dict[str, Any]:
+    return {
+        "layout": 1,
+        "vcgen": __version__,
+        "started": started.isoformat(timespec="seconds"),
+        "simulated": endpoint.model.partition(":")[0] == "sim",
+        "run": {
+            "model": endpoint.model,
+            "tasks": [task.name for task in tasks],
+            "recipe": asdict(recipe),
+            "templates": prompts.digests(),
+        },
+    }

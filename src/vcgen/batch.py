@@ -1,0 +1,197 @@
+"""A run: clips in, outcomes out. A worker takes a clip, does its tasks in turn, takes the next.
+
+Lazy and bounded: there are as many workers as requests may be in flight and nothing is read ahead.
+Every sample ends as exactly one outcome, or was not started.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import anyio
+import anyio.to_thread
+from anyio.abc import TaskGroup
+
+from vcgen.answers import ClipCalls
+from vcgen.clips import Clip
+from vcgen.engine import Engine
+from vcgen.errors import Reason, RunStopped, StoreError, VcgenError
+from vcgen.intake import Placed
+from vcgen.records import Outcome, Record, Reject
+from vcgen.samples import Samples, sample_id
+from vcgen.store import RunDirectory
+from vcgen.tasks import Task
+
+SYNC_EVERY_S = 0.25
+GRACE_S = 10.0
+
+Deliver = Callable[[Outcome], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is; may be read at any time.
+
+    Attributes:
+        clips: taken from the input.
+        records, rejects: outcomes of this run; rejects by reason.
+        resumed: samples that had their outcome before this run.
+    """
+
+    clips: int = 0
+    records: int = 0
+    rejects: Counter[str] = field(default_factory=Counter)
+    resumed: int = 0
+
+
+class Run:
+    """One run of some tasks over some clips.
+
+    Attributes:
+        stopped: why the run is ending early, None while it is not.
+
+    Args:
+        clips: the input.
+        tasks: done in this order for each clip.
+        samples: how a sample is made.
+        engine: what is asked.
+        store: where outcomes go, None to keep none.
+        deliver: gets each outcome after it was written.
+    """
+
+    def __init__(
+        self,
+        clips: AsyncIterator[Placed],
+        tasks: Sequence[Task],
+        samples: Samples,
+        engine: Engine,
+        *,
+        store: RunDirectory | None = None,
+        deliver: Deliver | None = None,
+    ) -> None:
+        self.engine = engine
+        self.progress = Progress()
+        self.stopped: Exception | None = None
+        self._clips = clips
+        self._tasks = tasks
+        self._samples = samples
+        self._store = store
+        self._deliver = deliver
+        self._places: dict[int, str] = {}
+        self._taking = anyio.Lock(fast_acquire=True)
+        self._stopping = anyio.Event()
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars spent in this run, None if the model's price is not known."""
+        price = self._samples.price
+        return None if price is None else price.of(self.engine.counters.usage)
+
+    def stop(self, reason: Exception) -> None:
+        """Send nothing more; what is in flight has `GRACE_S` seconds to arrive."""
+        if self.stopped is None:
+            self.stopped = reason
+            self._stopping.set()
+            self.engine.stop(RunStopped(str(reason)))
+
+    async def work(self) -> None:
+        """Do the whole run.
+
+        Raises:
+            RunStopped: it ended early and can be continued.
+            UsageError: a template turned out wrong.
+            StoreError: the disk refused.
+        """
+        async with anyio.create_task_group() as attendants:
+            async with anyio.create_task_group() as workers:
+                attendants.start_soon(self._end_grace, workers)
+                attendants.start_soon(self._sync)
+                workers.start_soon(self._worker, 1, workers)
+            attendants.cancel_scope.cancel()
+        if self._store is not None:
+            self._store.sync()
+        if self.stopped is not None:
+            raise self.stopped
+
+    async def _worker(self, number: int, workers: TaskGroup) -> None:
+        alone = number < self.engine.limits.in_flight
+        while (placed := await self._take()) is not None:
+            if alone:
+                # Whoever finds work calls the next worker, so that few clips start few.
+                alone = False
+                workers.start_soon(self._worker, number + 1, workers)
+            try:
+                await self._do(*placed)
+            except VcgenError as error:
+                self.stop(error)
+
+    async def _take(self) -> Placed | None:
+        async with self._taking:
+            if self.stopped is not None:
+                return None
+            try:
+                placed = await anext(self._clips, None)
+            except Exception as error:  # noqa: BLE001 - the caller's iterator; raised again by `work`
+                self.stop(error)
+                return None
+        self.progress.clips += placed is not None
+        return placed
+
+    async def _do(self, place: str, item: Clip | Reject) -> None:
+        if isinstance(item, Clip):
+            key = hash(item.id)
+            if key not in self._places:
+                self._places[key] = place
+                await self._do_clip(item)
+                return
+            message = f"{place}: the clip id {item.id!r} was taken at {self._places[key]}"
+            item = Reject(id=place, reason=Reason.DUPLICATE_CLIP, message=message)
+        if self._is_done(item.id):
+            self.progress.resumed += 1
+        else:
+            await self._finish(item)
+
+    async def _do_clip(self, clip: Clip) -> None:
+        due = [task for task in self._tasks if not self._is_done(sample_id(clip, task))]
+        self.progress.resumed += len(self._tasks) - len(due)
+        if not due:
+            return
+        calls = ClipCalls(clip, self.engine, self._store)
+        for task in due:
+            try:
+                outcome = await self._samples.make(task, clip, calls)
+            except BaseException:
+                calls.keep()
+                raise
+            if task is not due[-1]:
+                calls.keep()
+            await self._finish(outcome)
+
+    async def _finish(self, outcome: Outcome) -> None:
+        if self._store is not None:
+            self._store.add(outcome)
+        if isinstance(outcome, Record):
+            self.progress.records += 1
+        else:
+            self.progress.rejects[outcome.reason.value] += 1
+        if self._deliver is not None:
+            await self._deliver(outcome)
+
+    def _is_done(self, sample: str) -> bool:
+        return self._store is not None and self._store.is_done(sample)
+
+    async def _end_grace(self, workers: TaskGroup) -> None:
+        await self._stopping.wait()
+        await anyio.sleep(GRACE_S)
+        workers.cancel_scope.cancel()
+
+    async def _sync(self) -> None:
+        if self._store is None:
+            return
+        while True:
+            await anyio.sleep(SYNC_EVERY_S)
+            try:
+                await anyio.to_thread.run_sync(self._store.sync)
+            except StoreError as error:
+                self.stop(error)
+                return

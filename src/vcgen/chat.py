@@ -1,0 +1,219 @@
+"""The chat-completions wire format: a request to bytes, bytes to a completion or a failure.
+
+Pure. The vocabulary is that of https://platform.openai.com/docs/api-reference/chat, which every
+compatible server speaks. A reply is a success only if it is whole and says so.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from vcgen.config import Dialect, Structured
+from vcgen.records import Usage
+
+
+class Message(NamedTuple):
+    """One message of a conversation with the model."""
+
+    role: str
+    content: str
+
+
+class Schema(NamedTuple):
+    """A JSON schema the reply must follow, with the name endpoints want for it."""
+
+    name: str
+    definition: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatRequest:
+    """One call.
+
+    Attributes:
+        max_tokens: the most the model may write.
+        temperature: None leaves it to the endpoint.
+        schema: None asks for plain text.
+    """
+
+    messages: tuple[Message, ...]
+    max_tokens: int = 1024
+    temperature: float | None = None
+    schema: Schema | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One answer.
+
+    Attributes:
+        model: as the endpoint named it.
+        finish_reason: `stop`, `length`, `content_filter`, or what the endpoint says.
+        refusal: the model's refusal where the endpoint marks it, empty otherwise.
+        attempts: requests it took, failed ones included.
+    """
+
+    text: str
+    model: str
+    finish_reason: str = "stop"
+    refusal: str = ""
+    usage: Usage = Usage()
+    attempts: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A reply that is no completion, or no reply at all (`status` 0).
+
+    Attributes:
+        code: the endpoint's own error code or type, or one of ours for a broken reply or transport.
+        message: one line for people.
+        retry_after_s: seconds the endpoint asks to wait, None if it does not say.
+        should_retry: the endpoint's `x-should-retry`, None if it does not say.
+    """
+
+    status: int
+    code: str
+    message: str
+    retry_after_s: float | None = None
+    should_retry: bool | None = None
+
+
+def encode(request: ChatRequest, model: str, dialect: Dialect) -> bytes:
+    """The request's body."""
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": role, "content": content} for role, content in request.messages],
+        dialect.token_limit: request.max_tokens,
+    }
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.schema is not None and dialect.structured is not Structured.PROMPT:
+        body["response_format"] = _response_format(request.schema, dialect.structured)
+    return orjson.dumps(body)
+
+
+def _response_format(schema: Schema, structured: Structured) -> dict[str, Any]:
+    if structured is Structured.JSON_OBJECT:
+        return {"type": "json_object"}
+    return {
+        "type": "json_schema",
+        "json_schema": {"name": schema.name, "strict": True, "schema": schema.definition},
+    }
+
+
+def decode(status: int, headers: Mapping[str, str], body: bytes) -> Completion | Failure:
+    """The completion a reply holds, or what is wrong with it. Header names are lower-case."""
+    if status == 200:
+        return _decode_success(headers, body)
+    return _decode_error(status, headers, body)
+
+
+def _decode_success(headers: Mapping[str, str], body: bytes) -> Completion | Failure:
+    try:
+        data = orjson.loads(body)
+        if "choices" not in data and "error" in data:
+            return _error_in(200, headers, data["error"])
+        choice = data["choices"][0]
+        message = choice["message"]
+        text, finish_reason = message["content"] or "", choice["finish_reason"]
+        refusal = message.get("refusal") or ""
+        if not (isinstance(text, str) and isinstance(finish_reason, str)):
+            raise TypeError("content and finish_reason must be strings")  # noqa: TRY301
+        return Completion(
+            text=text,
+            model=str(data.get("model", "")),
+            finish_reason=finish_reason,
+            refusal=str(refusal),
+            usage=_usage(data.get("usage")),
+        )
+    except (ValueError, KeyError, IndexError, TypeError, AttributeError):
+        seen = headers.get("content-type", "no content type")
+        return Failure(
+            status=200,
+            code="invalid_response",
+            message=f"status 200 but no chat completion: {seen}, {len(body)} bytes: {_start(body)}",
+        )
+
+
+def _usage(usage: Any) -> Usage:
+    if not isinstance(usage, dict):
+        return Usage()
+    details = usage.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    return Usage(
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+        _count(cached),
+    )
+
+
+def _count(value: Any) -> int:
+    return value if isinstance(value, int) and value > 0 else 0
+
+
+def _decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Failure:
+    try:
+        data = orjson.loads(body)
+    except ValueError:
+        data = None
+    error = data.get("error", data.get("detail")) if isinstance(data, dict) else None
+    return _error_in(status, headers, error if error is not None else _start(body))
+
+
+def _error_in(status: int, headers: Mapping[str, str], error: Any) -> Failure:
+    if isinstance(error, dict):
+        code = str(error.get("code") or error.get("type") or "")
+        message = str(error.get("message") or code)
+    else:
+        code, message = "", str(error)
+    should_retry = headers.get("x-should-retry")
+    return Failure(
+        status=status,
+        code=code,
+        message=" ".join(message.split())[:500],
+        retry_after_s=retry_after(headers),
+        should_retry=None if should_retry is None else should_retry == "true",
+    )
+
+
+def _start(body: bytes) -> str:
+    return repr(body[:80].decode("utf-8", "replace")) if body else "empty"
+
+
+def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
+    """Seconds to wait by `retry-after-ms` or `retry-after` (RFC 9110, 10.2.3), None without either.
+
+    Garbage, negative and infinite values count as absent. `now` is for dates; the reply's own
+    `date` header is taken without it, so that a wrong clock here does no harm.
+    """
+    milliseconds = _finite(headers.get("retry-after-ms"))
+    if milliseconds is not None:
+        return milliseconds / 1000
+    value = headers.get("retry-after")
+    seconds = _finite(value)
+    if seconds is not None or value is None:
+        return seconds
+    then, now = _date(value), now or _date(headers.get("date", "")) or datetime.now(UTC)
+    return None if then is None else max(0.0, (then - now).total_seconds())
+
+
+def _finite(value: str | None) -> float | None:
+    try:
+        number = float(value or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None
+
+
+def _date(value: str) -> datetime | None:
+    try:
+        parsed = parsedate_to_datetime(value)
+    except (ValueError, IndexError, TypeError):
+        return None
+    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)

@@ -1,0 +1,60 @@
+"""Checks of finished turns: pure functions that say what is wrong in words a model can act on."""
+
+import re
+from collections.abc import Sequence
+
+from vcgen.clips import Clip
+from vcgen.records import Turn
+
+# Trainers count media tags in the text and fail on one that is no medium.
+_MEDIA_TAG = re.compile(r"<\s*/?\s*(video|image|audio|img)\b[^>]*>|<\|[a-z_]+\|>", re.IGNORECASE)
+_LEFTOVER = re.compile(r"```|^\s*[{\[]\s*\"|=== (end of )?\w+ [0-9a-f]{16} ===")
+_NUMBER = r"(\d+(?:\.\d+)?)"
+# A bare `s` needs its preposition: a man in his 30s is no time in the video.
+_SECONDS = re.compile(
+    rf"\b{_NUMBER}[- ]?(?:secs?|seconds?)\b|\bsecond {_NUMBER}\b"
+    rf"|\b(?:at|after|around|about|by|until) {_NUMBER} ?s\b",
+    re.IGNORECASE,
+)
+# Times are given to a tenth, and models round up.
+_TOLERANCE_S = 0.5
+
+
+def form_problems(turns: Sequence[Turn], clip: Clip) -> list[str]:
+    """What keeps these turns from being training data, each in one line; empty if nothing does."""
+    if not turns:
+        return ["there are no turns"]
+    problems: list[str] = []
+    for number, turn in enumerate(turns, 1):
+        where = "" if len(turns) == 1 else f"turn {number}: "
+        found = [*_side("question", turn.question), *_side("answer", turn.answer)]
+        found += time_problems(turn.answer, clip.duration)
+        problems.extend(where + problem for problem in found)
+    return problems
+
+
+def _side(side: str, text: str) -> list[str]:
+    if not text.strip():
+        return [f"the {side} is empty"]
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return [f"the {side} contains a lone surrogate, which is no text"]
+    problems = []
+    if tag := _MEDIA_TAG.search(text):
+        problems.append(f"the {side} contains the markup {tag[0]}")
+    if left := _LEFTOVER.search(text):
+        problems.append(f"the {side} contains {left[0].strip()!r}, which is no prose")
+    return problems
+
+
+def time_problems(text: str, duration: float | None) -> list[str]:
+    """Times named in seconds that lie past the end of the video."""
+    if duration is None:
+        return []
+    named = (float(match[match.lastindex or 0]) for match in _SECONDS.finditer(text))
+    return [
+        f"it names {second:g} seconds, but the video ends at {duration:g}"
+        for second in named
+        if second > duration + _TOLERANCE_S
+    ]

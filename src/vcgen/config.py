@@ -1,0 +1,207 @@
+"""What a run is told: the endpoint, its limits, and what to produce. Checked when built."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from vcgen.errors import UsageError
+from vcgen.records import Kind
+
+
+class Structured(IntEnum):
+    """How a schema is asked for, strictest first; `PROMPT` leaves it to the prompt's words."""
+
+    JSON_SCHEMA = 2
+    JSON_OBJECT = 1
+    PROMPT = 0
+
+
+class Dialect(NamedTuple):
+    """What an endpoint has been found to understand."""
+
+    structured: Structured = Structured.JSON_SCHEMA
+    token_limit: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"  # noqa: S105
+
+
+OPENAI_URL = "https://api.openai.com/v1"
+_LARGEST = 2**31 - 1
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_STRUCTURED = {
+    "auto": Structured.JSON_SCHEMA,
+    "json_schema": Structured.JSON_SCHEMA,
+    "json_object": Structured.JSON_OBJECT,
+    "prompt": Structured.PROMPT,
+}
+DEFAULT_KINDS: tuple[Kind, ...] = ("descriptive", "temporal", "causal")
+StructuredName = Literal["auto", "json_schema", "json_object", "prompt"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A server of chat completions and the model asked there.
+
+    Attributes:
+        model: as the endpoint names it; `sim` is the simulated endpoint.
+        base_url: up to and including the version, e.g. `https://api.openai.com/v1`.
+        key: sent as a bearer token; None sends none.
+        structured: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
+            down where the endpoint refuses it.
+
+    Raises:
+        UsageError: the address is none, or the key would travel unencrypted.
+    """
+
+    model: str
+    base_url: str = OPENAI_URL
+    key: SecretStr | None = None
+    structured: StructuredName = "auto"
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.base_url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise UsageError(f"base URL {self.base_url!r} is not an http or https address")
+        if parts.username or parts.password or parts.query:
+            raise UsageError("the base URL must not carry a key; put it into the environment")
+        if self.key is not None and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+            raise UsageError(
+                f"the key would travel unencrypted to {parts.hostname}: use https or unset the key"
+            )
+        if not self.model:
+            raise UsageError("the model has no name")
+        if self.structured not in _STRUCTURED:
+            raise UsageError(
+                f"structured output {self.structured!r}: choose {', '.join(_STRUCTURED)}"
+            )
+
+    @property
+    def simulated(self) -> bool:
+        """Whether this is the simulator in memory rather than a server."""
+        return self.base_url == OPENAI_URL and self.model.partition(":")[0] == "sim"
+
+    @property
+    def url(self) -> str:
+        """The address requests are posted to."""
+        return f"{self.base_url.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
+
+    @property
+    def dialect(self) -> Dialect:
+        """What to speak until the endpoint refuses it."""
+        official = (urlsplit(self.base_url).hostname or "").endswith(".openai.com")
+        return Dialect(
+            structured=_STRUCTURED[self.structured],
+            token_limit="max_completion_tokens" if official else "max_tokens",
+        )
+
+    @classmethod
+    def from_environment(
+        cls,
+        model: str,
+        *,
+        base_url: str | None = None,
+        key_variable: str = "OPENAI_API_KEY",
+        structured: StructuredName = "auto",
+        environment: Mapping[str, str] = os.environ,
+    ) -> "Endpoint":
+        """The endpoint that arguments and environment name.
+
+        Args:
+            base_url: None takes `OPENAI_BASE_URL`, then OpenAI's public API.
+            key_variable: the environment variable that holds the key.
+
+        Raises:
+            UsageError: an https endpoint and no key, or as for `Endpoint`.
+        """
+        if base_url is None and model.partition(":")[0] == "sim":
+            return cls(model=model, structured=structured)
+        url = base_url or environment.get("OPENAI_BASE_URL") or OPENAI_URL
+        key = environment.get(key_variable) or None
+        if key is None and url.startswith("https:"):
+            raise UsageError(
+                f"no key for {url}: set {key_variable}, or name another variable (--api-key-env), "
+                "or try without one: --model sim"
+            )
+        if key is not None and not (key.isascii() and key.isprintable()):
+            raise UsageError(f"the key in {key_variable} has characters no HTTP header can carry")
+        secret = None if key is None else SecretStr(key)
+        return cls(model=model, base_url=url, key=secret, structured=structured)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the endpoint allows; None where it is not known.
+
+    Attributes:
+        rpm: requests a minute.
+        tpm: tokens a minute, input and output together.
+        concurrency: requests in flight.
+    """
+
+    rpm: int | None = None
+    tpm: int | None = None
+    concurrency: int | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("rpm", "tpm", "concurrency"):
+            value = getattr(self, name)
+            if value is not None and value < 1:
+                raise UsageError(f"{name} must be at least 1, not {value}")
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests to keep in flight: what is given, else ten seconds' worth of `rpm`."""
+        if self.concurrency is not None:
+            return self.concurrency
+        return 64 if self.rpm is None else min(1000, max(16, self.rpm // 6))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """What a run is to produce. Two runs of the same recipe, model and templates can be continued.
+
+    Attributes:
+        turns: the least and the most turns of a conversation.
+        kinds: kinds of question a conversation must have, where it has room for all of them.
+        refine: whether the narrative gets its clean-up pass.
+        words: the least and the most words asked of a narrative.
+        language: of what is written.
+        seed: of every draw.
+        temperature: None leaves it to the endpoint.
+        max_tokens: room for one reply, in tokens.
+        repairs: how often a reply that cannot be used is sent back with what is wrong.
+    """
+
+    turns: tuple[int, int] = (3, 5)
+    kinds: tuple[Kind, ...] = DEFAULT_KINDS
+    refine: bool = True
+    words: tuple[int, int] = (80, 160)
+    language: str = "English"
+    seed: int = 0
+    temperature: float | None = None
+    max_tokens: int = 1024
+    repairs: int = 1
+
+    def __post_init__(self) -> None:
+        least, most = self.turns
+        if not 1 <= least <= most <= 20:
+            raise UsageError(f"turns {least}-{most}: must be a range within 1 to 20, such as 3-5")
+        unknown = [kind for kind in self.kinds if kind not in DEFAULT_KINDS]
+        if unknown or not self.kinds:
+            shown = ", ".join(unknown) or "(none)"
+            raise UsageError(f"kinds {shown}: choose from {', '.join(DEFAULT_KINDS)}")
+        if len(set(self.kinds)) < len(self.kinds):
+            raise UsageError(f"kinds {', '.join(self.kinds)}: name each once")
+        if not 1 <= self.words[0] <= self.words[1]:
+            raise UsageError(f"words {self.words}: must be a range")
+        if not (self.language.isprintable() and any(map(str.isalpha, self.language))):
+            raise UsageError(f"language {self.language!r}: name one, such as English or zh-CN")
+        if self.temperature is not None and not 0 <= self.temperature <= 10:
+            raise UsageError(f"temperature must be a number from 0, not {self.temperature}")
+        for name, least in (("seed", 0), ("max_tokens", 1), ("repairs", 0)):
+            if not least <= getattr(self, name) <= _LARGEST:
+                value = getattr(self, name)
+                raise UsageError(f"{name} must be from {least} to {_LARGEST}, not {value}")

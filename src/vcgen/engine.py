@@ -1,0 +1,233 @@
+"""One call, whatever it takes: admission, transport, decision. Usable alone, for any prompts.
+
+async with Engine(Endpoint.from_environment("gpt-4o-mini")) as engine:
+    completion = await engine.complete(ChatRequest(messages=(Message("user", "Hello"),)))
+"""
+
+from dataclasses import dataclass, replace
+from random import Random
+from types import TracebackType
+from typing import Self
+
+import anyio
+
+from vcgen._version import __version__
+from vcgen.admission import Admission
+from vcgen.chat import ChatRequest, Completion, Failure, decode, encode
+from vcgen.config import Dialect, Endpoint, Limits, Structured
+from vcgen.errors import (
+    ConnectFailed,
+    Rejected,
+    ReplyTooLarge,
+    RunStopped,
+    TimedOut,
+    TransportError,
+    UsageError,
+)
+from vcgen.pacing import TokenEstimate
+from vcgen.records import Usage
+from vcgen.retry import Again, GiveUp, Stop, Throttle, decide
+from vcgen.transport import ReqwestTransport, Transport
+
+# How long an endpoint may be out of reach: before it ever answered, and after.
+NEVER_REACHED_S = 30.0
+OUT_OF_REACH_S = 600.0
+
+
+@dataclass(slots=True)
+class Counters:
+    """What an engine has done so far."""
+
+    requests: int = 0
+    retries: int = 0
+    throttled: int = 0
+    completions: int = 0
+    usage: Usage = Usage()
+
+
+class Engine:
+    """Sends chat requests to one endpoint as fast as it allows.
+
+    Args:
+        endpoint: where to.
+        limits: what the endpoint allows.
+        timeout_s: deadline of one attempt, from its first byte out to the reply's last byte in.
+        transport: None opens the default one, or the simulator for the model `sim`.
+        seed: of the jitter.
+
+    Raises:
+        UsageError: the timeout is none.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        *,
+        limits: Limits | None = None,
+        timeout_s: float = 120.0,
+        transport: Transport | None = None,
+        seed: int = 0,
+    ) -> None:
+        if not 0 < timeout_s < float("inf"):
+            raise UsageError(f"the timeout must be a number of seconds above 0, not {timeout_s}")
+        self.endpoint = endpoint
+        self.limits = limits or Limits()
+        self.counters = Counters()
+        self.timeout_s = timeout_s
+        self._owned = transport is None
+        self._transport = transport or _default_transport(endpoint)
+        self._random = Random(seed)  # noqa: S311 - jitter
+        self._admission = Admission(self.limits, self._random)
+        self._estimate = TokenEstimate()
+        self._dialect = endpoint.dialect
+        self._proven = endpoint.structured != "auto"
+        self._headers = _headers(endpoint)
+        self._began = 0.0
+        self._reached = False
+        self._last_completion: float | None = None
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._owned:
+            with anyio.CancelScope(shield=True):
+                await self._transport.aclose()
+
+    @property
+    def in_flight(self) -> int:
+        """Requests sent whose reply has not come."""
+        return self._admission.in_flight
+
+    def stop(self, reason: RunStopped) -> None:
+        """Send nothing more; whoever waits to send gets `reason`. Requests in flight go on."""
+        self._admission.stop(reason)
+
+    async def complete(self, request: ChatRequest) -> Completion:
+        """The answer to one request, retried as `vcgen.retry` decides.
+
+        Raises:
+            Rejected: the endpoint's last word on this request, or its attempts are used up.
+            RunStopped: nothing can be sent to the endpoint any more.
+        """
+        attempt, sent = 1, 0
+        dialect = self._dialect
+        while True:
+            sent += 1
+            result, sent_at = await self._attempt(request, dialect)
+            if isinstance(result, Completion):
+                self._learn(request, dialect)
+                return replace(result, attempts=sent)
+            easier = self._easier(request, dialect, result)
+            if easier is not None:
+                dialect = easier
+                continue
+            decision = decide(result, attempt, self._random.random())
+            match decision:
+                case Throttle(delay_s):
+                    self.counters.throttled += 1
+                    by_rate = result.status != 0
+                    self._admission.throttled(sent_at, delay_s, by_rate=by_rate)
+                    self._give_up_if_dead(result)
+                case Again(delay_s):
+                    attempt += 1
+                    await anyio.sleep(delay_s)
+                case GiveUp(reason):
+                    raise Rejected(reason, result.message, attempts=sent)
+                case Stop(message):
+                    raise self._stopped(message)
+            self.counters.retries += 1
+
+    async def _attempt(
+        self, request: ChatRequest, dialect: Dialect
+    ) -> tuple[Completion | Failure, float]:
+        body = encode(request, self.endpoint.model, dialect)
+        estimated = self._estimate.of(len(body), request.max_tokens)
+        sent_at = await self._admission.enter(estimated)
+        if not self.counters.requests:
+            self._began = sent_at
+        self.counters.requests += 1
+        try:
+            reply = await self._transport.post(
+                self.endpoint.url, self._headers, body, self.timeout_s
+            )
+        except TransportError as error:
+            return _no_reply(error), sent_at
+        finally:
+            self._admission.leave()
+        self._reached = True
+        result = decode(reply.status, reply.headers, reply.body)
+        if isinstance(result, Completion):
+            self._account(result.usage, len(body), estimated, sent_at)
+        return result, sent_at
+
+    def _account(self, usage: Usage, prompt_bytes: int, estimated: int, sent_at: float) -> None:
+        self._last_completion = anyio.current_time()
+        self.counters.completions += 1
+        self.counters.usage += usage
+        self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
+        self._admission.passed(sent_at, estimated, usage.prompt_tokens + usage.completion_tokens)
+
+    def _easier(self, request: ChatRequest, dialect: Dialect, failure: Failure) -> Dialect | None:
+        """What to try after the endpoint refused a way of asking that it has not yet accepted."""
+        if failure.status not in {400, 422}:
+            return None
+        if "max_completion_tokens" in failure.message and dialect.token_limit == "max_tokens":  # noqa: S105
+            return dialect._replace(token_limit="max_completion_tokens")  # noqa: S106
+        if request.schema is None or dialect.structured is Structured.PROMPT:
+            return None
+        if not self._proven:
+            return dialect._replace(structured=Structured(dialect.structured - 1))
+        known = self._dialect.structured
+        return dialect._replace(structured=known) if known < dialect.structured else None
+
+    def _learn(self, request: ChatRequest, dialect: Dialect) -> None:
+        if request.schema is not None and not self._proven:
+            self._proven = True
+            self._dialect = dialect
+        elif dialect.token_limit != self._dialect.token_limit:
+            self._dialect = self._dialect._replace(token_limit=dialect.token_limit)
+
+    def _give_up_if_dead(self, failure: Failure) -> None:
+        """Stop the run when the gate has been closed for longer than anybody should wait."""
+        since, patience = self._last_completion or self._began, OUT_OF_REACH_S
+        if failure.status == 0 and not self._reached:
+            since, patience = self._began, NEVER_REACHED_S
+        waited = anyio.current_time() - since
+        if waited >= patience:
+            raise self._stopped(
+                f"{self.endpoint.url} has given no answer for {waited:.0f} s: {failure.message}"
+            )
+
+    def _stopped(self, message: str) -> RunStopped:
+        reason = RunStopped(message)
+        self.stop(reason)
+        return reason
+
+
+def _default_transport(endpoint: Endpoint) -> Transport:
+    if endpoint.simulated:
+        from vcgen.sim.transport import SimTransport  # noqa: PLC0415 - most runs need no simulator
+
+        return SimTransport()
+    return ReqwestTransport()
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    headers = {"content-type": "application/json", "user-agent": f"vcgen/{__version__}"}
+    if endpoint.key is not None:
+        headers["authorization"] = f"Bearer {endpoint.key.get_secret_value()}"
+    return headers
+
+
+def _no_reply(error: TransportError) -> Failure:
+    codes = {ConnectFailed: "connect_failed", TimedOut: "timed_out", ReplyTooLarge: "too_large"}
+    code = codes.get(type(error), "connection_lost")
+    return Failure(
+        status=0, code=code, message=str(error), should_retry=False if code == "too_large" else None
+    )

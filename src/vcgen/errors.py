@@ -1,0 +1,93 @@
+"""Every error vcgen raises, on one screen.
+
+    VcgenError
+    ├── UsageError          wrong use or configuration; nothing was sent
+    ├── RunStopped          the run ended early and can be resumed
+    ├── StoreError          the run directory could not be written or read
+    ├── Rejected            one sample ends without a record; becomes a `Reject`
+    └── TransportError      no HTTP reply came
+        ├── ConnectFailed   nothing was sent: refused, unknown host, no TLS
+        ├── ConnectionLost  the connection broke before the reply was whole
+        ├── TimedOut        the attempt's deadline passed
+        └── ReplyTooLarge   the reply exceeded the byte cap
+
+A bad clip or a bad reply never raises out of a run: it is a `Reject` among the outcomes.
+"""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a sample ended without a record; the codes of `rejects.jsonl`."""
+
+    INVALID_CLIP = "invalid_clip"
+    DUPLICATE_CLIP = "duplicate_clip"
+    PROMPT_TOO_LARGE = "prompt_too_large"
+    BAD_REQUEST = "bad_request"
+    SERVER_ERROR = "server_error"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    INVALID_RESPONSE = "invalid_response"
+    CONTENT_FILTER = "content_filter"
+    REFUSAL = "refusal"
+    TRUNCATED = "truncated"
+    INVALID_REPLY = "invalid_reply"
+    FAILED_CHECKS = "failed_checks"
+    TASK_ERROR = "task_error"
+
+
+class VcgenError(Exception):
+    """Root of all errors raised by vcgen."""
+
+
+class UsageError(VcgenError, ValueError):
+    """Wrong use or configuration, found before anything is sent."""
+
+
+class RunStopped(VcgenError):
+    """The run ended early: dead key, exhausted quota, unreachable endpoint, interrupt.
+
+    What was answered is on disk; the same command continues.
+    """
+
+
+class StoreError(VcgenError):
+    """The run directory could not be written or read."""
+
+
+class Rejected(VcgenError):
+    """One sample ends without a record.
+
+    Attributes:
+        reason: the code that `Reject.reason` will carry.
+        message: one line for people.
+        reply: the last reply's text, empty if there was none.
+        attempts: requests of the call that failed.
+    """
+
+    def __init__(self, reason: Reason, message: str, *, reply: str = "", attempts: int = 0) -> None:
+        super().__init__(message)
+        self.reason = Reason(reason)
+        self.message = message
+        self.reply = reply
+        self.attempts = attempts
+
+
+class TransportError(VcgenError):
+    """No HTTP reply came."""
+
+
+class ConnectFailed(TransportError):
+    """Nothing was sent: connection refused, unknown host, TLS failure."""
+
+
+class ConnectionLost(TransportError):
+    """The connection broke before the reply was whole."""
+
+
+class TimedOut(TransportError):
+    """The attempt's total deadline passed."""
+
+
+class ReplyTooLarge(TransportError):
+    """The reply exceeded the cap on decoded bytes."""

@@ -1,0 +1,50 @@
+"""Render a clip's evidence as text, once a clip; templates only place it.
+
+The lines come from strangers (captions, speech, models), so they stand between two lines that carry
+a hash of the text itself: no text can contain its own hash, so none can close its fence early.
+"""
+
+from hashlib import blake2b
+
+from vcgen.clips import Clip, Segment
+
+_MARK = {"caption": "", "dense": "(objects) ", "speech": "(speech) ", "action": "(action) "}
+
+
+def render_evidence(clip: Clip) -> str:
+    """The clip's evidence between its two fence lines, times in seconds."""
+    return fence("evidence", "\n".join(_lines(clip)))
+
+
+def fence(label: str, text: str) -> str:
+    """`text` between two lines that name it and that it cannot contain."""
+    mark = blake2b(text.encode(), digest_size=8).hexdigest()
+    return f"=== {label} {mark} ===\n{text}\n=== end of {label} {mark} ==="
+
+
+def format_seconds(seconds: float) -> str:
+    """At most one decimal, none where it is zero: `47`, `12.5`."""
+    return f"{seconds:.1f}".removesuffix(".0")
+
+
+def _lines(clip: Clip) -> list[str]:
+    lines = []
+    if clip.duration is not None:
+        lines.append(f"Length of the video: {format_seconds(clip.duration)} seconds")
+    if clip.caption:
+        lines.append(f"Caption: {clip.caption}")
+    if clip.summary:
+        lines.append(f"Summary: {clip.summary}")
+    if clip.tags:
+        lines.append(f"Tags: {' | '.join(clip.tags)}")
+    if clip.segments:
+        lines.append("In order of time, in seconds:")
+        lines.extend(map(_segment, clip.segments))
+    return lines
+
+
+def _segment(segment: Segment) -> str:
+    start, end = format_seconds(segment.start), format_seconds(segment.end)
+    span = start if start == end else f"{start}-{end}"
+    box = "" if segment.box is None else f" at [{', '.join(f'{edge:.2f}' for edge in segment.box)}]"
+    return f"[{span}] {_MARK[segment.source]}{segment.text}{box}"

@@ -1,0 +1,63 @@
+"""HTTP by an `httpx.AsyncClient` of the caller's: for proxies, mutual TLS, mocks, `ASGITransport`.
+
+Slower than the default (httpx's pool costs milliseconds a request); for what only it can reach.
+"""
+
+from collections.abc import Mapping
+
+import anyio
+import httpx
+
+from vcgen.errors import ConnectFailed, ConnectionLost, ReplyTooLarge, TimedOut, TransportError
+from vcgen.transport import MAX_REPLY_BYTES, Reply
+
+
+class HttpxTransport:
+    """Sends by a client the caller made and closes; redirects are not followed, whatever it says.
+
+    Give the client a pool as large as the concurrency, `httpx.Limits(max_connections=None)`: a
+    request that waits for a connection spends its deadline waiting.
+    """
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Reply:
+        """As `vcgen.transport.Transport.post`."""
+        # httpx's own timeouts restart with each byte, so a drip never ends: one deadline for all.
+        request = self._client.build_request(
+            "POST", url, headers=headers, content=body, timeout=None
+        )
+        try:
+            with anyio.fail_after(timeout_s):
+                response = await self._client.send(request, stream=True, follow_redirects=False)
+                try:
+                    received = await _capped(response)
+                finally:
+                    await response.aclose()
+        except (TimeoutError, httpx.TimeoutException) as error:
+            raise TimedOut(f"no whole reply within {timeout_s:g} s") from error
+        except httpx.HTTPError as error:
+            raise _translate(error) from error
+        return Reply(response.status_code, dict(response.headers), received)
+
+    async def aclose(self) -> None:
+        """Nothing: the client is its maker's to close."""
+
+
+async def _capped(response: httpx.Response) -> bytes:
+    received = bytearray()
+    async for chunk in response.aiter_bytes():
+        received += chunk
+        if len(received) > MAX_REPLY_BYTES:
+            raise ReplyTooLarge(f"the reply is larger than {MAX_REPLY_BYTES} bytes")
+    return bytes(received)
+
+
+def _translate(error: httpx.HTTPError) -> TransportError:
+    message = str(error) or type(error).__name__
+    if isinstance(error, httpx.ConnectError):
+        return ConnectFailed(message)
+    return ConnectionLost(message)

@@ -1,0 +1,181 @@
+"""What a run tells people: a live display or a line every ten seconds, and at its end a summary.
+
+All of it goes to standard error; standard output is for results. Drawn on a timer from the run's
+own counters, so that the hot path knows nothing of it. Nothing that is shown can end a run.
+"""
+
+import sys
+from collections import deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from vcgen.batch import Run
+from vcgen.errors import UsageError
+
+REDRAW_S = 0.25
+LINE_EVERY_S = 10.0
+MINUTE_S = 60.0
+
+
+class Meter:
+    """How a counter has grown over the last minute, or since the first look at it."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def look(self, now: float, count: int) -> None:
+        """Take in what the counter says at `now`, in seconds."""
+        self._seen.append((now, count))
+        while now - self._seen[0][0] > MINUTE_S and len(self._seen) > 2:
+            self._seen.popleft()
+
+    @property
+    def growth(self) -> int:
+        """Counts between the first and the last look that are remembered."""
+        return self._seen[-1][1] - self._seen[0][1] if self._seen else 0
+
+    @property
+    def per_second(self) -> float:
+        """The same a second."""
+        seconds = self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
+        return self.growth / seconds if seconds else 0.0
+
+
+class View:
+    """What is shown of a run, as labelled texts.
+
+    Attributes:
+        total: about how many samples to expect, None while that is not known.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.total: int | None = None
+        self._run = run
+        self._outcomes, self._requests, self._tokens = Meter(), Meter(), Meter()
+
+    def fields(self, now: float) -> dict[str, str]:
+        """Label to text, in the order to show them; what there is nothing to say of is left out."""
+        progress, counters = self._run.progress, self._run.engine.counters
+        usage, limits = counters.usage, self._run.engine.limits
+        rejects = progress.rejects.total()
+        outcomes = progress.records + rejects
+        done = outcomes + progress.resumed
+        if outcomes:
+            # From the first outcome on: the wait for it says nothing about the pace.
+            self._outcomes.look(now, outcomes)
+        self._requests.look(now, counters.requests)
+        self._tokens.look(now, usage.prompt_tokens + usage.completion_tokens)
+        speed = self._outcomes.per_second
+        total = self.total if self.total and self.total >= done else None
+        fields = {
+            "samples": f"{done:,}" + (f" of ~{total:,}" if total else ""),
+            "records": f"{progress.records:,}",
+            "rejects": _unless_zero(rejects),
+            "done before": _unless_zero(progress.resumed),
+            "samples/s": f"{speed:,.1f}" if speed else "",
+            "time left": _duration((total - done) / speed)
+            if total and speed and self._run.stopped is None
+            else "",
+            "in flight": f"{self._run.engine.in_flight:,} of {limits.in_flight:,}",
+            "requests": f"{counters.requests:,}, {counters.retries:,} repeated",
+            "requests/min": _of(self._requests.growth, limits.rpm),
+            "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",
+            "tokens/min": _of(self._tokens.growth, limits.tpm),
+            "cost": money(self._run.cost),
+        }
+        return {label: text for label, text in fields.items() if text}
+
+
+async def show_progress(run: Run, count_samples: Callable[[], int]) -> None:
+    """Show a run until cancelled: live on a terminal, else a line every `LINE_EVERY_S` seconds.
+
+    `count_samples` is called in a thread, and may take its time.
+    """
+    console = Console(stderr=True)
+    view = View(run)
+
+    async def count() -> None:
+        # The input may be gone by now; then it is not known how far there is to go.
+        with suppress(OSError, UsageError):
+            view.total = await anyio.to_thread.run_sync(count_samples, abandon_on_cancel=True)
+
+    async with anyio.create_task_group() as group:
+        group.start_soon(count)
+        is_live = sys.stderr.isatty() and not console.is_dumb_terminal
+        await (_draw(console, view) if is_live else _print_lines(view))
+
+
+async def _draw(console: Console, view: View) -> None:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(_table(view.fields(anyio.current_time())), refresh=True)
+            await anyio.sleep(REDRAW_S)
+
+
+async def _print_lines(view: View) -> None:
+    view.fields(anyio.current_time())  # where the rates begin
+    while True:
+        await anyio.sleep(LINE_EVERY_S)
+        fields = view.fields(anyio.current_time())
+        tell("; ".join(f"{label} {text}" for label, text in fields.items()))
+
+
+def tell(line: str) -> None:
+    """A line on standard error, if anybody still reads it."""
+    with suppress(OSError):
+        print(line, file=sys.stderr, flush=True)
+
+
+def print_summary(summary: dict[str, Any]) -> None:
+    """The end of a run, for people."""
+    usage = summary["usage"]
+    rows = {
+        "samples": f"{summary['samples']:,}",
+        "records": f"{summary['records']:,}",
+        "rejects": f"{summary['rejects']:,}",
+        **{f"  {reason}": f"{count:,}" for reason, count in summary["rejects_by_reason"].items()},
+        "done before": _unless_zero(summary["resumed"]),
+        "requests": f"{summary['requests']:,}, {summary['retries']:,} repeated",
+        "tokens": f"{usage['prompt_tokens']:,} in, {usage['completion_tokens']:,} out",
+        "cost": money(summary["cost"]),
+        "time": f"{summary['seconds']:,.1f} s, {summary['records_per_second']:,.1f} records/s",
+        "output": summary["output"],
+    }
+    rows = {label: text for label, text in rows.items() if text}
+    width = max(map(len, rows))
+    for label, text in rows.items():
+        tell(f"{label:<{width}}  {text}")
+
+
+def money(dollars: float | None) -> str:
+    """US dollars, or that they are not known."""
+    return "unknown" if dollars is None else f"${dollars:,.4f}"
+
+
+def _table(rows: dict[str, str]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for label, text in rows.items():
+        table.add_row(Text(label, style="dim"), Text(text))
+    return table
+
+
+def _unless_zero(count: int) -> str:
+    return f"{count:,}" if count else ""
+
+
+def _of(count: int, limit: int | None) -> str:
+    return "" if limit is None else f"{count:,} of {limit:,}"
+
+
+def _duration(seconds_left: float) -> str:
+    minutes, seconds = divmod(int(seconds_left), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{seconds:02}"

@@ -1,0 +1,164 @@
+"""Jinja templates in, chat messages out. Templates come from disk; video text is a variable only.
+
+A template has the blocks `system` and `user`. A user's directory comes before the built-in one, so
+that a file of the same name replaces ours and may extend it.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from jinja2 import (
+    FileSystemLoader,
+    StrictUndefined,
+    Template,
+    TemplateError,
+    TemplateNotFound,
+    nodes,
+)
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from vcgen.chat import Message
+from vcgen.errors import Reason, Rejected, UsageError
+
+SUFFIX = ".jinja"
+MAX_PROMPT_CHARACTERS = 1 << 20
+
+_Block = Callable[[Context], Iterator[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    template: Template
+    blocks: Mapping[str, Sequence[_Block]]  # from the child to the root of `extends`
+    digest: str
+
+
+def builtin_directory() -> Path:
+    """Where the templates shipped with vcgen are, in a wheel and in a source checkout alike."""
+    here = Path(__file__).resolve().parent
+    installed = here / "templates"
+    return installed if installed.is_dir() else here.parents[1] / "templates"
+
+
+class Prompts:
+    """The templates of a run, compiled once each.
+
+    Args:
+        directory: a user's own templates, which win by name.
+
+    Raises:
+        UsageError: `directory` is not a directory.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        if directory is not None and not directory.is_dir():
+            raise UsageError(f"templates: {directory} is not a directory")
+        self._directories = [path for path in (directory, builtin_directory()) if path is not None]
+        self._loader = FileSystemLoader(self._directories)
+        self._environment = ImmutableSandboxedEnvironment(
+            loader=self._loader,
+            undefined=StrictUndefined,
+            autoescape=False,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        self._compiled: dict[str, _Compiled] = {}
+
+    def names(self) -> list[str]:
+        """All template names, sorted."""
+        listed = self._environment.list_templates(extensions=[SUFFIX.removeprefix(".")])
+        return sorted(name.removesuffix(SUFFIX) for name in listed)
+
+    def render(self, name: str, variables: Mapping[str, Any]) -> tuple[Message, ...]:
+        """The system message, unless it is empty, and the user message of a template.
+
+        Raises:
+            UsageError: there is no such template, or it does not compile or render.
+            Rejected: the prompt is larger than `MAX_PROMPT_CHARACTERS`.
+        """
+        compiled = self._load(name)
+        if missing := {"system", "user"} - compiled.blocks.keys():
+            raise UsageError(f"template {name}{SUFFIX} has no block {', '.join(sorted(missing))}")
+        try:
+            texts = [
+                (role, self._block(compiled, role, variables).strip())
+                for role in ("system", "user")
+            ]
+        except TemplateError as error:
+            raise UsageError(f"template {name}{SUFFIX}: {error.message}") from error
+        if (size := sum(len(text) for _, text in texts)) > MAX_PROMPT_CHARACTERS:
+            raise Rejected(
+                Reason.PROMPT_TOO_LARGE,
+                f"the prompt {name!r} has {size} characters, the limit is {MAX_PROMPT_CHARACTERS}",
+            )
+        return tuple(Message(role, text) for role, text in texts if text)
+
+    def digest(self, name: str) -> str:
+        """A short hash of the template's source and of all it extends."""
+        return self._load(name).digest
+
+    def digests(self) -> dict[str, str]:
+        """A short hash of whatever shapes a prompt or a record: each template, each text file."""
+        texts = self._environment.list_templates(extensions=["txt"])
+        return {name: self.digest(name) for name in self.names()} | {
+            file: blake2b(self._source(file).encode(), digest_size=8).hexdigest() for file in texts
+        }
+
+    def lines(self, file: str) -> list[str]:
+        """The non-empty lines of a text file beside the templates, the user's own first."""
+        try:
+            source = self._source(file)
+        except TemplateNotFound as error:
+            where = ", ".join(map(str, self._directories))
+            raise UsageError(f"no file {file} in {where}") from error
+        return [line.strip() for line in source.split("\n") if line.strip()]
+
+    def _block(self, compiled: _Compiled, block: str, variables: Mapping[str, Any]) -> str:
+        context = compiled.template.new_context(dict(variables))
+        context.blocks = {name: list(chain) for name, chain in compiled.blocks.items()}
+        return "".join(compiled.blocks[block][0](context))
+
+    def _load(self, name: str) -> _Compiled:
+        found = self._compiled.get(name)
+        if found is None:
+            found = self._compiled[name] = self._compile(name)
+        return found
+
+    def _compile(self, name: str) -> _Compiled:
+        blocks: dict[str, list[_Block]] = {}
+        digest = blake2b(digest_size=8)
+        try:
+            parent: str | None = name + SUFFIX
+            while parent is not None:
+                source = self._source(parent)
+                digest.update(source.encode())
+                template = self._environment.get_template(parent)
+                for block, function in template.blocks.items():
+                    blocks.setdefault(block, []).append(function)
+                parent = self._parent(source)
+            leaf = self._environment.get_template(name + SUFFIX)
+        except TemplateNotFound as error:
+            raise UsageError(
+                f"no template {error.name}; there are: {', '.join(self.names())}"
+            ) from error
+        except TemplateError as error:
+            raise UsageError(f"template {name}{SUFFIX}: {error.message}") from error
+        return _Compiled(leaf, blocks, digest.hexdigest())
+
+    def _source(self, file: str) -> str:
+        try:
+            return self._loader.get_source(self._environment, file)[0]
+        except UnicodeDecodeError as error:
+            raise UsageError(f"template {file} is not UTF-8") from error
+
+    def _parent(self, source: str) -> str | None:
+        extends = self._environment.parse(source).find(nodes.Extends)
+        if extends is None:
+            return None
+        if not isinstance(extends.template, nodes.Const):
+            raise UsageError("a template can extend only a name in quotes")
+        return str(extends.template.value)

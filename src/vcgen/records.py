@@ -1,0 +1,102 @@
+"""What comes out of a run: every sample ends as exactly one `Record` or `Reject`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, Self
+
+from vcgen.errors import Reason
+
+Kind = Literal["description", "descriptive", "temporal", "causal"]
+KINDS: tuple[Kind, ...] = ("description", "descriptive", "temporal", "causal")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one call or of several; the cached ones are part of the prompt's."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+
+    def __add__(self, other: Self) -> "Usage":
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.cached_tokens + other.cached_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One question and its answer."""
+
+    kind: Kind
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """An accepted sample.
+
+    Attributes:
+        id: `<clip id>/<task>/<variant>`.
+        flags: codes of checks worth a look that were no reason to reject.
+        meta: model, template hashes, seed, usage, cost in US dollars, attempts, time, version.
+    """
+
+    id: str
+    video: str
+    clip_id: str
+    task: str
+    turns: tuple[Turn, ...]
+    flags: tuple[str, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Record":
+        """A record from its parsed line; raises KeyError or TypeError if it is none."""
+        turns = tuple(Turn(turn["kind"], turn["question"], turn["answer"]) for turn in row["turns"])
+        return cls(
+            id=row["id"],
+            video=row["video"],
+            clip_id=row["clip_id"],
+            task=row["task"],
+            turns=turns,
+            flags=tuple(row.get("flags", ())),
+            meta=row.get("meta", {}),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """A sample, or an input row, that ended without a record.
+
+    Attributes:
+        id: the sample's id; for a row that never became a clip, `<file>:<line>`.
+        attempts: requests sent for it.
+        reply: the last reply's text, empty if there was none.
+        meta: as in `Record`, as far as it was known.
+    """
+
+    id: str
+    reason: Reason
+    message: str
+    attempts: int = 0
+    reply: str = ""
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, row: Mapping[str, Any]) -> "Reject":
+        """A reject from its parsed line; raises KeyError, TypeError or ValueError if it is none."""
+        return cls(
+            id=row["id"],
+            reason=Reason(row["reason"]),
+            message=row["message"],
+            attempts=row.get("attempts", 0),
+            reply=row.get("reply", ""),
+            meta=row.get("meta", {}),
+        )
+
+
+Outcome = Record | Reject

@@ -1,0 +1,118 @@
+"""What to do after a request failed: one pure function, the only retry policy in vcgen.
+
+A rate limit is a property of the endpoint and not of the request, so it never costs an attempt.
+Full jitter after https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+"""
+
+from typing import NamedTuple
+
+from vcgen.chat import Failure
+from vcgen.errors import Reason
+
+ATTEMPTS = 6
+BASE_S, CAP_S = 0.5, 30.0
+# An endpoint that asks for more patience than this means a daily quota: stop, continue later.
+LONGEST_WAIT_S = 600.0
+
+_NO_MORE_MONEY = frozenset(
+    {
+        "insufficient_quota",
+        "billing_hard_limit_reached",
+        "billing_not_active",
+        "insufficient_credits",
+    }
+)
+_OVERLOADED = frozenset({"rate_limit_exceeded", "rate_limit_error", "overloaded_error"})
+
+
+class Throttle(NamedTuple):
+    """Close the endpoint's gate for everybody; None leaves the time to the gate."""
+
+    delay_s: float | None
+
+
+class Again(NamedTuple):
+    """Send this request once more after `delay_s` seconds."""
+
+    delay_s: float
+
+
+class GiveUp(NamedTuple):
+    """End this request; the sample becomes a reject."""
+
+    reason: Reason
+
+
+class Stop(NamedTuple):
+    """End the run: no other request can succeed either."""
+
+    message: str
+
+
+Decision = Throttle | Again | GiveUp | Stop
+
+
+def decide(failure: Failure, attempt: int, draw: float) -> Decision:
+    """What follows a failure.
+
+    Args:
+        failure: what came back.
+        attempt: how many attempts this request has used up, this one included, rate limits not.
+        draw: a random number in 0..1, for the jitter.
+    """
+    if (message := _hopeless(failure)) is not None:
+        return Stop(message)
+    if _is_throttle(failure):
+        return _throttle(failure)
+    if failure.should_retry is False or not _is_transient(failure):
+        return GiveUp(_reason(failure))
+    if attempt >= ATTEMPTS:
+        return GiveUp(_reason(failure))
+    delay_s = draw * min(CAP_S, BASE_S * 2**attempt)
+    return Again(max(delay_s, failure.retry_after_s or 0.0))
+
+
+def _hopeless(failure: Failure) -> str | None:
+    status, code = failure.status, failure.code
+    if status in {401, 403}:
+        return f"the endpoint refuses the key ({status}): {failure.message}"
+    if status == 402 or code in _NO_MORE_MONEY:
+        return f"the account has no quota left ({status}): {failure.message}"
+    if status == 404 and code == "model_not_found":
+        return f"the endpoint has no such model (404): {failure.message}"
+    return None
+
+
+def _is_throttle(failure: Failure) -> bool:
+    return (
+        failure.status in {429, 529}
+        or failure.code in _OVERLOADED
+        or (failure.status == 503 and failure.retry_after_s is not None)
+        or failure.code == "connect_failed"
+    )
+
+
+def _throttle(failure: Failure) -> Throttle | Stop:
+    wait_s = failure.retry_after_s
+    if wait_s is not None and wait_s > LONGEST_WAIT_S:
+        return Stop(f"the endpoint asks to wait {wait_s:.0f} s: {failure.message}")
+    return Throttle(wait_s)
+
+
+def _is_transient(failure: Failure) -> bool:
+    return (
+        failure.should_retry is True
+        or failure.status in {0, 200, 408, 409}
+        or failure.status >= 500
+    )
+
+
+def _reason(failure: Failure) -> Reason:
+    by_code = {"timed_out": Reason.TIMEOUT, "content_filter": Reason.CONTENT_FILTER}
+    if failure.code in by_code:
+        return by_code[failure.code]
+    if failure.status == 0:
+        return Reason.NETWORK
+    if failure.status == 200 or 300 <= failure.status < 400:
+        return Reason.INVALID_RESPONSE
+    return Reason.SERVER_ERROR if failure.status >= 500 else Reason.BAD_REQUEST

@@ -1,0 +1,109 @@
+"""One sample: a task done for a clip, its turns checked, its outcome with where it came from."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from vcgen._version import __version__
+from vcgen.answers import Ask, ClipCalls
+from vcgen.checks import form_problems
+from vcgen.clips import Clip
+from vcgen.config import Recipe
+from vcgen.errors import Reason, Rejected, VcgenError
+from vcgen.pricing import Price
+from vcgen.prompts import Prompts
+from vcgen.records import KINDS, Outcome, Record, Reject, Turn
+from vcgen.tasks import Task
+
+
+def sample_id(clip: Clip, task: Task) -> str:
+    """`<clip id>/<task>/<variant>`."""
+    return f"{clip.id}/{task.name}/0"
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """How the samples of a run are made.
+
+    Attributes:
+        price: of the model's tokens, None if not known.
+        now: date and time for the records.
+    """
+
+    prompts: Prompts
+    recipe: Recipe
+    price: Price | None
+    now: Callable[[], datetime]
+
+    async def make(self, task: Task, clip: Clip, calls: ClipCalls) -> Outcome:
+        """The record of a task for a clip, or the reject with its reason.
+
+        Raises:
+            VcgenError: the run is ending, or a template is wrong.
+        """
+        ask = Ask(calls, self.prompts, self.recipe, sample_id(clip, task))
+        try:
+            turns = tuple(await task.function(clip, ask))
+            _check(turns, clip)
+        except Exception as error:
+            cause = _cause(error)
+            if isinstance(cause, Rejected):
+                return self._reject(ask, cause)
+            if isinstance(cause, VcgenError):
+                raise cause from error
+            # Its author's fault costs one sample.
+            what = " ".join(f"{type(cause).__name__}: {cause}".split())
+            message = f"the task {task.name} failed: {what}"
+            return self._reject(ask, Rejected(Reason.TASK_ERROR, message))
+        return Record(
+            id=ask.sample,
+            video=clip.video,
+            clip_id=clip.id,
+            task=task.name,
+            turns=turns,
+            meta=self._meta(ask),
+        )
+
+    def _reject(self, ask: Ask, error: Rejected) -> Reject:
+        return Reject(
+            id=ask.sample,
+            reason=error.reason,
+            message=error.message,
+            attempts=ask.attempts + error.attempts,
+            reply=error.reply,
+            meta=self._meta(ask),
+        )
+
+    def _meta(self, ask: Ask) -> Mapping[str, Any]:
+        return {
+            "model": ask.model,
+            "templates": dict(ask.templates),
+            "seed": self.recipe.seed,
+            "usage": asdict(ask.usage),
+            "cost": None if self.price is None else self.price.of(ask.usage),
+            "attempts": ask.attempts,
+            "time": self.now().isoformat(timespec="milliseconds"),
+            "version": __version__,
+        }
+
+
+def _cause(error: Exception) -> Exception:
+    """What went wrong in a task, which may ask in a task group: first of all what ends the run."""
+    if not isinstance(error, ExceptionGroup):
+        return error
+    causes = [_cause(inner) for inner in error.exceptions]
+    return min(
+        causes, key=lambda cause: isinstance(cause, Rejected) or not isinstance(cause, VcgenError)
+    )
+
+
+def _check(turns: tuple[Turn, ...], clip: Clip) -> None:
+    for turn in turns:
+        if not isinstance(turn, Turn):
+            raise TypeError(f"a task returns turns, not {type(turn).__name__}")
+        if turn.kind not in KINDS:
+            raise ValueError(f"a turn's kind is one of {', '.join(KINDS)}, not {turn.kind!r}")
+    if problems := form_problems(turns, clip):
+        reply = "\n".join(turn.answer for turn in turns)
+        raise Rejected(Reason.FAILED_CHECKS, "; ".join(problems), reply=reply)

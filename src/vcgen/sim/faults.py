@@ -1,0 +1,143 @@
+"""What goes wrong at the simulated endpoint, how often, and what it looks like.
+
+Which request meets which fault depends on nothing but the seed and the request's running number.
+"""
+
+from bisect import bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import accumulate
+
+import orjson
+
+from vcgen.errors import UsageError
+from vcgen.sim.validation import Refusal
+
+JSON_TYPE = "application/json"
+
+_RATE_LIMITED = Refusal(
+    429,
+    "Rate limit reached for sim: please try again in 1s.",
+    "rate_limit_exceeded",
+    None,
+    "requests",
+)
+REFUSALS: Mapping[str, Refusal] = {
+    "429": _RATE_LIMITED,
+    "500": Refusal(
+        500, "The server had an error while processing your request.", None, None, "server_error"
+    ),
+    "503": Refusal(
+        503,
+        "The engine is currently overloaded, please try again later.",
+        None,
+        None,
+        "server_error",
+    ),
+    "529": Refusal(529, "Overloaded", None, None, "overloaded_error"),
+    "quota": Refusal(
+        429,
+        "You exceeded your current quota, please check your plan and billing details.",
+        "insufficient_quota",
+        None,
+        "insufficient_quota",
+    ),
+    "key": Refusal(401, "Incorrect API key provided.", "invalid_api_key"),
+}
+_BAD_GATEWAY = (
+    b"<html><head><title>502 Bad Gateway</title></head><body>502 Bad Gateway</body></html>"
+)
+_PAGE = (
+    b"<!doctype html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
+)
+# What stands in for a completion, as (status, content type, body).
+PAGES: Mapping[str, tuple[int, str, bytes]] = {
+    "502": (502, "text/html", _BAD_GATEWAY),
+    "html": (200, "text/html", _PAGE),
+    "empty": (200, JSON_TYPE, b""),
+}
+# No completion comes at all.
+INSTEAD = frozenset({*REFUSALS, *PAGES})
+REFUSED_TEXT = "I'm sorry, but I can't help with that."
+# The connection's own: the front that holds the connection does them.
+ON_THE_WIRE = frozenset({"reset", "close", "hang"})
+# A completion that is not as asked for; the last four change JSON and leave plain text alone.
+IN_THE_REPLY = frozenset({"cut", "length", "refusal"})
+IN_THE_JSON = frozenset({"fence", "comma", "badjson", "turns"})
+KINDS = frozenset({*INSTEAD, *ON_THE_WIRE, *IN_THE_REPLY, *IN_THE_JSON})
+
+
+@dataclass(frozen=True, slots=True)
+class Faults:
+    """Kinds of faults and the share of requests, 0 to 1, that each strikes."""
+
+    kinds: tuple[str, ...] = ()
+    shares: tuple[float, ...] = ()
+
+    def draw(self, seed: int, number: int) -> str | None:
+        """The fault of the request with that running number, None for most."""
+        if not self.kinds:
+            return None
+        digest = blake2b(b"%d/%d" % (seed, number), digest_size=8).digest()
+        drawn = int.from_bytes(digest) / 2**64
+        at = bisect_right(tuple(accumulate(self.shares)), drawn)
+        return self.kinds[at] if at < len(self.kinds) else None
+
+
+def parse_faults(text: str) -> Faults:
+    """Faults from words such as `429:0.05,reset:0.01`; empty text is none.
+
+    Raises:
+        UsageError: a kind is unknown or named twice, a share is not within 0..1, or all are over 1.
+    """
+    shares: dict[str, float] = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        kind, _, number = part.partition(":")
+        if kind not in KINDS:
+            raise UsageError(
+                f"faults: unknown kind {kind!r}; there are: {', '.join(sorted(KINDS))}"
+            )
+        if kind in shares:
+            raise UsageError(f"faults: {kind} is named twice")
+        shares[kind] = _share(kind, number)
+    if (total := sum(shares.values())) > 1 + 1e-9:
+        raise UsageError(f"faults: the shares add up to {total:g}, which is over 1")
+    return Faults(tuple(shares), tuple(shares.values()))
+
+
+def _share(kind: str, number: str) -> float:
+    try:
+        share = float(number)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise UsageError(f"faults: the share of {kind} is {number!r}, not a number from 0 to 1")
+    return share
+
+
+def spoil(kind: str, text: str) -> str | None:
+    """The model's JSON text with a fault of `IN_THE_JSON`, None if the text is no JSON to spoil."""
+    if not text.startswith(("{", "[")):
+        return None
+    if kind == "fence":
+        return f"```json\n{text}\n```"
+    if kind == "comma":
+        return f"{text[:-1]},{text[-1]}"
+    value = orjson.loads(text)
+    turns = value.get("turns") if isinstance(value, dict) else None
+    if kind == "turns":
+        if not turns:
+            return None
+        return _dumped({**value, "turns": turns[:-1] if len(turns) > 1 else turns * 2})
+    if turns:
+        return _dumped({**value, "turns": [_without_last(turns[0]), *turns[1:]]})
+    return _dumped(_without_last(value)) if isinstance(value, dict) else None
+
+
+def _without_last(value: Mapping[str, object]) -> dict[str, object]:
+    return {name: value[name] for name in list(value)[:-1]}
+
+
+def _dumped(value: Mapping[str, object] | Sequence[object]) -> str:
+    return orjson.dumps(value).decode()

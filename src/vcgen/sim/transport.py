@@ -1,0 +1,43 @@
+"""The simulated endpoint in memory: no socket, the running loop's clock, real or virtual."""
+
+from collections.abc import Mapping
+
+import anyio
+
+from vcgen.errors import ConnectionLost, TimedOut
+from vcgen.sim.simulator import Simulator
+from vcgen.transport import Reply
+
+
+class SimTransport:
+    """A `vcgen.transport.Transport` that asks a `Simulator`; any URL will do."""
+
+    def __init__(self, simulator: Simulator | None = None) -> None:
+        self.simulator = simulator or Simulator()
+
+    async def post(
+        self,
+        url: str,  # noqa: ARG002 - there is one endpoint
+        headers: Mapping[str, str],
+        body: bytes,
+        timeout_s: float,
+    ) -> Reply:
+        """Answer after the simulator's latency; faults of the connection raise.
+
+        Raises:
+            ConnectionLost: the fault was `reset` or `close`.
+            TimedOut: the fault was `hang`, or the latency is longer than `timeout_s`.
+        """
+        answer = self.simulator.answer(headers, body, anyio.current_time())
+        if answer.fault == "hang" or answer.delay_s > timeout_s:
+            await anyio.sleep(timeout_s)
+            raise TimedOut(f"no whole reply within {timeout_s:g} s")
+        await anyio.sleep(answer.delay_s)
+        if answer.fault == "reset":
+            raise ConnectionLost("connection reset by the simulated endpoint")
+        if answer.fault == "close":
+            raise ConnectionLost("connection closed by the simulated endpoint before any reply")
+        return Reply(answer.status, answer.headers, answer.body)
+
+    async def aclose(self) -> None:
+        """There is nothing to close."""

@@ -1,0 +1,119 @@
+"""Read clips from the layouts that video text comes in; one row in, one `Clip` or `Reject` out.
+
+What makes a whole file useless raises `UsageError` at the call. A row that cannot be a clip becomes
+a `Reject` that names its place, and the rest goes on. Reading is lazy.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from pydantic import ValidationError
+
+from vcgen.cleaning import clean_text
+from vcgen.clips import Clip, explain
+from vcgen.errors import Reason, UsageError
+from vcgen.records import Reject
+from vcgen.sources.captions import read_activitynet, read_timechat
+from vcgen.sources.detection import detect
+from vcgen.sources.documents import read_videochat_text, read_vlog
+from vcgen.sources.files import BadRow, Rows, read_head
+from vcgen.sources.jsonl import read_clips_json
+from vcgen.sources.speech import Transcripts, add_speech, find_transcripts
+from vcgen.sources.webvid import read_webvid
+
+FORMATS: Mapping[str, Callable[[Path], Rows]] = MappingProxyType(
+    {
+        "clips": read_clips_json,
+        "webvid": read_webvid,
+        "activitynet": read_activitynet,
+        "timechat": read_timechat,
+        "videochat-text": read_videochat_text,
+        "vlog": read_vlog,
+    }
+)
+
+
+def read_clips(
+    path: str | Path,
+    *,
+    format: str = "auto",  # noqa: A002  # what users call it, here and as --format
+    speech: str | Path | None = None,
+) -> Iterator[Clip | Reject]:
+    """The clips of a file, in its order, read as they are asked for.
+
+    Args:
+        path: the file.
+        format: a name of `FORMATS`, or `auto` to tell it from the file's first bytes.
+        speech: a directory of transcripts (SubRip, WebVTT, Whisper JSON). One whose stem is a
+            clip's id, or the stem of its video, is added to the clip as segments of speech.
+
+    Raises:
+        UsageError: at the call, if the file cannot be read at all or its format is unknown.
+    """
+    return (outcome for _, outcome in read_placed(path, format=format, speech=speech))
+
+
+def read_placed(
+    path: str | Path,
+    *,
+    format: str = "auto",  # noqa: A002  # as read_clips
+    speech: str | Path | None = None,
+) -> Iterator[tuple[str, Clip | Reject]]:
+    """As `read_clips`, each with its place: `<file>:<line>`, or `<file>:<key>` in an object."""
+    path = Path(path)
+    read = FORMATS[_format_of(path, read_head(path), format)]
+    transcripts = None if speech is None else find_transcripts(Path(speech))
+    return _placed(_shown(path.name), read(path), transcripts)
+
+
+def _format_of(path: Path, head: bytes, wanted: str) -> str:
+    if wanted in FORMATS:
+        return wanted
+    if wanted != "auto":
+        raise UsageError(f"format {wanted!r} is unknown; name one of: auto, {', '.join(FORMATS)}")
+    found = detect(head)
+    if found is None:
+        raise UsageError(
+            f"{path}: cannot tell the format from its first bytes {head[:40]!r}; "
+            f"name one of: {', '.join(FORMATS)} with --format"
+        )
+    return found
+
+
+def _placed(
+    name: str, rows: Rows, transcripts: Transcripts | None
+) -> Iterator[tuple[str, Clip | Reject]]:
+    for at, row in rows:
+        place = f"{name}:{at if isinstance(at, int) else _shown(at)}"
+        yield place, _outcome(place, row, transcripts)
+
+
+def _outcome(place: str, row: Any, transcripts: Transcripts | None) -> Clip | Reject:
+    if isinstance(row, BadRow):
+        message = row.message
+    else:
+        try:
+            return Clip.model_validate(row if transcripts is None else add_speech(row, transcripts))
+        except ValidationError as error:
+            message = explain(error)
+    return Reject(id=place, reason=Reason.INVALID_CLIP, message=f"{place}: {message}")
+
+
+def _shown(name: str) -> str:
+    # File names and keys may hold what breaks a line or cannot be encoded.
+    return clean_text(name, Counter())
+
+
+def count_rows(path: str | Path, *, format: str = "auto") -> int:  # noqa: A002  # as read_clips
+    """About how many rows a file has, without making clips of them: to show how far a run is."""
+    path = Path(path)
+    head = read_head(path)
+    name = _format_of(path, head, format)
+    if name == "webvid" or (name == "clips" and not head.lstrip().startswith(b"[")):
+        with path.open("rb") as file:
+            return sum(chunk.count(b"\n") for chunk in iter(partial(file.read, 1 << 20), b""))
+    return sum(1 for _ in FORMATS[name](path))

@@ -1,0 +1,306 @@
+"""The run directory on disk: append-only, locked, repaired on opening.
+
+    run.json        what the run is: recipe, model, template hashes, versions; replaced atomically
+    records.jsonl   one accepted record a line
+    rejects.jsonl   one reject a line
+    calls.jsonl     answers of intermediate steps, so that a crash pays for none twice
+
+One `write` a line on an O_APPEND descriptor, so a killed process leaves whole lines; `sync` makes
+it survive a power cut. When the directory is opened, a torn last line is cut off and damaged lines
+in the middle are moved to `<file>.bad`.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO, Self
+
+import orjson
+from filelock import FileLock, Timeout
+
+from vcgen.errors import StoreError, UsageError
+from vcgen.journal import decode_line, encode_line, line_id
+from vcgen.records import Outcome, Record, Reject
+
+MANIFEST, RECORDS, REJECTS, CALLS = "run.json", "records.jsonl", "rejects.jsonl", "calls.jsonl"
+_LOCK = ".lock"
+_CHUNK_BYTES = 1 << 20
+
+
+class RunDirectory:
+    """A run directory open for writing, by one process at a time.
+
+    Attributes:
+        path: the directory.
+        damaged: lines that were moved aside on opening, by file name.
+        records, rejects: outcomes in the directory; rejects by reason.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.damaged: dict[str, int] = {}
+        self.records = 0
+        self.rejects: Counter[str] = Counter()
+        self._lock = FileLock(path / _LOCK, thread_local=False)
+        self._files: dict[str, int] = {}
+        # Hashes, not ids, for memory; two of a million samples share one with odds of 1 in 10 ** 7.
+        self._done: set[int] = set()
+        self._calls: dict[str, tuple[int, int]] = {}
+        self._dirty = False
+        self._manifest: dict[str, Any] = {}
+
+    @classmethod
+    def open(cls, path: Path, manifest: Mapping[str, Any]) -> Self:
+        """Create a run directory, or continue one.
+
+        Raises:
+            UsageError: the directory belongs to another run, is being written by another process,
+                or is no run directory and not empty.
+            StoreError: the disk refuses.
+        """
+        _require_ours(path)
+        run = cls(path)
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            run._lock.acquire(blocking=False)
+        except Timeout as error:
+            raise UsageError(f"{path}: another process is writing this run") from error
+        except OSError as error:
+            raise UsageError(f"{path}: cannot write there: {error.strerror}") from error
+        try:
+            run._settle_manifest(manifest)
+            run._load()
+        except OSError as error:
+            run.close()
+            raise StoreError(f"{path}: {error.strerror}") from error
+        except BaseException:
+            run.close()
+            raise
+        return run
+
+    def is_done(self, sample: str) -> bool:
+        """Whether an earlier process left the sample's record or reject."""
+        return hash(sample) in self._done
+
+    def add(self, outcome: Outcome) -> None:
+        """Append an outcome."""
+        if isinstance(outcome, Record):
+            self._append(RECORDS, encode_line(outcome))
+            self.records += 1
+        else:
+            self._append(REJECTS, encode_line(outcome))
+            self.rejects[outcome.reason.value] += 1
+
+    def keep_call(self, row: Mapping[str, Any]) -> None:
+        """Append the answer of a step that other steps build on."""
+        self._append(CALLS, encode_line(row))
+
+    def find_call(self, key: str) -> Mapping[str, Any] | None:
+        """A step's answer kept by an earlier process, None if there is none."""
+        place = self._calls.get(key)
+        if place is None:
+            return None
+        offset, size = place
+        return decode_line(os.pread(self._files[CALLS], size, offset))
+
+    def sync(self) -> None:
+        """Return when all that was appended is on the disk. May run in a thread.
+
+        Raises:
+            StoreError: the disk failed; what was appended since the last sync may be lost.
+        """
+        if not self._dirty:
+            return
+        self._dirty = False
+        for name, file in self._files.items():
+            try:
+                os.fsync(file)
+            except OSError as error:
+                raise StoreError(
+                    f"{self.path / name}: not on the disk: {error.strerror}"
+                ) from error
+
+    def close(self) -> None:
+        """Close the files and let the directory go."""
+        while self._files:
+            os.close(self._files.popitem()[1])
+        self._lock.release()
+
+    def _append(self, name: str, line: bytes) -> None:
+        self._dirty = True
+        file, left = self._files[name], memoryview(line)
+        try:
+            while left:
+                left = left[os.write(file, left) :]
+        except OSError as error:
+            # Without the torn half, lines of replies that are still to come stay whole.
+            os.ftruncate(file, os.fstat(file).st_size - (len(line) - len(left)))
+            raise StoreError(f"{self.path / name}: cannot write: {error.strerror}") from error
+
+    def finish(self, counts: Mapping[str, Any]) -> None:
+        """Put the counts into the manifest; a run that added nothing leaves it as it was."""
+        if self._manifest.get("counts") != counts:
+            self._write_manifest({**self._manifest, "counts": counts})
+
+    def _settle_manifest(self, manifest: Mapping[str, Any]) -> None:
+        if not (self.path / MANIFEST).exists():
+            self._write_manifest(manifest)
+            return
+        self._manifest = read_manifest(self.path)
+        now = orjson.loads(orjson.dumps(manifest["run"]))
+        if changed := _changes(self._manifest["run"], now):
+            raise UsageError(
+                f"{self.path} holds another run ({'; '.join(changed)}); choose another directory"
+            )
+
+    def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        self._manifest = dict(manifest)
+        content = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+        try:
+            with replacing(self.path / MANIFEST) as file:
+                file.write(content)
+        except OSError as error:
+            raise StoreError(f"{self.path / MANIFEST}: cannot write: {error.strerror}") from error
+
+    def _load(self) -> None:
+        for name in (RECORDS, REJECTS, CALLS):
+            self._repair(name)
+            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._files[name] = os.open(self.path / name, flags, 0o666)
+
+    def _repair(self, name: str) -> None:
+        path = self.path / name
+        if not path.exists():
+            return
+        end, shift, damaged = 0, 0, []
+        for offset, line in _lines(path):
+            end = offset + len(line) + 1
+            if (found := line_id(line)) is None:
+                damaged.append(line)
+                shift += len(line) + 1
+            else:
+                self._index(name, found, offset - shift, line)
+        if path.stat().st_size > end:
+            os.truncate(path, end)
+        if damaged:
+            self._set_aside(path, damaged)
+
+    def _index(self, name: str, found: str, offset: int, line: bytes) -> None:
+        if name == CALLS:
+            self._calls[found] = (offset, len(line))
+            return
+        self._done.add(hash(found))
+        if name == RECORDS:
+            self.records += 1
+        else:
+            self.rejects[decode_line(line)["reason"]] += 1
+
+    def _set_aside(self, path: Path, damaged: list[bytes]) -> None:
+        with Path(f"{path}.bad").open("ab") as bad:
+            bad.writelines(line + b"\n" for line in damaged)
+            bad.flush()
+            os.fsync(bad.fileno())
+        self.damaged[path.name] = len(damaged)
+        with replacing(path) as whole:
+            whole.writelines(line + b"\n" for _, line in _lines(path) if line_id(line) is not None)
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """The manifest of a run directory.
+
+    Raises:
+        UsageError: it is none, or of a layout this version does not know.
+    """
+    try:
+        manifest: dict[str, Any] = orjson.loads((path / MANIFEST).read_bytes())
+        layout, _ = manifest["layout"], manifest["run"].keys()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{path} is no run directory: it has no readable {MANIFEST}") from error
+    if layout != 1:
+        raise UsageError(
+            f"{path / MANIFEST}: layout {layout} is not known to this version of vcgen"
+        )
+    return manifest
+
+
+def read_records(path: Path) -> Iterator[Record]:
+    """The records of a run directory, one at a time; damaged lines are passed over."""
+    return map(Record.from_json, _rows(path / RECORDS))
+
+
+def read_rejects(path: Path) -> Iterator[Reject]:
+    """The rejects of a run directory, one at a time; damaged lines are passed over."""
+    return map(Reject.from_json, _rows(path / REJECTS))
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` when the block ends, whole or not at all."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    # The new name itself has to reach the disk too.
+    directory = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(directory)
+    finally:
+        os.close(directory)
+
+
+def require_fresh(path: Path) -> None:
+    """Raises UsageError unless a run would start from nothing at `path`."""
+    if strangers := _strangers(path):
+        raise UsageError(f"{path} is not empty: it holds {strangers[0]}; choose another directory")
+
+
+def _require_ours(path: Path) -> None:
+    if (strangers := _strangers(path)) and not (path / MANIFEST).exists():
+        raise UsageError(f"{path} is no run directory and not empty: it holds {strangers[0]}")
+
+
+def _strangers(path: Path) -> list[str]:
+    ours = {_LOCK, f".{MANIFEST}.new"}  # what a run killed at its start leaves
+    try:
+        return sorted(entry.name for entry in path.iterdir() if entry.name not in ours)
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError as error:
+        raise UsageError(f"{path} is a file or below one; the output is a directory") from error
+    except OSError as error:
+        raise UsageError(f"{path}: cannot use it: {error.strerror}") from error
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:
+    changes: list[str] = []
+    for key in before.keys() | now.keys():
+        old, new = before.get(key), now.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            changes.extend(_changes(old, new, f"{at}{key}."))
+        elif old != new:
+            changes.append(f"{at}{key} was {old}, is {new}")
+    return sorted(changes)
+
+
+def _rows(path: Path) -> Iterator[dict[str, Any]]:
+    if path.exists():
+        yield from (decode_line(line) for _, line in _lines(path) if line_id(line) is not None)
+
+
+def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
+    """The newline-terminated lines of a file with their offsets; a torn last line is left out."""
+    offset, rest = 0, b""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK_BYTES):
+            *whole, rest = (rest + chunk).split(b"\n")
+            for line in whole:
+                yield offset, line
+                offset += len(line) + 1

@@ -1,0 +1,112 @@
+"""`conversation`: several turns in one call. `conversation-selfchat`: a call a turn, by two roles.
+
+Kinds after VideoChat V1: descriptive, temporal, causal; temporal and causal make up at least half.
+"""
+
+from collections import Counter
+from collections.abc import Sequence
+from random import Random
+
+from pydantic import BaseModel
+
+from vcgen.answers import Answer, Ask
+from vcgen.clips import Clip
+from vcgen.evidence import fence
+from vcgen.records import Kind, Turn
+from vcgen.tasks import task
+from vcgen.tasks.description import narrative
+
+MEANING = {
+    "descriptive": "what is there and what happens: people, objects, actions, places, positions",
+    "temporal": "when something happens, in what order, before or after what, or what changes",
+    "causal": "why something happens, what it is for, how it is done, or what it leads to",
+}
+
+
+class ConversationTurn(BaseModel):
+    """One turn as the model writes it."""
+
+    kind: Kind
+    question: str
+    answer: str
+
+
+class Conversation(BaseModel):
+    """The reply of `converse`."""
+
+    turns: list[ConversationTurn]
+
+
+def plan_kinds(kinds: Sequence[Kind], count: int, random: Random) -> list[Kind]:
+    """The kinds of `count` turns in order: each of `kinds` once while there is room.
+
+    The rest, or the only one, are drawn from the temporal and causal ones, so that these are at
+    least half. What is descriptive comes first, as in a conversation between people.
+    """
+    deeper: list[Kind] = [kind for kind in kinds if kind != "descriptive"] or list(kinds)
+    drawn = random.sample(list(kinds), len(kinds))[:count] if count > 1 else []
+    drawn += random.choices(deeper, k=count - len(drawn))
+    return sorted(drawn, key=lambda kind: kind != "descriptive")
+
+
+def mix_problems(kinds: Sequence[Kind], recipe_kinds: Sequence[Kind]) -> list[str]:
+    """What is wrong with the kinds a model returned, given those the recipe asks for."""
+    counts = Counter(kinds)
+    room = len(kinds) >= len(recipe_kinds)
+    problems = [
+        f"a question of kind {kind} is missing"
+        for kind in recipe_kinds
+        if room and not counts[kind]
+    ]
+    if strangers := [kind for kind in counts if kind not in recipe_kinds]:
+        problems.append(f"kinds that were not asked for: {', '.join(strangers)}")
+    if len(recipe_kinds) > 1 and 2 * counts["descriptive"] > len(kinds):
+        problems.append("more than half of the questions are descriptive")
+    return problems
+
+
+@task
+async def conversation(_clip: Clip, ask: Ask) -> list[Turn]:
+    """Turns of mixed kinds from the narrative and the evidence, in one call."""
+    story = await narrative(ask)
+    least, most = ask.recipe.turns
+    kinds = plan_kinds(ask.recipe.kinds, ask.random.randint(least, most), ask.random)
+
+    def accept(answer: Answer) -> list[str]:
+        turns = answer.data.turns
+        if not least <= len(turns) <= most:
+            return [f"it has {len(turns)} turns; {len(kinds)} were asked for"]
+        return mix_problems([turn.kind for turn in turns], ask.recipe.kinds)
+
+    answer = await ask(
+        "converse",
+        schema=Conversation,
+        accept=accept,
+        kinds=kinds,
+        narrative=fence("narrative", story.text),
+    )
+    return [
+        Turn(turn.kind, turn.question.strip(), turn.answer.strip()) for turn in answer.data.turns
+    ]
+
+
+@task
+async def conversation_selfchat(_clip: Clip, ask: Ask) -> list[Turn]:
+    """The same by a questioner and an answerer in turn; every call extends the same prefix."""
+    story = await narrative(ask)
+    least, most = ask.recipe.turns
+    kinds = plan_kinds(ask.recipe.kinds, ask.random.randint(least, most), ask.random)
+    turns: list[Turn] = []
+    said: Answer | None = None
+    for kind in kinds:
+        question = await ask(
+            "question",
+            after=said,
+            opening=said is None,
+            kind=kind,
+            meaning=MEANING[kind],
+            narrative=fence("narrative", story.text),
+        )
+        said = await ask("answer", after=question)
+        turns.append(Turn(kind, question.text, said.text))
+    return turns

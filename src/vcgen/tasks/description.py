@@ -1,0 +1,29 @@
+"""`description`: a narrative of the video in time order, then a clean-up pass over it.
+
+After VideoChat V1 (arXiv 2305.06355): a narrative from the video text, a post-processing prompt
+that removes repeats and mends broken sentences, and a question drawn from a pool of phrasings.
+"""
+
+from vcgen.answers import Answer, Ask
+from vcgen.clips import Clip
+from vcgen.evidence import fence
+from vcgen.records import Turn
+from vcgen.tasks import task
+
+QUESTIONS = "description_questions.txt"
+
+
+async def narrative(ask: Ask) -> Answer:
+    """What happens in the video, in order. The same for all tasks of a clip, so paid for once."""
+    least, most = ask.recipe.words
+    return await ask("describe", min_words=least, max_words=most)
+
+
+@task
+async def description(_clip: Clip, ask: Ask) -> list[Turn]:
+    """One turn: a request for a description, and the narrative."""
+    answer = await narrative(ask)
+    if ask.recipe.refine:
+        answer = await ask("refine", draft=fence("draft", answer.text))
+    question = ask.random.choice(ask.prompts.lines(QUESTIONS))
+    return [Turn("description", question, answer.text)]

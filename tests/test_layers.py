@@ -1,0 +1,134 @@
+"""The shape of the code, proven from its syntax: imports point one way, packages have one owner."""
+
+import ast
+import sys
+from collections import defaultdict
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+import vcgen
+
+SOURCE = Path(vcgen.__file__).parent
+
+# From the bottom up; a module may import from its own layer and from those above it in this list.
+LAYERS = {
+    "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
+    "cores": [
+        "chat", "retry", "pacing", "evidence", "prompts", "checks", "journal", "pricing",
+    ],
+    "adapters": [
+        "transport", "httpx_transport", "admission", "store", "sources", "exporters", "sim",
+        "testing",
+    ],
+    "engine": ["engine", "answers"],
+    "tasks": ["tasks"],
+    "run": ["intake", "samples", "batch", "api"],
+    "surface": ["", "preview", "progress", "terminal", "cli", "__main__"],
+}  # fmt: skip
+RANK = {module: rank for rank, layer in enumerate(LAYERS.values()) for module in layer}
+
+# What is everywhere by design: the run time, the values at the edges, the bytes.
+SHARED_PACKAGES = {"anyio", "pydantic", "orjson"}
+
+
+def modules() -> dict[str, ast.Module]:
+    """Dotted name within vcgen to syntax tree; the package itself is the empty name."""
+    found = {}
+    for path in sorted(SOURCE.rglob("*.py")):
+        parts = path.relative_to(SOURCE).with_suffix("").parts
+        name = ".".join(parts).removesuffix("__init__").removesuffix(".")
+        found[name] = ast.parse(path.read_text("utf-8"))
+    return found
+
+
+def imported(tree: ast.Module) -> set[str]:
+    """Every module a tree imports, inside functions too."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            assert node.module is not None
+            names.add(node.module)
+    return names
+
+
+def ours(name: str) -> str | None:
+    """A module's name within vcgen, None for somebody else's."""
+    if name != "vcgen" and not name.startswith("vcgen."):
+        return None
+    return name.removeprefix("vcgen").removeprefix(".")
+
+
+def top(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def test_every_module_has_a_layer() -> None:
+    assert {top(name) for name in modules()} == set(RANK)
+
+
+def test_imports_point_down_or_sideways_never_up() -> None:
+    upward = [
+        f"{name} imports {target}"
+        for name, tree in modules().items()
+        for target in map(ours, imported(tree))
+        if target is not None and RANK[top(target)] > RANK[top(name)]
+    ]
+    assert not upward
+
+
+def test_imports_make_no_cycle() -> None:
+    graph = defaultdict(set)
+    for name, tree in modules().items():
+        # At the top of a module only: what a function imports late is not part of loading.
+        loaded = ast.Module([node for node in tree.body if not isinstance(node, ast.If)], [])
+        for node in list(ast.walk(loaded)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                node.body = []
+        graph[name] = {target for target in map(ours, imported(loaded)) if target is not None}
+    list(TopologicalSorter(graph).static_order())
+
+
+def test_each_third_party_package_has_one_owner() -> None:
+    owners = defaultdict(set)
+    for name, tree in modules().items():
+        for package in map(top, imported(tree)):
+            if package not in {*sys.stdlib_module_names, *SHARED_PACKAGES, "vcgen"}:
+                owners[package].add(name)
+    shared = {package: sorted(names) for package, names in owners.items() if len(names) > 1}
+    assert not shared
+
+
+def test_every_function_is_annotated_and_none_is_long() -> None:
+    faults = []
+    for name, tree in modules().items():
+        for node in ast.walk(tree):
+            if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                continue
+            assert node.end_lineno is not None
+            parameters = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+            bare = [
+                p.arg for p in parameters if p.annotation is None and p.arg not in {"self", "cls"}
+            ]
+            # A command's parameters are its options, so the statements are counted.
+            lines = node.end_lineno - node.body[0].lineno + 1
+            if bare or node.returns is None or lines > 60:
+                faults.append(f"{name}.{node.name}: {lines} lines, not annotated: {bare}")
+    assert not faults
+
+
+def test_no_file_is_longer_than_400_lines() -> None:
+    long = {
+        str(path.relative_to(SOURCE)): count
+        for path in SOURCE.rglob("*.py")
+        if (count := len(path.read_bytes().split(b"\n"))) > 400
+    }
+    assert not long
+
+
+def test_public_surface_is_sorted_and_complete() -> None:
+    assert vcgen.__all__ == sorted(vcgen.__all__)
+    for name in vcgen.__all__:
+        assert getattr(vcgen, name) is not None
