@@ -170,9 +170,9 @@ def test_a_failing_sync_stops_an_endless_run(
         raise OSError(5, "Input/output error")
 
     async def main() -> None:
-        async with open_run(intake(endless()), "sim", {"output": tmp_path}) as opened:
+        async with open_run(intake(endless()), "sim", {"output": tmp_path}) as run:
             monkeypatch.setattr(os, "fsync", fail)
-            await opened.run.work()
+            await run.work()
 
     monkeypatch.setattr("vcgen.batch.SYNC_EVERY_S", 0.01)
     with pytest.raises(StoreError, match="Input/output error"):
@@ -184,11 +184,11 @@ def test_a_stop_from_outside_waits_for_what_is_in_flight(tmp_path: Path) -> None
         transport = Watched(Simulator(latency_s=5.0))
         options = vcgen.Options(output=tmp_path, limits=LIMITS, transport=transport)
         async with (
-            open_run(intake(make_clips(20)), "sim", options) as opened,
+            open_run(intake(make_clips(20)), "sim", options) as run,
             anyio.create_task_group() as group,
         ):
-            group.start_soon(stop_after, opened.run, 7.0)
-            await opened.run.work()
+            group.start_soon(stop_after, run, 7.0)
+            await run.work()
 
     async def stop_after(run: Any, seconds: float) -> None:
         await anyio.sleep(seconds)

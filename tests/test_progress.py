@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcgen import Endpoint, Limits
-from vcgen.api import Opened, Options, open_run
+from vcgen.api import Options, open_run
+from vcgen.batch import Run
 from vcgen.intake import intake
 from vcgen.progress import MINUTE_S, Meter, View, print_summary, show_progress
 from vcgen.sim import SimTransport, Simulator
@@ -22,19 +23,19 @@ STEPS = st.lists(st.tuples(st.floats(0.01, 90), st.integers(0, 1000)), max_size=
 
 
 @asynccontextmanager
-async def slow_run(clips: int, latency_s: float, **limits: int) -> AsyncIterator[Opened]:
+async def slow_run(clips: int, latency_s: float, **limits: int) -> AsyncIterator[Run]:
     options = Options(
         tasks=["description"],
         transport=SimTransport(Simulator(latency_s=latency_s)),
         limits=Limits(**limits),
     )
-    async with open_run(intake(make_clips(clips)), Endpoint(model="sim"), options) as opened:
-        yield opened
+    async with open_run(intake(make_clips(clips)), Endpoint(model="sim"), options) as run:
+        yield run
 
 
-async def watch(opened: Opened, total: int | None) -> list[dict[str, str]]:
+async def watch(run: Run, total: int | None) -> list[dict[str, str]]:
     """The fields once a second until the run is done, and once more then."""
-    view = View(opened.run)
+    view = View(run)
     view.total = total
     seen: list[dict[str, str]] = []
 
@@ -45,7 +46,7 @@ async def watch(opened: Opened, total: int | None) -> list[dict[str, str]]:
 
     async with anyio.create_task_group() as group:
         group.start_soon(look)
-        await opened.run.work()
+        await run.work()
         group.cancel_scope.cancel()
     return [*seen, view.fields(anyio.current_time())]
 
@@ -80,8 +81,8 @@ def test_a_meter_without_time_has_no_rate() -> None:
 
 def test_the_fields_end_at_what_the_run_counted() -> None:
     async def main() -> None:
-        async with slow_run(30, latency_s=2, concurrency=3) as opened:
-            *before, last = await watch(opened, 30)
+        async with slow_run(30, latency_s=2, concurrency=3) as run:
+            *before, last = await watch(run, 30)
         assert before[0]["samples"] == "0 of ~30"
         assert last["samples"] == "30 of ~30"
         assert last["records"] == "30"
@@ -98,8 +99,8 @@ def test_the_fields_end_at_what_the_run_counted() -> None:
 def test_no_pace_is_shown_before_there_is_one_and_then_the_right_one() -> None:
     async def main() -> None:
         # Three at a time, two requests of 2 s a sample: 0.75 samples a second, 80 s for 60.
-        async with slow_run(60, latency_s=2, concurrency=3) as opened:
-            fields = await watch(opened, 60)
+        async with slow_run(60, latency_s=2, concurrency=3) as run:
+            fields = await watch(run, 60)
         assert not [field for field in fields[:4] if "time left" in field or "samples/s" in field]
         for at in range(20, 75):
             assert 0.6 <= float(fields[at]["samples/s"]) <= 0.9
@@ -112,8 +113,8 @@ def test_no_pace_is_shown_before_there_is_one_and_then_the_right_one() -> None:
 
 def test_requests_of_the_last_minute_are_never_shown_above_the_limit() -> None:
     async def main() -> None:
-        async with slow_run(150, latency_s=0.5, rpm=60) as opened:
-            fields = await watch(opened, None)
+        async with slow_run(150, latency_s=0.5, rpm=60) as run:
+            fields = await watch(run, None)
         shown = [field["requests/min"] for field in fields]
         assert all(text.endswith(" of 60") for text in shown)
         counts = [int(text.split()[0]) for text in shown]
@@ -129,11 +130,11 @@ def test_off_a_terminal_there_is_one_line_every_ten_seconds(
 ) -> None:
     async def main() -> None:
         async with (
-            slow_run(20, latency_s=1, concurrency=1) as opened,
+            slow_run(20, latency_s=1, concurrency=1) as run,
             anyio.create_task_group() as g,
         ):
-            g.start_soon(show_progress, opened.run, lambda: 20)
-            await opened.run.work()  # 20 samples of two requests of one second
+            g.start_soon(show_progress, run, lambda: 20)
+            await run.work()  # 20 samples of two requests of one second
             g.cancel_scope.cancel()
 
     with virtual_clock() as runner:
@@ -153,11 +154,11 @@ def test_progress_of_an_input_that_vanishes_does_not_end_the_run(tmp_path: Path)
         return (tmp_path / "gone").stat().st_size
 
     async def main() -> int:
-        async with slow_run(3, latency_s=0.05) as opened, anyio.create_task_group() as group:
-            group.start_soon(show_progress, opened.run, count)
-            await opened.run.work()
+        async with slow_run(3, latency_s=0.05) as run, anyio.create_task_group() as group:
+            group.start_soon(show_progress, run, count)
+            await run.work()
             group.cancel_scope.cancel()
-        return opened.run.progress.records
+        return run.progress.records
 
     assert anyio.run(main) == 3
 

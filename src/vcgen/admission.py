@@ -2,7 +2,8 @@
 
 Whoever asks first leaves first, however large the request: one lock in front of the limiters keeps
 all but one waiter away from them (aiolimiter alone serves the smallest first). A throttled request
-closes the gate for everybody. Nobody polls: the one waiter sleeps until it may leave.
+closes the gate for everybody. Nobody polls: the one waiter sleeps until it may leave. No 60 s hold
+more than the requests allowed, nor more than the tokens allowed and one request's.
 """
 
 from random import Random
@@ -22,7 +23,7 @@ class Admission:
 
     Attributes:
         in_flight: requests that have left and not come back.
-        closures: times in a row the gate was closed without a success between.
+        closures: flights in a row that closed the gate, without a success between.
     """
 
     def __init__(self, limits: Limits, random: Random) -> None:
@@ -34,7 +35,7 @@ class Admission:
         self._share = Share()
         self._slots = anyio.Semaphore(limits.in_flight, fast_acquire=True)
         self._turn = anyio.Lock(fast_acquire=True)
-        self._bell = anyio.Event()
+        self._waiting: anyio.CancelScope | None = None
         self._opens_at = float("-inf")
         self._stopped: RunStopped | None = None
         self._debt = 0.0
@@ -50,15 +51,19 @@ class Admission:
         Raises:
             RunStopped: the gate was stopped.
         """
+        self._check()
         await self._slots.acquire()
         try:
             async with self._turn:
-                await self._open()
-                if self._requests is not None:
-                    await self._requests.acquire()
-                if self._tokens is not None:
-                    await self._take(self._tokens, tokens)
-                await self._open()
+                self._check()
+                with anyio.CancelScope() as self._waiting:
+                    await self._open()
+                    if self._requests is not None:
+                        await self._requests.acquire()
+                    if self._tokens is not None:
+                        await self._take(self._tokens, tokens)
+                    await self._open()
+                self._check()
         except BaseException:
             self._slots.release()
             raise
@@ -91,34 +96,36 @@ class Admission:
                 self._rpm = max(LEAST_RPM, self._accepted.per_minute(now, self._began))
             if self._share.throttled(sent_at, now):
                 self._rebuild()
-        if sent_at < self._opens_at and delay_s is None:
+        if sent_at >= self._opens_at:
+            self.closures += 1
+        elif delay_s is None:
             return  # of the same burst as the closure already in force
-        self.closures += 1
         delay = backoff_s(self.closures, self._random.random()) if delay_s is None else delay_s
         self._opens_at = max(self._opens_at, now + delay)
 
     def stop(self, reason: RunStopped) -> None:
         """Let nobody leave any more; all who wait get `reason`."""
         self._stopped = reason
-        self._bell.set()
+        if self._waiting is not None:
+            self._waiting.cancel()
+        while self._slots.statistics().tasks_waiting:
+            self._slots.release()
+
+    def _check(self) -> None:
+        if self._stopped is not None:
+            raise self._stopped
 
     async def _open(self) -> None:
-        while self._stopped is None:
-            delay = self._opens_at - anyio.current_time()
-            if delay <= 0:
-                return
-            with anyio.move_on_after(delay):
-                await self._bell.wait()
-        raise self._stopped
+        while anyio.current_time() < self._opens_at:
+            await anyio.sleep_until(self._opens_at)
 
     async def _take(self, limiter: AsyncLimiter, tokens: int) -> None:
         # A limiter refuses more than its capacity at once, so a large request pays in pieces.
-        due = tokens + self._debt
-        self._debt = min(due, 0.0)
-        while due > 0 and self._stopped is None:
-            piece = min(due, limiter.max_rate)
+        self._debt += tokens
+        while self._debt > 0:
+            piece = min(self._debt, limiter.max_rate)
             await limiter.acquire(piece)
-            due -= piece
+            self._debt -= piece
 
     def _rebuild(self) -> None:
         self._requests = self._limiter(self._rpm)

@@ -7,6 +7,7 @@ its clip is kept on disk before the next request leaves, so that no crash makes 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from hashlib import blake2b
 from random import Random
 from typing import Any, Protocol
@@ -23,6 +24,9 @@ from vcgen.errors import Reason, Rejected
 from vcgen.evidence import render_evidence
 from vcgen.prompts import Prompts
 from vcgen.records import Usage
+
+# The fields of a clip that templates see: plain values, no methods to call.
+_SHOWN = ("id", "video", "duration", "caption", "tags", "summary", "language")
 
 MORE_ROOM = 4  # how many times the room a reply gets that was cut by max_tokens
 # The mender takes up to 0.1 ms a character, and everybody waits meanwhile.
@@ -70,17 +74,26 @@ class CallStore(Protocol):
 
 @dataclass(slots=True)
 class ClipCalls:
-    """The calls made for one clip: each paid once, shared by the clip's tasks."""
+    """The calls made for one clip: each paid once, shared by the clip's tasks.
+
+    Attributes:
+        variables: what templates may say of the clip.
+    """
 
     clip: Clip
     engine: Engine
     store: CallStore | None
-    evidence: str = field(init=False)
+    variables: dict[str, Any] = field(init=False)
     _answered: dict[str, Completion] = field(default_factory=dict)
     _unkept: list[dict[str, Any]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.evidence = render_evidence(self.clip)
+        clip = self.clip
+        self.variables = {
+            "clip": {name: getattr(clip, name) for name in _SHOWN},
+            "evidence": render_evidence(clip),
+            "duration": clip.duration,
+        }
 
     async def complete(self, request: ChatRequest, sample: str) -> tuple[Completion, bool]:
         """The completion, and whether it is this sample's to account for."""
@@ -207,17 +220,8 @@ class Ask:
     def _render(
         self, template: str, variables: Mapping[str, Any], after: Answer | None
     ) -> tuple[Message, ...]:
-        clip = self.calls.clip
-        shown = {"id", "video", "duration", "caption", "tags", "summary", "language"}
         messages = self.prompts.render(
-            template,
-            {
-                "clip": clip.model_dump(include=shown),
-                "evidence": self.calls.evidence,
-                "duration": clip.duration,
-                "language": self.recipe.language,
-                **variables,
-            },
+            template, {**self.calls.variables, "language": self.recipe.language, **variables}
         )
         self.templates[template] = self.prompts.digest(template)
         if after is None:
@@ -271,6 +275,7 @@ def parse(text: str, schema: type[BaseModel]) -> tuple[BaseModel | None, list[st
         return None, [strict]
 
 
+@cache
 def json_schema(model: type[BaseModel]) -> Schema:
     """The schema endpoints take in strict mode: every object closed, every property required.
 

@@ -116,13 +116,13 @@ async def generate_batch(
 
     deliver = None if options.get("output") else collect
     async with open_run(intake(clips), model, options, deliver) as opened:
-        await opened.run.work()
-    run, store, summary = opened.run, opened.store, opened.summary()
+        await opened.work()
+    store, summary = opened.store, opened.summary()
     return Result(
         records=Stored(store.path, store.records, read_records) if store else records,
         rejects=Stored(store.path, store.rejects.total(), read_rejects) if store else rejects,
-        usage=run.engine.counters.usage,
-        cost=run.cost,
+        usage=opened.engine.counters.usage,
+        cost=opened.cost,
         seconds=summary["seconds"],
         summary=summary,
     )
@@ -139,7 +139,7 @@ async def stream(
 
     async def work() -> None:
         async with send, open_run(intake(clips), model, options, send.send) as opened:
-            await opened.run.work()
+            await opened.work()
 
     # A task of its own: a task group must not be held open across `yield`, where the consumer may
     # leave the loop or be cancelled.
@@ -175,50 +175,14 @@ def use_uvloop() -> bool:
     return importlib.util.find_spec("uvloop") is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A run that is ready to work, with its directory.
-
-    Attributes:
-        began: loop time, seconds.
-    """
-
-    run: Run
-    store: RunDirectory | None
-    began: float
-
-    def summary(self) -> dict[str, Any]:
-        """Counts for people and programs: outcomes of the whole directory, the rest of this run."""
-        run, store, counters = self.run, self.store, self.run.engine.counters
-        seconds = anyio.current_time() - self.began
-        records = store.records if store else run.progress.records
-        rejects = store.rejects if store else run.progress.rejects
-        return {
-            "samples": records + rejects.total(),
-            "records": records,
-            "rejects": rejects.total(),
-            "rejects_by_reason": dict(sorted(rejects.items())),
-            "resumed": run.progress.resumed,
-            "requests": counters.requests,
-            "retries": counters.retries,
-            "throttled": counters.throttled,
-            "usage": asdict(counters.usage),
-            "cost": run.cost,
-            "seconds": round(seconds, 3),
-            "records_per_second": round(run.progress.records / max(seconds, 1e-9), 1),
-            "model": run.engine.endpoint.model,
-            "output": str(store.path) if store else None,
-        }
-
-
 @asynccontextmanager
 async def open_run(
     placed: AsyncIterator[Placed],
     model: str | Endpoint,
     options: Options,
     deliver: Deliver | None = None,
-) -> AsyncIterator[Opened]:
-    """Check what was given, open the run directory and the engine, and close them afterwards.
+) -> AsyncIterator[Run]:
+    """A run ready to work: checks what was given, opens directory and engine, closes them after.
 
     Raises:
         UsageError, StoreError: as for `generate_batch`.
@@ -252,8 +216,7 @@ async def open_run(
             seed=recipe.seed,
         )
         async with engine:
-            run = Run(placed, tasks, samples, engine, store=store, deliver=deliver)
-            yield Opened(run, store, began)
+            yield Run(placed, tasks, samples, engine, store=store, deliver=deliver)
         if store is not None:
             store.finish({"records": store.records, "rejects": dict(sorted(store.rejects.items()))})
     finally:

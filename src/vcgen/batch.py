@@ -6,7 +6,8 @@ Every sample ends as exactly one outcome, or was not started.
 
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -45,7 +46,7 @@ class Progress:
 
 
 class Run:
-    """One run of some tasks over some clips.
+    """One run of some tasks over some clips. Built within the loop that it works in.
 
     Attributes:
         stopped: why the run is ending early, None while it is not.
@@ -70,12 +71,13 @@ class Run:
         deliver: Deliver | None = None,
     ) -> None:
         self.engine = engine
+        self.store = store
         self.progress = Progress()
         self.stopped: Exception | None = None
+        self._began_s = anyio.current_time()
         self._clips = clips
         self._tasks = tasks
         self._samples = samples
-        self._store = store
         self._deliver = deliver
         self._places: dict[int, str] = {}
         self._taking = anyio.Lock(fast_acquire=True)
@@ -86,6 +88,29 @@ class Run:
         """US dollars spent in this run, None if the model's price is not known."""
         price = self._samples.price
         return None if price is None else price.of(self.engine.counters.usage)
+
+    def summary(self) -> dict[str, Any]:
+        """Counts for people and programs: outcomes of the whole directory, the rest of this run."""
+        progress, counters, store = self.progress, self.engine.counters, self.store
+        seconds = anyio.current_time() - self._began_s
+        records = store.records if store else progress.records
+        rejects = store.rejects if store else progress.rejects
+        return {
+            "samples": records + rejects.total(),
+            "records": records,
+            "rejects": rejects.total(),
+            "rejects_by_reason": dict(sorted(rejects.items())),
+            "resumed": progress.resumed,
+            "requests": counters.requests,
+            "retries": counters.retries,
+            "throttled": counters.throttled,
+            "usage": asdict(counters.usage),
+            "cost": self.cost,
+            "seconds": round(seconds, 3),
+            "records_per_second": round(progress.records / max(seconds, 1e-9), 1),
+            "model": self.engine.endpoint.model,
+            "output": str(store.path) if store else None,
+        }
 
     def stop(self, reason: Exception) -> None:
         """Send nothing more; what is in flight has `GRACE_S` seconds to arrive."""
@@ -108,8 +133,8 @@ class Run:
                 attendants.start_soon(self._sync)
                 workers.start_soon(self._worker, 1, workers)
             attendants.cancel_scope.cancel()
-        if self._store is not None:
-            self._store.sync()
+        if self.store is not None:
+            self.store.sync()
         if self.stopped is not None:
             raise self.stopped
 
@@ -156,7 +181,7 @@ class Run:
         self.progress.resumed += len(self._tasks) - len(due)
         if not due:
             return
-        calls = ClipCalls(clip, self.engine, self._store)
+        calls = ClipCalls(clip, self.engine, self.store)
         for task in due:
             try:
                 outcome = await self._samples.make(task, clip, calls)
@@ -168,8 +193,8 @@ class Run:
             await self._finish(outcome)
 
     async def _finish(self, outcome: Outcome) -> None:
-        if self._store is not None:
-            self._store.add(outcome)
+        if self.store is not None:
+            self.store.add(outcome)
         if isinstance(outcome, Record):
             self.progress.records += 1
         else:
@@ -178,7 +203,7 @@ class Run:
             await self._deliver(outcome)
 
     def _is_done(self, sample: str) -> bool:
-        return self._store is not None and self._store.is_done(sample)
+        return self.store is not None and self.store.is_done(sample)
 
     async def _end_grace(self, workers: TaskGroup) -> None:
         await self._stopping.wait()
@@ -186,12 +211,12 @@ class Run:
         workers.cancel_scope.cancel()
 
     async def _sync(self) -> None:
-        if self._store is None:
+        if self.store is None:
             return
         while True:
             await anyio.sleep(SYNC_EVERY_S)
             try:
-                await anyio.to_thread.run_sync(self._store.sync)
+                await anyio.to_thread.run_sync(self.store.sync)
             except StoreError as error:
                 self.stop(error)
                 return

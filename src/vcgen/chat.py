@@ -16,6 +16,9 @@ import orjson
 from vcgen.config import Dialect, Structured
 from vcgen.records import Usage
 
+# What servers say of an answer they broke off themselves.
+_UNFINISHED = frozenset({"error", "abort", "insufficient_system_resource"})
+
 
 class Message(NamedTuple):
     """One message of a conversation with the model."""
@@ -118,27 +121,27 @@ def _decode_success(headers: Mapping[str, str], body: bytes) -> Completion | Fai
     try:
         data = orjson.loads(body)
         if "choices" not in data and "error" in data:
-            return _error_in(200, headers, data["error"])
+            return _failure(200, headers, body, data["error"])
         choice = data["choices"][0]
         message = choice["message"]
-        text, finish_reason = message["content"] or "", choice["finish_reason"]
-        refusal = message.get("refusal") or ""
-        if not (isinstance(text, str) and isinstance(finish_reason, str)):
-            raise TypeError("content and finish_reason must be strings")  # noqa: TRY301
-        return Completion(
-            text=text,
-            model=str(data.get("model", "")),
-            finish_reason=finish_reason,
-            refusal=str(refusal),
-            usage=_usage(data.get("usage")),
-        )
+        text, finish_reason = message["content"], choice["finish_reason"]
+        whole = isinstance(finish_reason, str) and finish_reason not in _UNFINISHED
+        if whole and (text is None or isinstance(text, str)):
+            return Completion(
+                text=text or "",
+                model=_text(data.get("model")),
+                finish_reason=finish_reason,
+                refusal=_text(message.get("refusal")),
+                usage=_usage(data.get("usage")),
+            )
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
-        seen = headers.get("content-type", "no content type")
-        return Failure(
-            status=200,
-            code="invalid_response",
-            message=f"status 200 but no chat completion: {seen}, {len(body)} bytes: {_start(body)}",
-        )
+        pass
+    seen = headers.get("content-type", "no content type")
+    return Failure(
+        status=200,
+        code="invalid_response",
+        message=f"status 200 but no chat completion: {seen}, {len(body)} bytes: {_start(body)}",
+    )
 
 
 def _usage(usage: Any) -> Usage:
@@ -162,16 +165,15 @@ def _decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Failu
         data = orjson.loads(body)
     except ValueError:
         data = None
-    error = data.get("error", data.get("detail")) if isinstance(data, dict) else None
-    return _error_in(status, headers, error if error is not None else _start(body))
+    # Some servers do not wrap the error: {"message": ..., "type": ..., "code": 404}.
+    error = data.get("error", data) if isinstance(data, dict) else None
+    return _failure(status, headers, body, error)
 
 
-def _error_in(status: int, headers: Mapping[str, str], error: Any) -> Failure:
-    if isinstance(error, dict):
-        code = str(error.get("code") or error.get("type") or "")
-        message = str(error.get("message") or code)
-    else:
-        code, message = "", str(error)
+def _failure(status: int, headers: Mapping[str, str], body: bytes, error: Any) -> Failure:
+    fields = error if isinstance(error, dict) else {"message": error}
+    code = _text(fields.get("code")) or _text(fields.get("type"))
+    message = _text(fields.get("message")) or code or _start(body)
     should_retry = headers.get("x-should-retry")
     return Failure(
         status=status,
@@ -182,8 +184,12 @@ def _error_in(status: int, headers: Mapping[str, str], error: Any) -> Failure:
     )
 
 
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
 def _start(body: bytes) -> str:
-    return repr(body[:80].decode("utf-8", "replace")) if body else "empty"
+    return repr(body[:200].decode("utf-8", "replace")) if body else "empty"
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -214,6 +220,6 @@ def _finite(value: str | None) -> float | None:
 def _date(value: str) -> datetime | None:
     try:
         parsed = parsedate_to_datetime(value)
-    except (ValueError, IndexError, TypeError):
+    except (ValueError, IndexError, TypeError, OverflowError):
         return None
     return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)

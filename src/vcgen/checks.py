@@ -9,6 +9,7 @@ from vcgen.records import Turn
 # Trainers count media tags in the text and fail on one that is no medium.
 _MEDIA_TAG = re.compile(r"<\s*/?\s*(video|image|audio|img)\b[^>]*>|<\|[a-z_]+\|>", re.IGNORECASE)
 _LEFTOVER = re.compile(r"```|^\s*[{\[]\s*\"|=== (end of )?\w+ [0-9a-f]{16} ===")
+_DIGIT = re.compile(r"\d")
 _NUMBER = r"(\d+(?:\.\d+)?)"
 # A bare `s` needs its preposition: a man in his 30s is no time in the video.
 _SECONDS = re.compile(
@@ -27,13 +28,19 @@ def form_problems(turns: Sequence[Turn], clip: Clip) -> list[str]:
     problems: list[str] = []
     for number, turn in enumerate(turns, 1):
         where = "" if len(turns) == 1 else f"turn {number}: "
-        found = [*_side("question", turn.question), *_side("answer", turn.answer)]
+        found = [*text_problems("question", turn.question), *text_problems("answer", turn.answer)]
         found += time_problems(turn.answer, clip.duration)
         problems.extend(where + problem for problem in found)
     return problems
 
 
-def _side(side: str, text: str) -> list[str]:
+def answer_problems(text: str, clip: Clip) -> list[str]:
+    """The same for one answer alone, before there are turns."""
+    return [*text_problems("answer", text), *time_problems(text, clip.duration)]
+
+
+def text_problems(side: str, text: str) -> list[str]:
+    """What is wrong with the text of one side, `question` or `answer`, whatever it says."""
     if not text.strip():
         return [f"the {side} is empty"]
     try:
@@ -50,7 +57,7 @@ def _side(side: str, text: str) -> list[str]:
 
 def time_problems(text: str, duration: float | None) -> list[str]:
     """Times named in seconds that lie past the end of the video."""
-    if duration is None:
+    if duration is None or not _DIGIT.search(text):
         return []
     named = (float(match[match.lastindex or 0]) for match in _SECONDS.finditer(text))
     return [

@@ -240,18 +240,18 @@ async def _generate(
     *,
     as_json: bool,
 ) -> dict[str, Any]:
-    async with open_run(clips, endpoint, options) as opened:
-        _name_damage(opened.store)
+    async with open_run(clips, endpoint, options) as run:
+        _name_damage(run.store)
         try:
-            await work_at_terminal(opened, count_samples)
+            await work_at_terminal(run, count_samples)
         except (RunStopped, StoreError) as error:
-            records, output = opened.summary()["records"], options["output"]
+            records, output = run.summary()["records"], options["output"]
             error.add_note(f"records so far: {records:,}, in {output}; the same command continues")
             raise
         finally:
             if as_json:
-                print(orjson.dumps(opened.summary()).decode())
-        return opened.summary()
+                print(orjson.dumps(run.summary()).decode())
+        return run.summary()
 
 
 def _name_damage(store: RunDirectory | None) -> None:

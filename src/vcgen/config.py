@@ -53,7 +53,7 @@ class Endpoint:
             down where the endpoint refuses it.
 
     Raises:
-        UsageError: the address is none, or the key would travel unencrypted.
+        UsageError: the address is none, the key is none, or it would travel unencrypted.
     """
 
     model: str
@@ -62,11 +62,14 @@ class Endpoint:
     structured: StructuredName = "auto"
 
     def __post_init__(self) -> None:
-        parts = urlsplit(self.base_url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname:
+        if any(letter in self.base_url for letter in "@?#"):
+            raise UsageError("the base URL must carry no user, query or key")
+        if not _is_address(self.base_url):
             raise UsageError(f"base URL {self.base_url!r} is not an http or https address")
-        if parts.username or parts.password or parts.query:
-            raise UsageError("the base URL must not carry a key; put it into the environment")
+        parts = urlsplit(self.base_url)
+        secret = "" if self.key is None else self.key.get_secret_value()
+        if not (secret.isascii() and secret.isprintable()):
+            raise UsageError("the key has characters no HTTP header can carry")
         if self.key is not None and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
             raise UsageError(
                 f"the key would travel unencrypted to {parts.hostname}: use https or unset the key"
@@ -125,10 +128,17 @@ class Endpoint:
                 f"no key for {url}: set {key_variable}, or name another variable (--api-key-env), "
                 "or try without one: --model sim"
             )
-        if key is not None and not (key.isascii() and key.isprintable()):
-            raise UsageError(f"the key in {key_variable} has characters no HTTP header can carry")
         secret = None if key is None else SecretStr(key)
         return cls(model=model, base_url=url, key=secret, structured=structured)
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or a bracket is open
+        return False
+    return named and parts.scheme in {"http", "https"} and url.isprintable() and " " not in url
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -82,9 +82,8 @@ class Engine:
         self._dialect = endpoint.dialect
         self._proven = endpoint.structured != "auto"
         self._headers = _headers(endpoint)
-        self._began = 0.0
         self._reached = False
-        self._last_completion: float | None = None
+        self._failing_since: float | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -133,7 +132,7 @@ class Engine:
                     self.counters.throttled += 1
                     by_rate = result.status != 0
                     self._admission.throttled(sent_at, delay_s, by_rate=by_rate)
-                    self._give_up_if_dead(result)
+                    self._stop_if_dead(result, sent_at)
                 case Again(delay_s):
                     attempt += 1
                     await anyio.sleep(delay_s)
@@ -149,8 +148,6 @@ class Engine:
         body = encode(request, self.endpoint.model, dialect)
         estimated = self._estimate.of(len(body), request.max_tokens)
         sent_at = await self._admission.enter(estimated)
-        if not self.counters.requests:
-            self._began = sent_at
         self.counters.requests += 1
         try:
             reply = await self._transport.post(
@@ -164,10 +161,16 @@ class Engine:
         result = decode(reply.status, reply.headers, reply.body)
         if isinstance(result, Completion):
             self._account(result.usage, len(body), estimated, sent_at)
-        return result, sent_at
+            return result, sent_at
+        return replace(result, message=self._without_key(result.message)), sent_at
+
+    def _without_key(self, message: str) -> str:
+        """What an endpoint says, should it repeat the key it was sent."""
+        key = self.endpoint.key
+        return message if key is None else message.replace(key.get_secret_value(), "(the key)")
 
     def _account(self, usage: Usage, prompt_bytes: int, estimated: int, sent_at: float) -> None:
-        self._last_completion = anyio.current_time()
+        self._failing_since = None
         self.counters.completions += 1
         self.counters.usage += usage
         self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
@@ -193,12 +196,13 @@ class Engine:
         elif dialect.token_limit != self._dialect.token_limit:
             self._dialect = self._dialect._replace(token_limit=dialect.token_limit)
 
-    def _give_up_if_dead(self, failure: Failure) -> None:
+    def _stop_if_dead(self, failure: Failure, sent_at: float) -> None:
         """Stop the run when the gate has been closed for longer than anybody should wait."""
-        since, patience = self._last_completion or self._began, OUT_OF_REACH_S
-        if failure.status == 0 and not self._reached:
-            since, patience = self._began, NEVER_REACHED_S
-        waited = anyio.current_time() - since
+        if self._failing_since is None:
+            self._failing_since = sent_at
+        waited = anyio.current_time() - self._failing_since
+        unreached = failure.status == 0 and not self._reached
+        patience = NEVER_REACHED_S if unreached else OUT_OF_REACH_S
         if waited >= patience:
             raise self._stopped(
                 f"{self.endpoint.url} has given no answer for {waited:.0f} s: {failure.message}"

@@ -37,7 +37,7 @@ class HttpxTransport:
                     received = await _capped(response)
                 finally:
                     await response.aclose()
-        except (TimeoutError, httpx.TimeoutException) as error:
+        except TimeoutError as error:
             raise TimedOut(f"no whole reply within {timeout_s:g} s") from error
         except httpx.HTTPError as error:
             raise _translate(error) from error
@@ -58,6 +58,6 @@ async def _capped(response: httpx.Response) -> bytes:
 
 def _translate(error: httpx.HTTPError) -> TransportError:
     message = str(error) or type(error).__name__
-    if isinstance(error, httpx.ConnectError):
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return ConnectFailed(message)
     return ConnectionLost(message)

@@ -45,8 +45,8 @@ class Share:
 
     Some endpoints throttle a part of all requests whatever the rate (a shared or overloaded pool).
     Cutting for them goes down and down and changes nothing. So a descent remembers where it began
-    and how much was throttled there: if a rate is the cause, then less rate must throttle less, by a
-    known amount. If it does not, the descent is taken back and that much throttling is put up with.
+    and how much was throttled there: if a rate is the cause, then less rate must throttle less, by
+    a known amount. If not, the descent is taken back and that much throttling is put up with.
     """
 
     share: float = 1.0
@@ -66,7 +66,7 @@ class Share:
         self._throttled += 1
         part = self._throttled / self._came
         if self._top is None:
-            if part <= 2 * self._put_up_with:
+            if self._came < ENOUGH or part <= 2 * self._put_up_with:
                 return False
             self._top, self._top_throttled = self.share, part
         elif self._came < ENOUGH:

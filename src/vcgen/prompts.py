@@ -1,10 +1,10 @@
 """Jinja templates in, chat messages out. Templates come from disk; video text is a variable only.
 
 A template has the blocks `system` and `user`. A user's directory comes before the built-in one, so
-that a file of the same name replaces ours and may extend it.
+that a file of the same name replaces ours.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
@@ -33,7 +33,7 @@ _Block = Callable[[Context], Iterator[str]]
 @dataclass(frozen=True, slots=True)
 class _Compiled:
     template: Template
-    blocks: Mapping[str, Sequence[_Block]]  # from the child to the root of `extends`
+    blocks: dict[str, list[_Block]]  # from the child to the root of `extends`
     digest: str
 
 
@@ -67,6 +67,7 @@ class Prompts:
             lstrip_blocks=True,
         )
         self._compiled: dict[str, _Compiled] = {}
+        self._lines: dict[str, list[str]] = {}
 
     def names(self) -> list[str]:
         """All template names, sorted."""
@@ -83,9 +84,11 @@ class Prompts:
         compiled = self._load(name)
         if missing := {"system", "user"} - compiled.blocks.keys():
             raise UsageError(f"template {name}{SUFFIX} has no block {', '.join(sorted(missing))}")
+        context = compiled.template.new_context(dict(variables))
+        context.blocks = compiled.blocks
         try:
             texts = [
-                (role, self._block(compiled, role, variables).strip())
+                (role, "".join(compiled.blocks[role][0](context)).strip())
                 for role in ("system", "user")
             ]
         except TemplateError as error:
@@ -110,17 +113,14 @@ class Prompts:
 
     def lines(self, file: str) -> list[str]:
         """The non-empty lines of a text file beside the templates, the user's own first."""
-        try:
-            source = self._source(file)
-        except TemplateNotFound as error:
-            where = ", ".join(map(str, self._directories))
-            raise UsageError(f"no file {file} in {where}") from error
-        return [line.strip() for line in source.split("\n") if line.strip()]
-
-    def _block(self, compiled: _Compiled, block: str, variables: Mapping[str, Any]) -> str:
-        context = compiled.template.new_context(dict(variables))
-        context.blocks = {name: list(chain) for name, chain in compiled.blocks.items()}
-        return "".join(compiled.blocks[block][0](context))
+        if file not in self._lines:
+            try:
+                source = self._source(file)
+            except TemplateNotFound as error:
+                where = ", ".join(map(str, self._directories))
+                raise UsageError(f"no file {file} in {where}") from error
+            self._lines[file] = [line.strip() for line in source.split("\n") if line.strip()]
+        return self._lines[file]
 
     def _load(self, name: str) -> _Compiled:
         found = self._compiled.get(name)
@@ -131,9 +131,13 @@ class Prompts:
     def _compile(self, name: str) -> _Compiled:
         blocks: dict[str, list[_Block]] = {}
         digest = blake2b(digest_size=8)
+        chain: list[str] = []
         try:
             parent: str | None = name + SUFFIX
             while parent is not None:
+                if parent in chain:
+                    raise UsageError(f"template {parent} extends itself; give yours another name")
+                chain.append(parent)
                 source = self._source(parent)
                 digest.update(source.encode())
                 template = self._environment.get_template(parent)

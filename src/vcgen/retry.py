@@ -22,6 +22,8 @@ _NO_MORE_MONEY = frozenset(
         "insufficient_credits",
     }
 )
+# The second is vLLM's.
+_NO_SUCH_MODEL = frozenset({"model_not_found", "NotFoundError"})
 _OVERLOADED = frozenset({"rate_limit_exceeded", "rate_limit_error", "overloaded_error"})
 
 
@@ -62,6 +64,8 @@ def decide(failure: Failure, attempt: int, draw: float) -> Decision:
     """
     if (message := _hopeless(failure)) is not None:
         return Stop(message)
+    if _is_too_large(failure):
+        return GiveUp(Reason.PROMPT_TOO_LARGE)
     if _is_throttle(failure):
         return _throttle(failure)
     if failure.should_retry is False or not _is_transient(failure):
@@ -69,7 +73,7 @@ def decide(failure: Failure, attempt: int, draw: float) -> Decision:
     if attempt >= ATTEMPTS:
         return GiveUp(_reason(failure))
     delay_s = draw * min(CAP_S, BASE_S * 2**attempt)
-    return Again(max(delay_s, failure.retry_after_s or 0.0))
+    return Again(max(delay_s, min(failure.retry_after_s or 0.0, LONGEST_WAIT_S)))
 
 
 def _hopeless(failure: Failure) -> str | None:
@@ -78,9 +82,14 @@ def _hopeless(failure: Failure) -> str | None:
         return f"the endpoint refuses the key ({status}): {failure.message}"
     if status == 402 or code in _NO_MORE_MONEY:
         return f"the account has no quota left ({status}): {failure.message}"
-    if status == 404 and code == "model_not_found":
+    if status == 404 and code in _NO_SUCH_MODEL:
         return f"the endpoint has no such model (404): {failure.message}"
     return None
+
+
+def _is_too_large(failure: Failure) -> bool:
+    """Whether this is OpenAI's 429 for a request larger than a whole minute's tokens."""
+    return failure.status == 429 and failure.message.lower().startswith("request too large")
 
 
 def _is_throttle(failure: Failure) -> bool:
@@ -96,7 +105,8 @@ def _throttle(failure: Failure) -> Throttle | Stop:
     wait_s = failure.retry_after_s
     if wait_s is not None and wait_s > LONGEST_WAIT_S:
         return Stop(f"the endpoint asks to wait {wait_s:.0f} s: {failure.message}")
-    return Throttle(wait_s)
+    # Zero seconds would open the gate to the next refusal at once.
+    return Throttle(wait_s or None)
 
 
 def _is_transient(failure: Failure) -> bool:

@@ -6,8 +6,7 @@ from collections.abc import Callable
 import anyio
 from anyio.abc import TaskGroup
 
-from vcgen.api import Opened
-from vcgen.batch import GRACE_S
+from vcgen.batch import GRACE_S, Run
 from vcgen.errors import RunStopped
 from vcgen.progress import show_progress, tell
 
@@ -20,7 +19,7 @@ class Interrupted(RunStopped):
         self.number = number
 
 
-async def work_at_terminal(opened: Opened, count_samples: Callable[[], int]) -> None:
+async def work_at_terminal(run: Run, count_samples: Callable[[], int]) -> None:
     """Do the run, showing its progress; `count_samples` says how far there is to go.
 
     The first SIGINT or SIGTERM stops sending and waits for what is in flight, the second ends at
@@ -32,26 +31,26 @@ async def work_at_terminal(opened: Opened, count_samples: Callable[[], int]) -> 
     """
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
-        group.start_soon(_heed_signals, opened, group)
-        group.start_soon(show_progress, opened.run, count_samples)
+        group.start_soon(_heed_signals, run, group)
+        group.start_soon(show_progress, run, count_samples)
         try:
-            await opened.run.work()
+            await run.work()
         except Exception as error:  # noqa: BLE001 - raised below, outside the group that would wrap it
             failure = error
         group.cancel_scope.cancel()
-    failure = failure or opened.run.stopped
+    failure = failure or run.stopped
     if failure is not None:
         raise failure
 
 
-async def _heed_signals(opened: Opened, group: TaskGroup) -> None:
+async def _heed_signals(run: Run, group: TaskGroup) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for number in signals:
-            if opened.run.stopped is not None:
+            if run.stopped is not None:
                 group.cancel_scope.cancel()
                 return
-            opened.run.stop(Interrupted(number))
+            run.stop(Interrupted(number))
             tell(
                 f"stopping: waiting up to {GRACE_S:.0f} s for what is in flight "
-                f"({opened.run.engine.in_flight}); press Ctrl-C again to stop at once"
+                f"({run.engine.in_flight}); press Ctrl-C again to stop at once"
             )

@@ -9,12 +9,8 @@ from datetime import timedelta
 from typing import NamedTuple, Protocol
 
 from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import (
-    ConnectError,
-    ConnectTimeoutError,
-    PyreqwestError,
-    RequestTimeoutError,
-)
+from pyreqwest.exceptions import PyreqwestError, RequestTimeoutError
+from pyreqwest.response import Response
 
 from vcgen.errors import ConnectFailed, ConnectionLost, ReplyTooLarge, TimedOut
 
@@ -79,7 +75,7 @@ class ReqwestTransport:
                 received = bytes(await reader.read(MAX_REPLY_BYTES + 1) or b"")
                 if len(received) > MAX_REPLY_BYTES:
                     raise ReplyTooLarge(f"the reply is larger than {MAX_REPLY_BYTES} bytes")
-                return Reply(response.status, dict(response.headers.items()), received)
+                return Reply(response.status, _headers(response), received)
         except PyreqwestError as error:
             raise _translate(error, timeout_s) from error
 
@@ -87,11 +83,20 @@ class ReqwestTransport:
         await self._client.close()
 
 
+def _headers(response: Response) -> dict[str, str]:
+    try:
+        return dict(response.headers.items())
+    except ValueError:  # a value that is not ASCII; none of those we read ever is
+        return {}
+
+
 def _translate(error: PyreqwestError, timeout_s: float) -> Exception:
     causes = getattr(error, "details", {}).get("causes") or [{"message": error.message}]
-    message = causes[-1]["message"]
-    if isinstance(error, ConnectTimeoutError | RequestTimeoutError):
+    messages = [cause["message"] for cause in causes]
+    # pyreqwest says ConnectError also where a connection broke before the reply's first byte, and
+    # ConnectTimeoutError where that byte did not come: only its causes tell what was under way.
+    if "client error (Connect)" in messages:
+        return ConnectFailed(messages[-1])
+    if isinstance(error, RequestTimeoutError):
         return TimedOut(f"no whole reply within {timeout_s:g} s")
-    if isinstance(error, ConnectError):
-        return ConnectFailed(message)
-    return ConnectionLost(message)
+    return ConnectionLost(messages[-1])

@@ -6,10 +6,12 @@ Kinds after VideoChat V1: descriptive, temporal, causal; temporal and causal mak
 from collections import Counter
 from collections.abc import Sequence
 from random import Random
+from typing import Literal
 
 from pydantic import BaseModel
 
 from vcgen.answers import Answer, Ask
+from vcgen.checks import answer_problems, form_problems, text_problems
 from vcgen.clips import Clip
 from vcgen.evidence import fence
 from vcgen.records import Kind, Turn
@@ -26,7 +28,7 @@ MEANING = {
 class ConversationTurn(BaseModel):
     """One turn as the model writes it."""
 
-    kind: Kind
+    kind: Literal["descriptive", "temporal", "causal"]
     question: str
     answer: str
 
@@ -66,17 +68,18 @@ def mix_problems(kinds: Sequence[Kind], recipe_kinds: Sequence[Kind]) -> list[st
 
 
 @task
-async def conversation(_clip: Clip, ask: Ask) -> list[Turn]:
+async def conversation(clip: Clip, ask: Ask) -> list[Turn]:
     """Turns of mixed kinds from the narrative and the evidence, in one call."""
-    story = await narrative(ask)
+    story = await narrative(clip, ask)
     least, most = ask.recipe.turns
     kinds = plan_kinds(ask.recipe.kinds, ask.random.randint(least, most), ask.random)
 
     def accept(answer: Answer) -> list[str]:
-        turns = answer.data.turns
+        turns = as_turns(answer)
         if not least <= len(turns) <= most:
             return [f"it has {len(turns)} turns; {len(kinds)} were asked for"]
-        return mix_problems([turn.kind for turn in turns], ask.recipe.kinds)
+        mixed = mix_problems([turn.kind for turn in turns], ask.recipe.kinds)
+        return [*mixed, *form_problems(turns, clip)]
 
     answer = await ask(
         "converse",
@@ -85,15 +88,20 @@ async def conversation(_clip: Clip, ask: Ask) -> list[Turn]:
         kinds=kinds,
         narrative=fence("narrative", story.text),
     )
+    return as_turns(answer)
+
+
+def as_turns(answer: Answer) -> list[Turn]:
+    """The turns of a `Conversation` as records hold them."""
     return [
         Turn(turn.kind, turn.question.strip(), turn.answer.strip()) for turn in answer.data.turns
     ]
 
 
 @task
-async def conversation_selfchat(_clip: Clip, ask: Ask) -> list[Turn]:
+async def conversation_selfchat(clip: Clip, ask: Ask) -> list[Turn]:
     """The same by a questioner and an answerer in turn; every call extends the same prefix."""
-    story = await narrative(ask)
+    story = await narrative(clip, ask)
     least, most = ask.recipe.turns
     kinds = plan_kinds(ask.recipe.kinds, ask.random.randint(least, most), ask.random)
     turns: list[Turn] = []
@@ -101,12 +109,17 @@ async def conversation_selfchat(_clip: Clip, ask: Ask) -> list[Turn]:
     for kind in kinds:
         question = await ask(
             "question",
+            accept=lambda asked: text_problems("question", asked.text),
             after=said,
             opening=said is None,
             kind=kind,
             meaning=MEANING[kind],
             narrative=fence("narrative", story.text),
         )
-        said = await ask("answer", after=question)
+        said = await ask(
+            "answer",
+            accept=lambda answer: answer_problems(answer.text, clip),
+            after=question,
+        )
         turns.append(Turn(kind, question.text, said.text))
     return turns
