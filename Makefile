@@ -4,8 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 READY := $(VENV)/.ready
+BENCH := .venv-bench/.ready
+LOCK_UV := .venv-uv/bin/uv
 
-.PHONY: demo test lint lock test-lowest build clean
+.PHONY: demo test lint bench lock test-lowest clean
 
 demo: $(READY)
 	@$(BIN)/vcgen generate examples/clips.jsonl --model sim -o runs/demo
@@ -20,29 +22,34 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-build: $(READY)
-	$(BIN)/python -m build --wheel --outdir dist .
+bench: $(BENCH)
+	@.venv-bench/bin/python -m benchmarks $(ARGS)
 
-lock: $(READY)
-	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate --no-emit-index-url \
-		--python-version 3.11 --group dev pyproject.toml --upgrade -o constraints.txt
+lock: $(LOCK_UV)
+	@$(LOCK_UV) pip compile --quiet --universal --upgrade --no-header --no-annotate --no-emit-index-url \
+		--python-version 3.11 --group dev --group bench pyproject.toml -o constraints.txt
 
-test-lowest:
-	$(PYTHON) -m venv .venv-lowest
-	.venv-lowest/bin/python -m pip install -q "uv>=0.7"
-	.venv-lowest/bin/uv pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e . --group dev
-	.venv-lowest/bin/python -m pytest -q -n 2
+test-lowest: $(LOCK_UV)
+	@test -x .venv-lowest/bin/python || $(PYTHON) -m venv .venv-lowest
+	@$(LOCK_UV) pip install -q --python .venv-lowest/bin/python --resolution lowest-direct -e . --group dev
+	@.venv-lowest/bin/python -m pytest -q -n 2
 
-$(READY): pyproject.toml constraints.txt
+$(LOCK_UV):
+	@$(PYTHON) -m venv .venv-uv
+	@.venv-uv/bin/python -m pip install -q "uv>=0.7"
+
+$(READY): GROUP := dev
+$(BENCH): GROUP := bench
+$(READY) $(BENCH): pyproject.toml constraints.txt
 ifeq ($(UV),)
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install -q "pip>=25.1"
-	@$(BIN)/python -m pip install -q -c constraints.txt -e . --group dev
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install -q "pip>=25.1"
+	@$(@D)/bin/python -m pip install -q -c constraints.txt -e . --group $(GROUP)
 else
-	@test -x $(BIN)/python || $(UV) venv -q $(VENV)
-	@$(UV) pip install -q --python $(BIN)/python -c constraints.txt -e . --group dev
+	@test -x $(@D)/bin/python || $(UV) venv -q $(@D)
+	@$(UV) pip install -q --python $(@D)/bin/python -c constraints.txt -e . --group $(GROUP)
 endif
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest .venv-bench .venv-uv .pytest_cache .mypy_cache .ruff_cache

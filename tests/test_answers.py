@@ -31,6 +31,10 @@ class Kept:
     def __init__(self) -> None:
         self.rows: dict[str, Any] = {}
 
+    @property
+    def has_calls(self) -> bool:
+        return bool(self.rows)
+
     def find_call(self, key: str) -> Any:
         row = self.rows.get(key)
         return row and {

@@ -7,15 +7,26 @@ more than the requests allowed, nor more than the tokens allowed and one request
 """
 
 from random import Random
+from typing import NamedTuple
 
 import anyio
 from aiolimiter import AsyncLimiter
 
 from vcgen.config import Limits
 from vcgen.errors import RunStopped
-from vcgen.pacing import Accepted, Share, backoff_s, bucket
+from vcgen.pacing import Accepted, Share, TokenEstimate, backoff_s, bucket
+from vcgen.records import Usage
 
 LEAST_RPM = 6.0  # where the rate has to be guessed from an endpoint that accepted next to nothing
+
+
+class Departure(NamedTuple):
+    """A request that has left: when, in loop time, and what it was taken to use."""
+
+    at: float
+    prompt_bytes: int
+    max_tokens: int
+    tokens: int
 
 
 class Admission:
@@ -38,13 +49,14 @@ class Admission:
         self._waiting: anyio.CancelScope | None = None
         self._opens_at = float("-inf")
         self._stopped: RunStopped | None = None
+        self._estimate = TokenEstimate()
         self._debt = 0.0
         self._accepted = Accepted()
         self._began = float("inf")
         self._rebuild()
 
-    async def enter(self, tokens: int) -> float:
-        """Wait until a request of about `tokens` tokens may leave; returns the loop time it does.
+    async def enter(self, prompt_bytes: int, max_tokens: int) -> Departure:
+        """Wait until a request may leave.
 
         Every `enter` that returns is followed by one `leave`.
 
@@ -60,6 +72,8 @@ class Admission:
                     await self._open()
                     if self._requests is not None:
                         await self._requests.acquire()
+                    # Not before its turn: whoever has waited knows more than when it came.
+                    tokens = self._estimate.of(prompt_bytes, max_tokens)
                     if self._tokens is not None:
                         await self._take(self._tokens, tokens)
                     await self._open()
@@ -70,33 +84,38 @@ class Admission:
         self.in_flight += 1
         now = anyio.current_time()
         self._began = min(self._began, now)
-        return now
+        return Departure(now, prompt_bytes, max_tokens, tokens)
 
     def leave(self) -> None:
         """The request is back, or lost."""
         self.in_flight -= 1
         self._slots.release()
 
-    def passed(self, sent_at: float, estimated: int, used: int) -> None:
+    def passed(self, departure: Departure, usage: Usage) -> None:
         """A request succeeded; the next one pays the difference between estimate and use."""
         now = anyio.current_time()
         self.closures = 0
         self._accepted.add(now)
-        if self._tokens is not None and used:
-            # What was never used is given back at most one burst deep: later is another window.
-            self._debt = max(-self._tokens.max_rate, self._debt + used - estimated)
-        if self._share.passed(sent_at, now):
+        used = usage.prompt_tokens + usage.completion_tokens
+        _, prompt_bytes, max_tokens, tokens = departure
+        self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
+        if used:
+            # Tokens set aside before the first replies told better, or more than a request's, are
+            # not given back: they would fall into another window.
+            known = min(tokens, self._estimate.of(prompt_bytes, max_tokens))
+            self._debt = max(-known, self._debt + used - known)
+        if self._share.passed(departure.at, now):
             self._rebuild()
 
-    def throttled(self, sent_at: float, delay_s: float | None, *, by_rate: bool) -> None:
+    def throttled(self, departure: Departure, delay_s: float | None, *, by_rate: bool) -> None:
         """A request came back throttled: close the gate, slow down if the rate was why."""
         now = anyio.current_time()
         if by_rate:
             if self._rpm is None and self._tpm is None:
                 self._rpm = max(LEAST_RPM, self._accepted.per_minute(now, self._began))
-            if self._share.throttled(sent_at, now):
+            if self._share.throttled(departure.at, now):
                 self._rebuild()
-        if sent_at >= self._opens_at:
+        if departure.at >= self._opens_at:
             self.closures += 1
         elif delay_s is None:
             return  # of the same burst as the closure already in force
@@ -116,7 +135,7 @@ class Admission:
             raise self._stopped
 
     async def _open(self) -> None:
-        while anyio.current_time() < self._opens_at:
+        while anyio.current_time() < self._opens_at:  # noqa: ASYNC110 - it may move meanwhile
             await anyio.sleep_until(self._opens_at)
 
     async def _take(self, limiter: AsyncLimiter, tokens: int) -> None:

@@ -7,7 +7,7 @@ its clip is kept on disk before the next request leaves, so that no crash makes 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from hashlib import blake2b
 from random import Random
 from typing import Any, Protocol
@@ -33,7 +33,7 @@ MORE_ROOM = 4  # how many times the room a reply gets that was cut by max_tokens
 MENDABLE_CHARACTERS = 20_000
 
 _FENCED = re.compile(r"^```[a-zA-Z]*\n(.*?)\n?```$", re.DOTALL)
-_THINKING = re.compile(r"^\s*<think>.*?</think>\s*", re.DOTALL)
+_THINKING = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _REFUSALS = re.compile(
     r"^(i['\u2019]?m (really |very )?sorry|i am (really |very )?sorry|sorry,|i apologi[sz]e"
     r"|i can(['\u2019]t|not| not) (help|assist|comply|provide|fulfil|do that|create|generate"
@@ -65,6 +65,10 @@ class Answer:
 class CallStore(Protocol):
     """Where answered calls outlive a crash."""
 
+    @property
+    def has_calls(self) -> bool:
+        """Whether an earlier process left any."""
+
     def find_call(self, key: str) -> Mapping[str, Any] | None:
         """The row kept under a key, None if there is none."""
 
@@ -84,8 +88,8 @@ class ClipCalls:
     engine: Engine
     store: CallStore | None
     variables: dict[str, Any] = field(init=False)
-    _answered: dict[str, Completion] = field(default_factory=dict)
-    _unkept: list[dict[str, Any]] = field(default_factory=list)
+    _answered: dict[ChatRequest, Completion] = field(default_factory=dict)
+    _unkept: list[tuple[ChatRequest, str, Completion]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         clip = self.clip
@@ -97,27 +101,26 @@ class ClipCalls:
 
     async def complete(self, request: ChatRequest, sample: str) -> tuple[Completion, bool]:
         """The completion, and whether it is this sample's to account for."""
-        key = self._key(request)
-        if key in self._answered:
-            return self._answered[key], False
-        kept = self.store.find_call(key) if self.store is not None else None
-        if kept is not None:
-            completion = _completion_from(kept["completion"])
-            self._answered[key] = completion
-            return completion, kept["sample"] == sample
+        if request in self._answered:
+            return self._answered[request], False
+        if self.store is not None and self.store.has_calls:
+            kept = self.store.find_call(self._key(request))
+            if kept is not None:
+                completion = _completion_from(kept["completion"])
+                self._answered[request] = completion
+                return completion, kept["sample"] == sample
         self.keep()
         completion = await self.engine.complete(request)
-        self._answered[key] = completion
-        self._unkept.append(
-            {"id": key, "clip_id": self.clip.id, "sample": sample, "completion": completion}
-        )
+        self._answered[request] = completion
+        self._unkept.append((request, sample, completion))
         return completion, True
 
     def keep(self) -> None:
         """Put on disk what was answered since the last time."""
         if self.store is not None:
-            for row in self._unkept:
-                self.store.keep_call(row)
+            for request, sample, completion in self._unkept:
+                row = {"id": self._key(request), "clip_id": self.clip.id, "sample": sample}
+                self.store.keep_call(row | {"completion": completion})
         self._unkept.clear()
 
     def _key(self, request: ChatRequest) -> str:
@@ -129,13 +132,12 @@ def _completion_from(row: Mapping[str, Any]) -> Completion:
     return Completion(**{**row, "usage": Usage(**row["usage"])})
 
 
-@dataclass(slots=True)
+@dataclass
 class Ask:
     """What a task asks with: `await ask("describe", min_words=80, max_words=160)`.
 
     Attributes:
         recipe: what the run is to produce.
-        random: seeded by the run's seed and the sample, for a task's own draws.
         usage, attempts, templates, model: what the sample has used so far.
     """
 
@@ -143,14 +145,15 @@ class Ask:
     prompts: Prompts
     recipe: Recipe
     sample: str
-    random: Random = field(init=False)
     usage: Usage = Usage()
     attempts: int = 0
     model: str = ""
     templates: dict[str, str] = field(default_factory=dict)
 
-    def __post_init__(self) -> None:
-        self.random = Random(f"{self.recipe.seed}/{self.sample}")  # noqa: S311 - repeatable draws
+    @cached_property
+    def random(self) -> Random:
+        """Seeded by the run's seed and the sample, for a task's own draws."""
+        return Random(f"{self.recipe.seed}/{self.sample}")  # noqa: S311 - repeatable draws
 
     async def __call__(
         self,
@@ -185,11 +188,13 @@ class Ask:
         for repairs_left in range(self.recipe.repairs, -1, -1):
             completion, usage = await self._whole(request)
             used += usage
-            answer, problems = _read(completion, request.messages, schema)
+            text, data, problems = _read(completion.text, schema)
+            said = (*request.messages, Message("assistant", completion.text))
+            answer = Answer(text, data, used, said)
             if not problems and accept is not None:
                 problems = list(accept(answer))
             if not problems:
-                return replace(answer, usage=used)
+                return answer
             if not repairs_left:
                 reason = Reason.INVALID_REPLY if answer.data is None else Reason.FAILED_CHECKS
                 raise Rejected(reason, "; ".join(problems), reply=completion.text)
@@ -201,8 +206,9 @@ class Ask:
         """A reply that was neither cut, filtered nor refused; once more with more room if cut."""
         used = Usage()
         for room in (1, MORE_ROOM):
-            roomy = replace(request, max_tokens=request.max_tokens * room)
-            completion, ours = await self.calls.complete(roomy, self.sample)
+            if room > 1:
+                request = replace(request, max_tokens=request.max_tokens * room)
+            completion, ours = await self.calls.complete(request, self.sample)
             self.model = completion.model or self.model
             if ours:
                 self.attempts += completion.attempts
@@ -213,7 +219,7 @@ class Ask:
                 return completion, used
         raise Rejected(
             Reason.TRUNCATED,
-            f"cut by max_tokens twice, the second time at {roomy.max_tokens} tokens",
+            f"cut by max_tokens twice, the second time at {request.max_tokens} tokens",
             reply=completion.text,
         )
 
@@ -238,18 +244,16 @@ def _raise_if_withheld(completion: Completion) -> None:
         raise Rejected(Reason.REFUSAL, "the model refused", reply=refusal)
 
 
-def _read(
-    completion: Completion, messages: Sequence[Message], schema: type[BaseModel] | None
-) -> tuple[Answer, list[str]]:
-    text = _THINKING.sub("", completion.text).strip()
-    fenced = _FENCED.match(text)
-    if fenced:
+def _read(written: str, schema: type[BaseModel] | None) -> tuple[str, Any, list[str]]:
+    """The text of a reply without thinking and code fence, its data, and what is wrong with it."""
+    text = _THINKING.sub("", written).strip()
+    if text.startswith("```") and (fenced := _FENCED.match(text)):
         text = fenced[1].strip()
-    data, problems = (text or None, []) if schema is None else parse(text, schema)
     if not text:
-        problems = ["it is empty"]
-    said = (*messages, Message("assistant", completion.text))
-    return Answer(text, data, completion.usage, said), problems
+        return text, None, ["it is empty"]
+    if schema is None:
+        return text, text, []
+    return text, *parse(text, schema)
 
 
 def parse(text: str, schema: type[BaseModel]) -> tuple[BaseModel | None, list[str]]:

@@ -27,7 +27,8 @@ class Message(NamedTuple):
     content: str
 
 
-class Schema(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Schema:
     """A JSON schema the reply must follow, with the name endpoints want for it."""
 
     name: str

@@ -9,6 +9,7 @@ from vcgen.records import Turn
 # Trainers count media tags in the text and fail on one that is no medium.
 _MEDIA_TAG = re.compile(r"<\s*/?\s*(video|image|audio|img)\b[^>]*>|<\|[a-z_]+\|>", re.IGNORECASE)
 _LEFTOVER = re.compile(r"```|^\s*[{\[]\s*\"|=== (end of )?\w+ [0-9a-f]{16} ===")
+_LEFTOVER_MARKS = ("```", "{", "[", "===")
 _DIGIT = re.compile(r"\d")
 _NUMBER = r"(\d+(?:\.\d+)?)"
 # A bare `s` needs its preposition: a man in his 30s is no time in the video.
@@ -48,9 +49,10 @@ def text_problems(side: str, text: str) -> list[str]:
     except UnicodeEncodeError:
         return [f"the {side} contains a lone surrogate, which is no text"]
     problems = []
-    if tag := _MEDIA_TAG.search(text):
+    # Nearly all prose is without these characters, and to see that costs next to nothing.
+    if "<" in text and (tag := _MEDIA_TAG.search(text)):
         problems.append(f"the {side} contains the markup {tag[0]}")
-    if left := _LEFTOVER.search(text):
+    if any(mark in text for mark in _LEFTOVER_MARKS) and (left := _LEFTOVER.search(text)):
         problems.append(f"the {side} contains {left[0].strip()!r}, which is no prose")
     return problems
 

@@ -63,7 +63,9 @@ class Endpoint:
 
     def __post_init__(self) -> None:
         if any(letter in self.base_url for letter in "@?#"):
-            raise UsageError("the base URL must carry no user, query or key")
+            raise UsageError(
+                "the base URL must carry no user, query or key; keys go into the environment"
+            )
         if not _is_address(self.base_url):
             raise UsageError(f"base URL {self.base_url!r} is not an http or https address")
         parts = urlsplit(self.base_url)

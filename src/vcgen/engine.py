@@ -12,7 +12,7 @@ from typing import Self
 import anyio
 
 from vcgen._version import __version__
-from vcgen.admission import Admission
+from vcgen.admission import Admission, Departure
 from vcgen.chat import ChatRequest, Completion, Failure, decode, encode
 from vcgen.config import Dialect, Endpoint, Limits, Structured
 from vcgen.errors import (
@@ -24,7 +24,6 @@ from vcgen.errors import (
     TransportError,
     UsageError,
 )
-from vcgen.pacing import TokenEstimate
 from vcgen.records import Usage
 from vcgen.retry import Again, GiveUp, Stop, Throttle, decide
 from vcgen.transport import ReqwestTransport, Transport
@@ -78,7 +77,6 @@ class Engine:
         self._transport = transport or _default_transport(endpoint)
         self._random = Random(seed)  # noqa: S311 - jitter
         self._admission = Admission(self.limits, self._random)
-        self._estimate = TokenEstimate()
         self._dialect = endpoint.dialect
         self._proven = endpoint.structured != "auto"
         self._headers = _headers(endpoint)
@@ -118,7 +116,7 @@ class Engine:
         dialect = self._dialect
         while True:
             sent += 1
-            result, sent_at = await self._attempt(request, dialect)
+            result, departure = await self._attempt(request, dialect)
             if isinstance(result, Completion):
                 self._learn(request, dialect)
                 return replace(result, attempts=sent)
@@ -131,8 +129,8 @@ class Engine:
                 case Throttle(delay_s):
                     self.counters.throttled += 1
                     by_rate = result.status != 0
-                    self._admission.throttled(sent_at, delay_s, by_rate=by_rate)
-                    self._stop_if_dead(result, sent_at)
+                    self._admission.throttled(departure, delay_s, by_rate=by_rate)
+                    self._stop_if_dead(result, departure.at)
                 case Again(delay_s):
                     attempt += 1
                     await anyio.sleep(delay_s)
@@ -144,37 +142,37 @@ class Engine:
 
     async def _attempt(
         self, request: ChatRequest, dialect: Dialect
-    ) -> tuple[Completion | Failure, float]:
+    ) -> tuple[Completion | Failure, Departure]:
         body = encode(request, self.endpoint.model, dialect)
-        estimated = self._estimate.of(len(body), request.max_tokens)
-        sent_at = await self._admission.enter(estimated)
+        departure = await self._admission.enter(len(body), request.max_tokens)
         self.counters.requests += 1
+        result: Completion | Failure
         try:
             reply = await self._transport.post(
                 self.endpoint.url, self._headers, body, self.timeout_s
             )
         except TransportError as error:
-            return _no_reply(error), sent_at
+            result = _no_reply(error)
+        else:
+            self._reached = True
+            result = decode(reply.status, reply.headers, reply.body)
         finally:
             self._admission.leave()
-        self._reached = True
-        result = decode(reply.status, reply.headers, reply.body)
         if isinstance(result, Completion):
-            self._account(result.usage, len(body), estimated, sent_at)
-            return result, sent_at
-        return replace(result, message=self._without_key(result.message)), sent_at
+            self._account(result.usage)
+            self._admission.passed(departure, result.usage)
+            return result, departure
+        return replace(result, message=self._without_key(result.message)), departure
 
     def _without_key(self, message: str) -> str:
         """What an endpoint says, should it repeat the key it was sent."""
         key = self.endpoint.key
-        return message if key is None else message.replace(key.get_secret_value(), "(the key)")
+        return message.replace(key.get_secret_value(), "(the key)") if key else message
 
-    def _account(self, usage: Usage, prompt_bytes: int, estimated: int, sent_at: float) -> None:
+    def _account(self, usage: Usage) -> None:
         self._failing_since = None
         self.counters.completions += 1
         self.counters.usage += usage
-        self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
-        self._admission.passed(sent_at, estimated, usage.prompt_tokens + usage.completion_tokens)
 
     def _easier(self, request: ChatRequest, dialect: Dialect, failure: Failure) -> Dialect | None:
         """What to try after the endpoint refused a way of asking that it has not yet accepted."""

@@ -24,7 +24,7 @@ def fence(label: str, text: str) -> str:
 
 def format_seconds(seconds: float) -> str:
     """At most one decimal, none where it is zero: `47`, `12.5`."""
-    return f"{seconds:.1f}".removesuffix(".0")
+    return str(int(seconds)) if seconds.is_integer() else f"{seconds:.1f}".removesuffix(".0")
 
 
 def _lines(clip: Clip) -> list[str]:

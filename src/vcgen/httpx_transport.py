@@ -9,7 +9,7 @@ import anyio
 import httpx
 
 from vcgen.errors import ConnectFailed, ConnectionLost, ReplyTooLarge, TimedOut, TransportError
-from vcgen.transport import MAX_REPLY_BYTES, Reply
+from vcgen.transport import CONNECT_S, MAX_REPLY_BYTES, Reply
 
 
 class HttpxTransport:
@@ -27,8 +27,9 @@ class HttpxTransport:
     ) -> Reply:
         """As `vcgen.transport.Transport.post`."""
         # httpx's own timeouts restart with each byte, so a drip never ends: one deadline for all.
+        waits = httpx.Timeout(None, connect=CONNECT_S)
         request = self._client.build_request(
-            "POST", url, headers=headers, content=body, timeout=None
+            "POST", url, headers=headers, content=body, timeout=waits
         )
         try:
             with anyio.fail_after(timeout_s):

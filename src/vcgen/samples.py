@@ -1,7 +1,7 @@
 """One sample: a task done for a clip, its turns checked, its outcome with where it came from."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -80,7 +80,11 @@ class Samples:
             "model": ask.model,
             "templates": dict(ask.templates),
             "seed": self.recipe.seed,
-            "usage": asdict(ask.usage),
+            "usage": {
+                "prompt_tokens": ask.usage.prompt_tokens,
+                "completion_tokens": ask.usage.completion_tokens,
+                "cached_tokens": ask.usage.cached_tokens,
+            },
             "cost": None if self.price is None else self.price.of(ask.usage),
             "attempts": ask.attempts,
             "time": self.now().isoformat(timespec="milliseconds"),

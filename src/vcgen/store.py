@@ -97,6 +97,11 @@ class RunDirectory:
         """Append the answer of a step that other steps build on."""
         self._append(CALLS, encode_line(row))
 
+    @property
+    def has_calls(self) -> bool:
+        """Whether an earlier process left answers of steps."""
+        return bool(self._calls)
+
     def find_call(self, key: str) -> Mapping[str, Any] | None:
         """A step's answer kept by an earlier process, None if there is none."""
         place = self._calls.get(key)

@@ -1,0 +1,107 @@
+"""The benchmarks of whole runs over the simulator in memory: very many clips, and going on."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import orjson
+import uvloop
+
+from benchmarks.harness import Case, Metrics, Row, Scale, ask, interleave, peak_mb
+from benchmarks.servers import clip_rows
+
+
+def memory(scale: Scale) -> Iterator[Row]:
+    """Peak memory of a run over many clips against one over few, and what one clip more costs.
+
+    Clips from a generator, through the simulator in memory, outcomes streamed and dropped.
+    """
+    cases = [{"clips": scale.few}, {"clips": scale.many}]
+    few, many = rows = interleave(
+        "memory", cases, scale.long_repeats, lambda case: dict(ask("runs", "stream", case["clips"]))
+    )
+    yield from rows
+    if few.metrics and many.metrics:
+        pairs = zip(many.metrics["peak MB"], few.metrics["peak MB"], strict=True)
+        more = [over - under for over, under in pairs]
+        each = [value * 2**20 / (scale.many - scale.few) for value in more]
+        yield Row("memory", {"clips": "difference"}, {"peak MB": more, "bytes/clip": each})
+
+
+def resume(scale: Scale) -> Iterator[Row]:
+    """Time and memory to continue a run that already has all its records.
+
+    `reopen` reads the run directory, after which the first new request could leave. `repeat` is the
+    same call again over the same clips, which finds all done. The files are in the page cache.
+    """
+    with TemporaryDirectory() as directory:
+        ask("runs", "finish", directory, scale.many)
+
+        def measure(case: Case) -> Metrics:
+            return dict(ask("runs", str(case["step"]), directory, scale.many))
+
+        cases: list[Case] = [{"step": x, "records": scale.many} for x in ("reopen", "repeat")]
+        yield from interleave("resume", cases, scale.long_repeats, measure)
+
+
+def stream(count: int) -> Metrics:
+    import vcgen
+
+    async def main() -> int:
+        recipe, tasks = vcgen.Recipe(refine=False), ["description"]
+        outcomes = vcgen.stream(clip_rows(count), model="sim", tasks=tasks, recipe=recipe)
+        records = 0
+        async for outcome in outcomes:
+            records += isinstance(outcome, vcgen.Record)
+        return records
+
+    began = time.perf_counter()
+    _require(uvloop.run(main()), count)
+    return {"peak MB": peak_mb(), "seconds": time.perf_counter() - began}
+
+
+def finish(directory: str, count: int) -> None:
+    """Leave a run directory of one real record and of copies of it with ids of their own."""
+    from vcgen.journal import decode_line, encode_line
+
+    _generate(directory, 1)
+    file = Path(directory, "run/records.jsonl")
+    row = decode_line(file.read_bytes().strip())
+    with file.open("ab") as records:
+        for number in range(1, count):
+            records.write(encode_line({**row, "id": f"{number:07}/description/0"}))
+
+
+def reopen(directory: str, count: int) -> Metrics:
+    from vcgen.store import RunDirectory
+
+    path = Path(directory, "run")
+    began = time.perf_counter()
+    store = RunDirectory.open(path, orjson.loads((path / "run.json").read_bytes()))
+    seconds = time.perf_counter() - began
+    store.close()
+    _require(store.records, count)
+    size = (path / "records.jsonl").stat().st_size
+    return {"seconds": seconds, "peak MB": peak_mb(), "MB on disk": size / 2**20}
+
+
+def repeat(directory: str, count: int) -> Metrics:
+    began = time.perf_counter()
+    summary = _generate(directory, count)
+    _require(summary["resumed"] - summary["requests"], count)
+    return {"seconds": time.perf_counter() - began, "peak MB": peak_mb()}
+
+
+def _generate(directory: str, count: int) -> dict[str, Any]:
+    import vcgen
+
+    recipe, tasks, output = vcgen.Recipe(refine=False), ["description"], Path(directory, "run")
+    clips = clip_rows(count)
+    return vcgen.run(clips, model="sim", tasks=tasks, recipe=recipe, output=output).summary
+
+
+def _require(records: int, count: int) -> None:
+    if records != count:
+        raise SystemExit(f"{records} records of {count}")

@@ -1,0 +1,270 @@
+"""The gate: never above the limits, first come first served, closed for all, woken by a stop."""
+
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from random import Random
+
+import anyio
+import anyio.lowlevel
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vcgen.admission import Admission, Departure
+from vcgen.config import Limits
+from vcgen.errors import RunStopped
+from vcgen.pacing import CUT
+from vcgen.records import Usage
+from vcgen.testing import virtual_clock
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    async def bounded() -> None:
+        with anyio.fail_after(1e7):
+            await main()
+
+    with virtual_clock() as runner:
+        runner.run(bounded())
+
+
+def gate(rpm: int | None = None, tpm: int | None = None, concurrency: int = 1000) -> Admission:
+    return Admission(Limits(rpm=rpm, tpm=tpm, concurrency=concurrency), Random(0))  # noqa: S311 - jitter
+
+
+def most_in_a_window(times: Sequence[tuple[float, int]]) -> int:
+    """The largest sum of amounts within any 60 s."""
+    window: deque[tuple[float, int]] = deque()
+    most = total = 0
+    for at, amount in times:
+        window.append((at, amount))
+        total += amount
+        while window[0][0] <= at - 60:
+            total -= window.popleft()[1]
+        most = max(most, total)
+    return most
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 400), st.lists(st.sampled_from([0, 0, 0, 0.1, 1, 30, 70]), max_size=300))
+def test_no_minute_holds_more_requests_than_allowed(rpm: int, gaps: list[float]) -> None:
+    left: list[tuple[float, int]] = []
+
+    async def main() -> None:
+        admission = gate(rpm)
+
+        async def one() -> None:
+            left.append(((await admission.enter(10, 10)).at, 1))
+            admission.leave()
+
+        async with anyio.create_task_group() as tasks:
+            for gap in gaps:
+                await anyio.sleep(gap)
+                tasks.start_soon(one)
+
+    run(main)
+    assert len(left) == len(gaps)
+    assert most_in_a_window(left) <= rpm
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(5_000, 50_000), st.floats(0.1, 20), st.integers(1, 1000), st.integers(0, 9))
+def test_no_minute_holds_more_tokens_than_allowed_and_one_requests(
+    tpm: int, latency_s: float, used: int, seed: int
+) -> None:
+    left: list[tuple[float, int]] = []
+    random = Random(seed)  # noqa: S311 - repeatable
+
+    async def main() -> None:
+        admission = gate(tpm=tpm, concurrency=50)
+
+        async def one() -> None:
+            departure = await admission.enter(400, 4000)
+            completion = random.randint(1, used)
+            left.append((departure.at, 100 + completion))
+            await anyio.sleep(latency_s)
+            admission.leave()
+            admission.passed(departure, Usage(100, completion))
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(200):
+                tasks.start_soon(one)
+
+    run(main)
+    assert most_in_a_window(left) <= 1.02 * tpm + 4100
+
+
+def test_requests_leave_in_the_order_they_came_whatever_their_size() -> None:
+    order: list[int] = []
+
+    async def main() -> None:
+        admission = gate(rpm=60, tpm=1000, concurrency=3)
+
+        async def one(number: int) -> None:
+            await admission.enter(1, 5 if number % 3 else 900)
+            order.append(number)
+            await anyio.lowlevel.checkpoint()
+            admission.leave()
+
+        async with anyio.create_task_group() as tasks:
+            for number in range(30):
+                tasks.start_soon(one, number)
+
+    run(main)
+    assert order == list(range(30))
+
+
+def test_a_request_larger_than_a_minutes_tokens_is_admitted() -> None:
+    async def main() -> None:
+        departure = await gate(tpm=1000).enter(1, 5000)
+        assert 250 < departure.at < 350
+
+    run(main)
+
+
+def test_cancelled_waiters_leak_nothing() -> None:
+    async def main() -> None:
+        admission = gate(rpm=60, tpm=60_000, concurrency=20)
+
+        async def one() -> None:
+            await admission.enter(400, 500)
+            try:
+                await anyio.sleep(5)
+            finally:
+                admission.leave()
+
+        for _ in range(10):
+            with anyio.move_on_after(7):
+                async with anyio.create_task_group() as tasks:
+                    for _ in range(60):
+                        tasks.start_soon(one)
+            assert admission.in_flight == 0
+        with anyio.fail_after(60):
+            async with anyio.create_task_group() as tasks:
+                for _ in range(20):
+                    tasks.start_soon(one)
+
+    run(main)
+
+
+@pytest.mark.parametrize(
+    ("admission", "closed_s"),
+    [
+        pytest.param(lambda: gate(concurrency=2), 0, id="for a slot"),
+        pytest.param(lambda: gate(rpm=1), 0, id="for the rate"),
+        pytest.param(lambda: gate(tpm=60), 0, id="for tokens"),
+        pytest.param(gate, 500, id="at a closed gate"),
+    ],
+)
+def test_a_stop_wakes_all_who_wait(admission: Callable[[], Admission], closed_s: float) -> None:
+    ended: list[float] = []
+
+    async def main() -> None:
+        opened, reason = admission(), RunStopped("enough")
+        first = await opened.enter(1, 1)
+        second = await opened.enter(1, 1)
+        if closed_s:
+            opened.throttled(first, closed_s, by_rate=False)
+
+        async def one() -> None:
+            with pytest.raises(RunStopped, match="enough"):
+                await opened.enter(1, 1000)
+            ended.append(anyio.current_time())
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(10):
+                tasks.start_soon(one)
+            await anyio.sleep(0.01)
+            opened.stop(reason)
+        await one()
+        assert max(ended) - second.at < 0.1
+        assert opened.in_flight == 2
+
+    run(main)
+    assert len(ended) == 11
+
+
+def test_a_throttle_closes_the_gate_for_all() -> None:
+    async def main() -> None:
+        admission = gate()
+        departure = await admission.enter(1, 1)
+        admission.throttled(departure, 20.0, by_rate=False)
+        for _ in range(5):
+            assert (await admission.enter(1, 1)).at >= 20
+
+    run(main)
+
+
+def test_a_gate_closed_meanwhile_stops_whoever_has_paid() -> None:
+    async def main() -> None:
+        admission = gate(rpm=1)
+        departure = await admission.enter(1, 1)
+
+        async def close() -> None:
+            await anyio.sleep(60)
+            admission.throttled(departure, 30.0, by_rate=False)
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(close)
+            assert (await admission.enter(1, 1)).at >= 90
+
+    run(main)
+
+
+def test_one_burst_of_throttles_backs_off_once_and_a_success_ends_it() -> None:
+    async def main() -> None:
+        admission = gate()
+        burst = [await admission.enter(1, 1) for _ in range(50)]
+        for departure in burst:
+            admission.throttled(departure, None, by_rate=False)
+        assert admission.closures == 1
+        later = await admission.enter(1, 1)
+        assert 0.5 <= later.at <= 1.01
+        admission.throttled(later, None, by_rate=False)
+        assert admission.closures == 2
+        admission.passed(later, Usage())
+        assert admission.closures == 0
+
+    run(main)
+
+
+def test_the_next_request_pays_what_the_last_one_used_beyond_its_estimate() -> None:
+    async def main() -> None:
+        admission = gate(tpm=6000)
+        first = await admission.enter(30, 90)
+        admission.passed(first, Usage(10, 90 + 3000))
+        assert (await admission.enter(30, 90)).at - first.at > 29
+
+    run(main)
+
+
+def test_what_was_not_used_is_given_back_at_most_a_request_deep() -> None:
+    async def main() -> None:
+        admission = gate(tpm=6000)
+        departures = [await admission.enter(30, 90) for _ in range(20)]
+        for departure in departures:
+            admission.passed(departure, Usage(1, 1))
+        began = anyio.current_time()
+        for _ in range(600):
+            await admission.enter(30, 90)
+        assert anyio.current_time() - began > 5
+
+    run(main)
+
+
+def test_an_unknown_rate_is_guessed_from_what_was_accepted() -> None:
+    async def main() -> None:
+        admission = gate()
+        departure: Departure
+        for _ in range(60):
+            departure = await admission.enter(1, 1)
+            admission.leave()
+            admission.passed(departure, Usage())
+            await anyio.sleep(1)
+        admission.throttled(departure, 0.1, by_rate=True)
+        await anyio.sleep(1)
+        began = anyio.current_time()
+        for _ in range(60):
+            await admission.enter(1, 1)
+        assert 60 < anyio.current_time() - began < 60 / CUT + 2
+
+    run(main)

@@ -1,0 +1,162 @@
+"""Each benchmark runs in a tiny configuration and says what it measured; no figure is judged."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks.__main__ import BENCHMARKS, run
+from benchmarks.clients import CLIENTS, Job
+from benchmarks.endpoints import compare_server
+from benchmarks.harness import ROOT, Case, Metrics, Row, Scale, Skipped, ask, interleave, ratio
+from benchmarks.limits import figures
+from benchmarks.report import markdown, picture
+from benchmarks.servers import (
+    REPLY,
+    bare_server,
+    immediate_server,
+    render_prompt,
+    request_body,
+)
+from vcgen.sim import Arrival
+
+TINY = Scale(
+    repeats=1,
+    long_repeats=1,
+    seconds=0.02,
+    in_flight=(4,),
+    latency_s=0.01,
+    latency_in_flight=(4,),
+    rounds=2,
+    limits_s=2.0,
+    few=20,
+    many=40,
+)
+PEERS = {
+    "aiohttp": "aiohttp",
+    "openai": "openai",
+    "lm-deluge": "lm_deluge",
+    "async-batch-llm": "async_batch_llm",
+}
+
+
+@pytest.mark.parametrize("name", BENCHMARKS)
+def test_every_benchmark_writes_a_json_line_a_result(name: str, tmp_path: Path) -> None:
+    run([name], TINY, tmp_path)
+    environment, *rows = [
+        json.loads(line) for line in (tmp_path / "results.jsonl").read_bytes().splitlines()
+    ]
+    assert "versions" in environment["environment"]
+    assert any(row["metrics"] for row in rows)
+    for row in rows:
+        assert row["benchmark"] == name
+        assert row["metrics"] or row["note"].startswith("skipped: ")
+        for figure in row["metrics"].values():
+            assert figure["min"] <= figure["median"] <= figure["max"]
+            assert len(figure["values"]) >= 1
+        if row["note"] and "client" in row:
+            assert importlib.util.find_spec(PEERS[row["client"]]) is None, row
+    table = (tmp_path / "results.md").read_text()
+    assert str(BENCHMARKS[name].__doc__).split("\n")[0] in table
+    assert table.count("\n| ") >= len(rows)
+
+
+@pytest.mark.parametrize("server", ["nginx", "bare asyncio protocol"])
+@pytest.mark.parametrize("client", CLIENTS)
+def test_every_client_gets_an_answer_to_every_request(
+    client: str, server: str, tmp_path: Path
+) -> None:
+    if server == "nginx" and shutil.which("nginx") is None:
+        pytest.skip("nginx is not installed")
+    pytest.importorskip(PEERS.get(client, "pytest"))
+    serving = immediate_server(str(tmp_path)) if server == "nginx" else bare_server(0.001)
+    with serving as running:
+        assert running.name == server
+        before = running.cpu_seconds()
+        fields = Job(running, render_prompt(), str(tmp_path), 30.0, in_flight=3, requests=50)
+        metrics = ask("clients", "measure", client, *fields)
+        assert running.cpu_seconds() >= before
+    assert metrics["requests"] == 50
+    assert metrics["CPU us/request"] > 0
+    assert metrics["peak MB"] > 1
+
+
+def test_a_client_that_would_take_too_long_is_skipped_and_says_so(tmp_path: Path) -> None:
+    with bare_server(0.01) as server:
+        fields = Job(server, "Hello", str(tmp_path), 5.0, in_flight=1, requests=10**6)
+        with pytest.raises(Skipped, match=r"1000000 requests would take \d+ s"):
+            ask("clients", "measure", "asyncio-protocol", *fields)
+
+
+def test_a_process_that_fails_is_skipped_with_its_last_line() -> None:
+    with pytest.raises(Skipped, match=r"No module named 'benchmarks\.absent'"):
+        ask("absent", "measure")
+
+
+def test_an_unknown_benchmark_is_refused_by_name() -> None:
+    command = [sys.executable, "-m", "benchmarks", "absent"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "no benchmark absent: there are saturation, latency, limits" in done.stderr
+
+
+def test_cases_take_turns_and_a_skipped_one_is_not_tried_again() -> None:
+    order: list[str] = []
+
+    def measure(case: Case) -> Metrics:
+        order.append(str(case["name"]))
+        if case["name"] == "B":
+            raise Skipped("not here")
+        return {"seconds": float(len(order))}
+
+    a, b, c = interleave("x", [{"name": "A"}, {"name": "B"}, {"name": "C"}], 3, measure)
+    assert "".join(order) == "ABCACAC"
+    assert a.metrics == {"seconds": [1.0, 4.0, 6.0]}
+    assert (b.metrics, b.note) == ({}, "skipped: not here")
+    halved = ratio(c, a, "seconds", {"ratio": "C : A"})
+    assert halved.metrics == {"seconds ratio": [3.0, 5 / 4, 7 / 6]}
+    assert ratio(a, b, "seconds", {"ratio": "A : B"}).note == b.note
+
+
+def test_use_of_a_limit_is_what_was_granted_and_its_worst_window_what_was_sent() -> None:
+    arrivals = [Arrival(second / 50, 0, 200) for second in range(6000)]
+    arrivals += [Arrival(119.995, 0, 429)] * 60
+    judged = figures(arrivals, 120.0)
+    assert judged["used"] == pytest.approx(0.5)
+    assert judged["used in the second half"] == pytest.approx(0.5)
+    assert judged["429s"] == 60
+    assert judged["worst window"] == pytest.approx((3000 + 60) / 6000, rel=1e-3)
+
+
+def test_a_server_that_is_not_three_times_as_fast_as_the_fastest_client_is_called_so() -> None:
+    clients = [
+        Row("saturation", {"client": "aiohttp"}, {"requests/s": [100.0, 120.0, 110.0]}),
+        Row("saturation", {"client": "asyncio-protocol"}, {"requests/s": [400.0]}),
+        Row("saturation", {"client": "lm-deluge"}, note="skipped: not here"),
+    ]
+    enough = compare_server("nginx", [340.0, 330.0], clients, "")
+    assert enough.note.startswith("fast enough")
+    assert enough.metrics["times the fastest client"] == pytest.approx([340 / 110, 3])
+    assert compare_server("nginx", [320.0], clients, "").note.startswith("NOT 3 times")
+
+
+def test_the_table_gives_median_and_spread_and_the_picture_needs_figures(tmp_path: Path) -> None:
+    case: dict[str, str | int] = {"client": "vcgen", "in flight": 64}
+    figures = {"requests/s": [1000.0, 1200.0, 1100.0], "CPU us/request": [0.5, 0.25, 0.125]}
+    rows = [Row("saturation", case, figures), Row("saturation", {**case, "client": "x"}, {}, "no")]
+    table = markdown({}, {"saturation": "What."}, rows)
+    assert "| vcgen | 64 | 1,100 (1,000 to 1,200) | 0.250 (0.125 to 0.500) |  |" in table
+    assert "| x | 64 |  |  | no |" in table
+    assert not picture(rows[1:], tmp_path / "none.svg")
+    pytest.importorskip("matplotlib")
+    assert picture(rows, tmp_path / "some.svg")
+    assert (tmp_path / "some.svg").read_text().count("<svg") == 1
+
+
+def test_what_travels_has_the_size_it_is_said_to_have() -> None:
+    assert 1000 <= len(REPLY) <= 1200
+    assert 1500 <= len(request_body(render_prompt())) <= 2600
