@@ -149,7 +149,7 @@ def test_an_endpoint_that_only_throttles_stops_the_run_later() -> None:
 
 
 def test_time_in_which_nothing_was_asked_is_no_outage() -> None:
-    script = Script([completion("One."), error(429), completion("Two.")])
+    script = Script([error(429), completion("One."), error(429), completion("Two.")])
     engine = Engine(SIM, transport=script)
 
     async def main() -> None:

@@ -141,8 +141,7 @@ def test_a_reply_comes_whole_with_lower_case_headers(opening: Opening) -> None:
 
 def test_a_header_that_is_not_ascii_does_no_harm(opening: Opening) -> None:
     head = "Server: caf\u00e9\r\nContent-Length: 2\r\n"
-    reply = ask(opening, saying(head, b"ok"))
-    assert (reply.status, reply.body) == (200, b"ok")
+    assert ask(opening, saying(head, b"ok")).body == b"ok"
 
 
 def test_a_compressed_reply_is_decoded(opening: Opening) -> None:
