@@ -197,12 +197,13 @@ async def open_run(
     recipe = options.get("recipe") or Recipe()
     templates = options.get("templates")
     prompts = Prompts(Path(templates) if templates else None)
-    began, started = anyio.current_time(), datetime.now(UTC)
+    loop, started = asyncio.get_running_loop(), datetime.now(UTC)
+    began = loop.time()
     samples = Samples(
         prompts,
         recipe,
         _price(endpoint),
-        lambda: started + timedelta(seconds=anyio.current_time() - began),
+        lambda: started + timedelta(seconds=loop.time() - began),
     )
     output = options.get("output")
     manifest = _manifest(endpoint, tasks, recipe, prompts, started)

@@ -4,6 +4,7 @@ Lazy and bounded: there are as many workers as requests may be in flight and not
 Every sample ends as exactly one outcome, or was not started.
 """
 
+import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -80,7 +81,7 @@ class Run:
         self._samples = samples
         self._deliver = deliver
         self._places: dict[int, str] = {}
-        self._taking = anyio.Lock(fast_acquire=True)
+        self._taking = asyncio.Lock()
         self._stopping = anyio.Event()
 
     @property

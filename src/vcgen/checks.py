@@ -10,7 +10,7 @@ from vcgen.records import Turn
 _MEDIA_TAG = re.compile(r"<\s*/?\s*(video|image|audio|img)\b[^>]*>|<\|[a-z_]+\|>", re.IGNORECASE)
 _LEFTOVER = re.compile(r"```|^\s*[{\[]\s*\"|=== (end of )?\w+ [0-9a-f]{16} ===")
 _LEFTOVER_MARKS = ("```", "{", "[", "===")
-_DIGIT = re.compile(r"\d")
+_DIGITS = "0123456789"
 _NUMBER = r"(\d+(?:\.\d+)?)"
 # A bare `s` needs its preposition: a man in his 30s is no time in the video.
 _SECONDS = re.compile(
@@ -59,7 +59,7 @@ def text_problems(side: str, text: str) -> list[str]:
 
 def time_problems(text: str, duration: float | None) -> list[str]:
     """Times named in seconds that lie past the end of the video."""
-    if duration is None or not _DIGIT.search(text):
+    if duration is None or not any(digit in text for digit in _DIGITS):
         return []
     named = (float(match[match.lastindex or 0]) for match in _SECONDS.finditer(text))
     return [

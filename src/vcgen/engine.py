@@ -119,7 +119,7 @@ class Engine:
             result, departure = await self._attempt(request, dialect)
             if isinstance(result, Completion):
                 self._learn(request, dialect)
-                return replace(result, attempts=sent)
+                return result if sent == 1 else replace(result, attempts=sent)
             easier = self._easier(request, dialect, result)
             if easier is not None:
                 dialect = easier

@@ -22,7 +22,6 @@ from vcgen.sources.detection import detect
 from vcgen.sources.documents import read_videochat_text, read_vlog
 from vcgen.sources.files import BadRow, Rows, read_head
 from vcgen.sources.jsonl import read_clips_json
-from vcgen.sources.speech import Transcripts, add_speech, find_transcripts
 from vcgen.sources.webvid import read_webvid
 
 FORMATS: Mapping[str, Callable[[Path], Rows]] = MappingProxyType(
@@ -65,9 +64,12 @@ def read_placed(
 ) -> Iterator[tuple[str, Clip | Reject]]:
     """As `read_clips`, each with its place: `<file>:<line>`, or `<file>:<key>` in an object."""
     path = Path(path)
-    read = FORMATS[_format_of(path, read_head(path), format)]
-    transcripts = None if speech is None else find_transcripts(Path(speech))
-    return _placed(_shown(path.name), read(path), transcripts)
+    rows = FORMATS[_format_of(path, read_head(path), format)](path)
+    if speech is not None:
+        from vcgen.sources.speech import with_speech  # noqa: PLC0415 - 50 ms, for few runs
+
+        rows = with_speech(rows, Path(speech))
+    return _placed(_shown(path.name), rows)
 
 
 def _format_of(path: Path, head: bytes, wanted: str) -> str:
@@ -84,20 +86,18 @@ def _format_of(path: Path, head: bytes, wanted: str) -> str:
     return found
 
 
-def _placed(
-    name: str, rows: Rows, transcripts: Transcripts | None
-) -> Iterator[tuple[str, Clip | Reject]]:
+def _placed(name: str, rows: Rows) -> Iterator[tuple[str, Clip | Reject]]:
     for at, row in rows:
         place = f"{name}:{at if isinstance(at, int) else _shown(at)}"
-        yield place, _outcome(place, row, transcripts)
+        yield place, _outcome(place, row)
 
 
-def _outcome(place: str, row: Any, transcripts: Transcripts | None) -> Clip | Reject:
+def _outcome(place: str, row: Any) -> Clip | Reject:
     if isinstance(row, BadRow):
         message = row.message
     else:
         try:
-            return Clip.model_validate(row if transcripts is None else add_speech(row, transcripts))
+            return Clip.model_validate(row)
         except ValidationError as error:
             message = explain(error)
     return Reject(id=place, reason=Reason.INVALID_CLIP, message=f"{place}: {message}")

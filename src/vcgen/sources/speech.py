@@ -9,7 +9,7 @@ import html
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import pairwise, takewhile
 from math import inf
 from pathlib import Path, PurePosixPath
@@ -19,6 +19,7 @@ import charset_normalizer
 import pysubs2
 
 from vcgen.errors import UsageError
+from vcgen.sources.files import Rows
 
 # Where a video has several, the earlier kind: a .json may also be a page's metadata.
 _KINDS = (".vtt", ".srt", ".json")
@@ -29,7 +30,6 @@ _ROLLING_GAP_SECONDS = 0.1
 _LATEST_SECOND = 1e9
 _LINE_BREAK = r"\N"  # of pysubs2
 
-Transcripts = dict[str, Path]
 Segments = list[dict[str, Any]]
 
 
@@ -39,8 +39,13 @@ class _Cue(NamedTuple):
     lines: list[str]
 
 
-def find_transcripts(directory: Path) -> Transcripts:
-    """The transcripts of a directory by stem; raises UsageError if there are none."""
+def with_speech(rows: Rows, directory: Path) -> Rows:
+    """The rows with the transcripts of a directory added; raises UsageError if there are none."""
+    transcripts = _find_transcripts(directory)
+    return ((at, _add_speech(row, transcripts)) for at, row in rows)
+
+
+def _find_transcripts(directory: Path) -> dict[str, Path]:
     try:
         files = sorted(file for file in directory.iterdir() if file.suffix.lower() in _KINDS)
     except OSError as error:
@@ -51,8 +56,7 @@ def find_transcripts(directory: Path) -> Transcripts:
     return {file.stem: file for file in files}
 
 
-def add_speech(row: Any, transcripts: Transcripts) -> Any:
-    """The raw row of a clip with the segments of its transcript, if there is one."""
+def _add_speech(row: Any, transcripts: Mapping[str, Path]) -> Any:
     if not isinstance(row, dict):
         return row
     segments, cleaned = row.get("segments") or [], row.get("cleaned") or {}
