@@ -30,6 +30,7 @@ from vcgen.transport import ReqwestTransport, Transport
 
 # How long an endpoint may be out of reach: before it ever answered, and after.
 NEVER_REACHED_S = 30.0
+REACH_AGAIN_S = 2.0
 OUT_OF_REACH_S = 600.0
 
 
@@ -128,9 +129,11 @@ class Engine:
             match decision:
                 case Throttle(delay_s):
                     self.counters.throttled += 1
+                    self._stop_if_dead(result, departure.at)
+                    if self._is_unreached(result):
+                        delay_s = REACH_AGAIN_S
                     by_rate = result.status != 0
                     self._admission.throttled(departure, delay_s, by_rate=by_rate)
-                    self._stop_if_dead(result, departure.at)
                 case Again(delay_s):
                     attempt += 1
                     await anyio.sleep(delay_s)
@@ -199,12 +202,14 @@ class Engine:
         if self._failing_since is None:
             self._failing_since = sent_at
         waited = anyio.current_time() - self._failing_since
-        unreached = failure.status == 0 and not self._reached
-        patience = NEVER_REACHED_S if unreached else OUT_OF_REACH_S
+        patience = NEVER_REACHED_S if self._is_unreached(failure) else OUT_OF_REACH_S
         if waited >= patience:
             raise self._stopped(
                 f"{self.endpoint.url} has given no answer for {waited:.0f} s: {failure.message}"
             )
+
+    def _is_unreached(self, failure: Failure) -> bool:
+        return failure.status == 0 and not self._reached
 
     def _stopped(self, message: str) -> RunStopped:
         reason = RunStopped(message)
