@@ -23,6 +23,7 @@ from vcgen.errors import UsageError
 REDRAW_S = 0.25
 LINE_EVERY_S = 10.0
 MINUTE_S = 60.0
+LATE_S = 0.2
 
 
 class Meter:
@@ -34,7 +35,8 @@ class Meter:
     def look(self, now: float, count: int) -> None:
         """Take in what the counter says at `now`, in seconds."""
         self._seen.append((now, count))
-        while now - self._seen[0][0] > MINUTE_S and len(self._seen) > 2:
+        # A look that comes a moment late must not cost the one a minute before.
+        while now - self._seen[0][0] > MINUTE_S + LATE_S and len(self._seen) > 2:
             self._seen.popleft()
 
     @property
