@@ -1,6 +1,7 @@
 """The shape of the code, proven from its syntax: imports point one way, packages have one owner."""
 
 import ast
+import subprocess
 import sys
 from collections import defaultdict
 from graphlib import TopologicalSorter
@@ -132,3 +133,12 @@ def test_public_surface_is_sorted_and_complete() -> None:
     assert vcgen.__all__ == sorted(vcgen.__all__)
     for name in vcgen.__all__:
         assert getattr(vcgen, name) is not None
+
+
+def test_import_loads_nothing_that_a_plain_run_does_not_need() -> None:
+    heavy = ["httpx", "rich", "typer", "h11", "genai_prices", "json_repair", "pysubs2"]
+    program = f"import sys, vcgen; print([name for name in {heavy} if name in sys.modules])"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "[]\n"

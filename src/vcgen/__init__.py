@@ -3,6 +3,8 @@
 result = await vcgen.generate_batch("clips.jsonl", model="sim", output="runs/a")
 """
 
+from typing import TYPE_CHECKING, Any
+
 from vcgen._version import __version__
 from vcgen.answers import Answer, Ask
 from vcgen.api import Options, Result, generate_batch, run, stream
@@ -28,6 +30,10 @@ from vcgen.sources import read_clips
 from vcgen.tasks import Task, task
 from vcgen.transport import Reply, ReqwestTransport, Transport
 
+if TYPE_CHECKING:
+    from vcgen.httpx_transport import HttpxTransport
+    from vcgen.sim import SimTransport
+
 __all__ = [
     "Answer",
     "Ask",
@@ -38,6 +44,7 @@ __all__ = [
     "ConnectionLost",
     "Endpoint",
     "Engine",
+    "HttpxTransport",
     "Limits",
     "Message",
     "Options",
@@ -54,6 +61,7 @@ __all__ = [
     "RunStopped",
     "Schema",
     "Segment",
+    "SimTransport",
     "StoreError",
     "Task",
     "TimedOut",
@@ -70,3 +78,16 @@ __all__ = [
     "stream",
     "task",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What they import (httpx, a server's worth of simulator) would double the time to import vcgen.
+    if name == "HttpxTransport":
+        from vcgen.httpx_transport import HttpxTransport  # noqa: PLC0415
+
+        return HttpxTransport
+    if name == "SimTransport":
+        from vcgen.sim import SimTransport  # noqa: PLC0415
+
+        return SimTransport
+    raise AttributeError(f"module 'vcgen' has no attribute {name!r}")

@@ -41,7 +41,7 @@ class Options(TypedDict, total=False):
         recipe: turns, kinds, language, seed and the like.
         templates: a directory of your own, whose files replace the built-in ones by name.
         timeout_s: deadline of one attempt, 120 s if not given.
-        transport: what sends the requests, e.g. `HttpxTransport(client)`.
+        transport: what sends the requests, e.g. `vcgen.HttpxTransport(client)`.
     """
 
     tasks: Sequence[str | Task]
