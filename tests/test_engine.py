@@ -234,3 +234,20 @@ def test_a_deadline_that_is_none_is_wrong_use() -> None:
     for timeout_s in (0, -1, float("inf"), float("nan")):
         with pytest.raises(UsageError):
             Engine(SIM, timeout_s=timeout_s)
+
+
+def test_stop_does_not_wait_for_a_request_that_waits_to_be_sent_again() -> None:
+    engine = Engine(SIM, transport=Script([error(500, retry_after="500")]))
+
+    async def stop_later() -> None:
+        await anyio.sleep(3)
+        engine.stop(RunStopped("enough"))
+
+    async def main() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(stop_later)
+            with pytest.raises(RunStopped, match="enough"):
+                await engine.complete(HELLO)
+        assert 3 <= anyio.current_time() < 4
+
+    run(main)

@@ -81,6 +81,7 @@ class Engine:
         self._dialect = endpoint.dialect
         self._proven = endpoint.structured != "auto"
         self._headers = _headers(endpoint)
+        self._ending = anyio.Event()
         self._reached = False
         self._failing_since: float | None = None
 
@@ -105,6 +106,7 @@ class Engine:
     def stop(self, reason: RunStopped) -> None:
         """Send nothing more; whoever waits to send gets `reason`. Requests in flight go on."""
         self._admission.stop(reason)
+        self._ending.set()
 
     async def complete(self, request: ChatRequest) -> Completion:
         """The answer to one request, retried as `vcgen.retry` decides.
@@ -136,7 +138,8 @@ class Engine:
                     self._admission.throttled(departure, delay_s, by_rate=by_rate)
                 case Again(delay_s):
                     attempt += 1
-                    await anyio.sleep(delay_s)
+                    with anyio.move_on_after(delay_s):
+                        await self._ending.wait()
                 case GiveUp(reason):
                     raise Rejected(reason, result.message, attempts=sent)
                 case Stop(message):
