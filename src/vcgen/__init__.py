@@ -1,6 +1,8 @@
 """Fast, lossless generation of video-language instruction data from video text.
 
-result = await vcgen.generate_batch("clips.jsonl", model="sim", output="runs/a")
+    result = await vcgen.generate_batch("clips.jsonl", model="sim", output="runs/a")
+
+What is listed in `__all__` is the public surface; `vcgen.testing` and `vcgen.sim` are public too.
 """
 
 from typing import TYPE_CHECKING, Any

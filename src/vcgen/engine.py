@@ -1,7 +1,9 @@
-"""One call, whatever it takes: admission, transport, decision. Usable alone, for any prompts.
+"""One call, whatever it takes: admission, transport, decision.
 
-async with Engine(Endpoint.from_environment("gpt-4o-mini")) as engine:
-    completion = await engine.complete(ChatRequest(messages=(Message("user", "Hello"),)))
+    async with Engine(Endpoint.from_environment("gpt-4o-mini")) as engine:
+        completion = await engine.complete(ChatRequest(messages=(Message("user", "Hello"),)))
+
+It knows nothing of video and is usable alone, for prompts of any kind.
 """
 
 from dataclasses import dataclass, replace

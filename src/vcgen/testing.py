@@ -1,7 +1,10 @@
-"""Virtual time, for tests of whatever waits: an hour passes in milliseconds, always the same.
+"""Virtual time, for tests of whatever waits.
 
-with vcgen.testing.virtual_clock() as runner:
-    runner.run(main())
+    with vcgen.testing.virtual_clock() as runner:
+        runner.run(main())
+
+An hour passes in milliseconds and is the same each time. Real sockets and threads work, but no
+virtual time passes while they are waited for.
 """
 
 import asyncio

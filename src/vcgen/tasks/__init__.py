@@ -1,9 +1,11 @@
-"""Tasks: async functions from a clip to turns. Multi-step work is plain Python: `ask` again.
+"""Tasks: async functions from a clip to turns.
 
-@vcgen.task
-async def colours(clip, ask):
-    answer = await ask("colours")
-    return [vcgen.Turn("descriptive", "Which colours are in the video?", answer.text)]
+    @vcgen.task
+    async def colours(clip, ask):
+        answer = await ask("colours")
+        return [vcgen.Turn("descriptive", "Which colours are in the video?", answer.text)]
+
+Multi-step work is plain Python: `ask` again.
 """
 
 import importlib
