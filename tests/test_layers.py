@@ -15,7 +15,8 @@ SOURCE = Path(vcgen.__file__).parent
 LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
-        "chat", "retry", "pacing", "evidence", "prompts", "checks", "journal", "pricing",
+        "chat", "retry", "pacing", "evidence", "prompts", "checks", "journal", "places",
+        "pricing",
     ],
     "adapters": [
         "transport", "httpx_transport", "admission", "store", "sources", "exporters", "sim",

@@ -19,6 +19,7 @@ from vcgen.clips import Clip
 from vcgen.engine import Engine
 from vcgen.errors import Reason, RunStopped, StoreError, VcgenError
 from vcgen.intake import Placed
+from vcgen.places import Places
 from vcgen.records import Outcome, Record, Reject
 from vcgen.samples import Samples, sample_id
 from vcgen.store import RunDirectory
@@ -80,7 +81,7 @@ class Run:
         self._tasks = tasks
         self._samples = samples
         self._deliver = deliver
-        self._places: dict[int, str] = {}
+        self._places = Places()
         self._taking = asyncio.Lock()
         self._stopping = anyio.Event()
 
@@ -165,12 +166,11 @@ class Run:
 
     async def _do(self, place: str, item: Clip | Reject) -> None:
         if isinstance(item, Clip):
-            key = hash(item.id)
-            if key not in self._places:
-                self._places[key] = place
+            first = self._places.take(item.id, place)
+            if first is None:
                 await self._do_clip(item)
                 return
-            message = f"{place}: the clip id {item.id!r} was taken at {self._places[key]}"
+            message = f"{place}: the clip id {item.id!r} was taken at {first}"
             item = Reject(id=place, reason=Reason.DUPLICATE_CLIP, message=message)
         if self._is_done(item.id):
             self.progress.resumed += 1

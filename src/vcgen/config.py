@@ -96,7 +96,8 @@ class Endpoint:
     @property
     def dialect(self) -> Dialect:
         """What to speak until the endpoint refuses it."""
-        official = (urlsplit(self.base_url).hostname or "").endswith(".openai.com")
+        host = urlsplit(self.base_url).hostname or ""
+        official = host.endswith(".openai.com") and not self.simulated
         return Dialect(
             structured=_STRUCTURED[self.structured],
             token_limit="max_completion_tokens" if official else "max_tokens",
