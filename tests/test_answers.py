@@ -153,7 +153,7 @@ def test_a_cut_reply_gets_four_times_the_room_once() -> None:
     transport = Scripted([completion("A boat le", "length"), "A boat leaves."])
     answer = asking(transport, describe, max_tokens=100)
     assert (answer.text, answer.usage) == ("A boat leaves.", Usage(20, 10))
-    assert [body["max_completion_tokens"] for body in transport.bodies] == [100, 400]
+    assert [body["max_tokens"] for body in transport.bodies] == [100, 400]
     assert transport.bodies[0]["messages"] == transport.bodies[1]["messages"]
 
 
