@@ -163,6 +163,13 @@ def test_a_damaged_transcript_never_raises(
     read(tmp_path, content[:at] + junk + content[at + gone :], name)
 
 
+def test_a_time_among_the_words_is_words_and_no_warning(tmp_path: Path) -> None:
+    text = "1\n00:00:01,000 --> 00:00:04,000\nThe clock shows 00:00:02,500 now.\n"
+    assert read(tmp_path, text.encode(), "tour.srt") == [
+        (1.0, 4.0, "The clock shows 00:00:02,500 now.")
+    ]
+
+
 def transcribed(folder: Path, lines: str) -> list[Clip]:
     (folder / "clips.jsonl").write_text(lines)
     outcomes = list(read_clips(folder / "clips.jsonl", speech=folder / "speech"))

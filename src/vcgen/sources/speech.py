@@ -8,6 +8,7 @@ cues without a readable end, which become instants, as `no_end`.
 import html
 import json
 import re
+import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from itertools import pairwise, takewhile
@@ -115,7 +116,11 @@ def _whisper(text: str, counts: Counter[str]) -> list[_Cue]:
 
 
 def _subtitles(text: str, counts: Counter[str]) -> list[_Cue]:
-    events = pysubs2.SSAFile.from_string("\n".join(_well_formed(text, counts)), format_="srt")
+    blocks = "\n".join(_well_formed(text, counts))
+    with warnings.catch_warnings():
+        # It warns of words that look like a time; they are words by now.
+        warnings.simplefilter("ignore")
+        events = pysubs2.SSAFile.from_string(blocks, format_="srt")
     return [
         _Cue(event.start / 1000, event.end / 1000, html.unescape(event.plaintext).split("\n"))
         for event in events
