@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import anyio
 import orjson
 import pytest
 from anyio.from_thread import start_blocking_portal
@@ -198,3 +199,14 @@ def wait_until(condition: Callable[[], object], patience_s: float = 20.0) -> Non
 def lines_of(path: Path) -> list[str]:
     """The whole lines of a file, none if it is not there yet."""
     return path.read_text("utf-8").split("\n")[:-1] if path.exists() else []
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """Run a coroutine in virtual time; one that never ends fails after months of it."""
+
+    async def bounded() -> None:
+        with anyio.fail_after(1e7):
+            await main()
+
+    with virtual_clock() as runner:
+        runner.run(bounded())

@@ -1,12 +1,13 @@
 """The gate: never above the limits, first come first served, closed for all, woken by a stop."""
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from random import Random
 
 import anyio
 import anyio.lowlevel
 import pytest
+from conftest import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,16 +16,6 @@ from vcgen.config import Limits
 from vcgen.errors import RunStopped
 from vcgen.pacing import CUT
 from vcgen.records import Usage
-from vcgen.testing import virtual_clock
-
-
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        with anyio.fail_after(1e7):
-            await main()
-
-    with virtual_clock() as runner:
-        runner.run(bounded())
 
 
 def gate(rpm: int | None = None, tpm: int | None = None, concurrency: int = 1000) -> Admission:

@@ -1,13 +1,13 @@
 """One call, whatever it takes: retried, stepped down, stopped; the key nowhere to be seen."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
 import anyio
 import orjson
 import pytest
-from conftest import completion
+from conftest import completion, run
 from pydantic import SecretStr
 
 from vcgen.chat import ChatRequest, Message, Schema
@@ -15,7 +15,6 @@ from vcgen.config import Endpoint, Limits
 from vcgen.engine import NEVER_REACHED_S, OUT_OF_REACH_S, REACH_AGAIN_S, Engine
 from vcgen.errors import ConnectFailed, ConnectionLost, Reason, Rejected, RunStopped, UsageError
 from vcgen.sim import SimTransport, Simulator
-from vcgen.testing import virtual_clock
 from vcgen.transport import Reply
 
 KEY = "sk-very-secret-0123456789"
@@ -57,16 +56,6 @@ class Script:
 def error(status: int, code: str = "", message: str = "said", **headers: str) -> Reply:
     body = orjson.dumps({"error": {"code": code, "message": message}})
     return Reply(status, {name.replace("_", "-"): text for name, text in headers.items()}, body)
-
-
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    with virtual_clock() as runner:
-
-        async def bounded() -> None:
-            with anyio.fail_after(1e6):
-                await main()
-
-        runner.run(bounded())
 
 
 def play(*events: Event, request: ChatRequest = HELLO) -> tuple[Any, Script, Engine]:

@@ -1,10 +1,11 @@
 """The engine at simulated endpoints: what they understand is learned, what they allow found."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 
 import anyio
 import orjson
 import pytest
+from conftest import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -13,7 +14,6 @@ from vcgen.config import Endpoint, Limits
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.sim import Behaviour, SimTransport, Simulator, parse_faults
-from vcgen.testing import virtual_clock
 from vcgen.transport import Reply
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))
@@ -22,15 +22,6 @@ STRICT = ChatRequest(
     schema=Schema("greeting", {"type": "object", "properties": {"text": {"type": "string"}}}),
 )
 SIM = Endpoint(model="sim")
-
-
-def run(main: Callable[[], Awaitable[None]]) -> None:
-    async def bounded() -> None:
-        with anyio.fail_after(1e6):
-            await main()
-
-    with virtual_clock() as runner:
-        runner.run(bounded())
 
 
 def many(

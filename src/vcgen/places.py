@@ -14,7 +14,7 @@ _FIRST_SLOTS = 16
 _FULL = 0.7
 # Instead of a number, where a place ends in the id itself, or is kept as it is.
 _BY_ID, _AS_IT_IS = 0xFFFF_FFFF, 0xFFFF_FFFE
-_NUMBERED = re.compile(r"(.*[:\[])(\d{1,9})(\]?)", re.DOTALL)
+_NUMBERED = re.compile(r"(.*[:\[])(0|[1-9]\d{0,8})(\]?)", re.DOTALL)
 
 
 class Places:
@@ -25,9 +25,6 @@ class Places:
         self._numbers = array("I")  # of the places, in the order they came
         self._forms: list[tuple[str, str]] = []  # what stands before and after the number
         self._form_since: list[int] = []
-
-    def __len__(self) -> int:
-        return len(self._numbers)
 
     def take(self, key: str, place: str) -> str | None:
         """None if the id was free and is now taken; else the place that took it."""
