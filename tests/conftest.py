@@ -18,11 +18,11 @@ from vcgen.api import Result, generate_batch
 from vcgen.cli import main
 from vcgen.clips import Clip
 from vcgen.config import Limits
+from vcgen.http1 import Reply
 from vcgen.sim import SimTransport, Simulator, serve
 from vcgen.sim.simulator import Answer
 from vcgen.store import read_records, read_rejects
 from vcgen.testing import virtual_clock
-from vcgen.transport import Reply
 
 
 def make_clip(name: str = "harbour-1", **fields: Any) -> Clip:

@@ -9,12 +9,12 @@ from vcgen.answers import Answer, Ask, ClipCalls, json_schema, parse
 from vcgen.config import Endpoint, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
+from vcgen.http1 import Reply
 from vcgen.prompts import Prompts
 from vcgen.records import Usage
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks.conversation import Conversation
 from vcgen.testing import virtual_clock
-from vcgen.transport import Reply
 
 T = TypeVar("T")
 WORDS: dict[str, Any] = {"min_words": 5, "max_words": 20}

@@ -14,8 +14,8 @@ from vcgen.chat import ChatRequest, Message, Schema
 from vcgen.config import Endpoint, Limits
 from vcgen.engine import NEVER_REACHED_S, OUT_OF_REACH_S, REACH_AGAIN_S, Engine
 from vcgen.errors import ConnectFailed, ConnectionLost, Reason, Rejected, RunStopped, UsageError
+from vcgen.http1 import Reply
 from vcgen.sim import SimTransport, Simulator
-from vcgen.transport import Reply
 
 KEY = "sk-very-secret-0123456789"
 HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))

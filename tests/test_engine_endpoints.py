@@ -13,8 +13,8 @@ from vcgen.chat import ChatRequest, Completion, Message, Schema
 from vcgen.config import Endpoint, Limits
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
+from vcgen.http1 import Reply
 from vcgen.sim import Behaviour, SimTransport, Simulator, parse_faults
-from vcgen.transport import Reply
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))
 STRICT = ChatRequest(

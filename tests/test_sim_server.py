@@ -15,8 +15,9 @@ from pydantic import BaseModel
 
 from vcgen.chat import Completion, decode
 from vcgen.errors import ConnectionLost, TimedOut, TransportError, UsageError
+from vcgen.http1 import Reply
 from vcgen.sim import Simulator, parse_faults, serve
-from vcgen.transport import Reply, ReqwestTransport
+from vcgen.transport import HttpTransport
 
 HELLO: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Say hello."}]
 BODY = json.dumps({"model": "sim", "messages": HELLO}).encode()
@@ -51,7 +52,7 @@ def post(simulator: Simulator, body: bytes = BODY, timeout_s: float = 5.0) -> Re
     replies: list[Reply] = []
 
     async def main(url: str) -> None:
-        transport = ReqwestTransport()
+        transport = HttpTransport()
         try:
             replies.append(await transport.post(f"{url}/chat/completions", {}, body, timeout_s))
         finally:

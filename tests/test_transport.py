@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -11,13 +12,14 @@ import anyio
 import httpx
 import pytest
 
-from vcgen import httpx_transport, transport
+from vcgen import http1, httpx_transport, transport
 from vcgen.chat import Completion, decode
 from vcgen.errors import ConnectFailed, ConnectionLost, ReplyTooLarge, TimedOut
+from vcgen.http1 import Reply
 from vcgen.httpx_transport import HttpxTransport
 from vcgen.sim import SimTransport, Simulator, parse_faults, serve
 from vcgen.testing import virtual_clock
-from vcgen.transport import Reply, ReqwestTransport, Transport
+from vcgen.transport import HttpTransport, Transport
 
 BODY = b'{"model":"sim","messages":[{"role":"user","content":"Say hello."}]}'
 KEY = "Bearer sk-very-secret-0123456789"
@@ -25,10 +27,15 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 Opening = Callable[[], AsyncIterator[Transport]]
 
 
-async def reqwest() -> AsyncIterator[Transport]:
-    opened = ReqwestTransport()
+async def own() -> AsyncIterator[Transport]:
+    opened = HttpTransport()
     yield opened
     await opened.aclose()
+
+
+async def own_on_uvloop() -> AsyncIterator[Transport]:
+    async for opened in own():
+        yield opened
 
 
 async def over_httpx() -> AsyncIterator[Transport]:
@@ -38,30 +45,45 @@ async def over_httpx() -> AsyncIterator[Transport]:
         yield HttpxTransport(client)
 
 
-@pytest.fixture(params=[reqwest, over_httpx], ids=["reqwest", "httpx"])
+@pytest.fixture(params=[own, own_on_uvloop, over_httpx], ids=["own", "own on uvloop", "httpx"])
 def opening(request: pytest.FixtureRequest) -> Opening:
     opening: Opening = request.param
     return opening
 
 
+async def read_body(reader: asyncio.StreamReader) -> bytes:
+    head = await reader.readuntil(b"\r\n\r\n")
+    return await reader.readexactly(int(head.lower().split(b"content-length:")[1].split()[0]))
+
+
 @asynccontextmanager
 async def listening(handler: Handler) -> AsyncIterator[str]:
     """A server on loopback that answers by `handler` once a whole request has come."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await read_body(reader)
+        await handler(reader, writer)
+
+    async with accepting(answer) as url:
+        yield url
+
+
+@asynccontextmanager
+async def accepting(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[str]:
+    """A server on loopback that leaves each connection to `handler`."""
     accepted: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(OSError, asyncio.IncompleteReadError):
-            await reader.readuntil(b"\r\n\r\n")
-            await reader.readexactly(len(BODY))
             await handler(reader, writer)
         writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         accepted[asyncio.get_running_loop().create_task(answer(reader, writer))] = writer
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     try:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
+        yield f"http{'s' if tls else ''}://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1"
     finally:
         server.close()
         for task, writer in accepted.items():
@@ -76,7 +98,7 @@ def run(opening: Opening, main: Callable[[Transport], Awaitable[None]]) -> None:
         async with asynccontextmanager(opening)() as sender:
             await main(sender)
 
-    anyio.run(opened)
+    anyio.run(opened, backend_options={"use_uvloop": opening is own_on_uvloop})
 
 
 def ask(opening: Opening, handler: Handler, timeout_s: float = 10.0) -> Reply:
@@ -238,7 +260,7 @@ def test_a_redirect_is_a_reply_and_the_key_goes_nowhere_else(opening: Opening) -
 def test_a_reply_over_the_cap_is_refused(
     opening: Opening, monkeypatch: pytest.MonkeyPatch, *, packed: bool
 ) -> None:
-    monkeypatch.setattr(transport, "MAX_REPLY_BYTES", 10_000)
+    monkeypatch.setattr(http1, "MAX_REPLY_BYTES", 10_000)
     monkeypatch.setattr(httpx_transport, "MAX_REPLY_BYTES", 10_000)
 
     def sized(size: int) -> Handler:
@@ -297,3 +319,26 @@ def test_the_wires_faults_look_alike_in_memory_and_over_http(
     run(opening, main)
     with virtual_clock() as runner:
         runner.run(in_memory())
+
+
+def test_many_at_once_each_get_the_reply_to_their_own_request(opening: Opening) -> None:
+    connections = 0
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        while body := await read_body(reader):
+            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    async def main(sender: Transport) -> None:
+        async def work(number: int) -> None:
+            for turn in range(20):
+                sent = b"%d/%d" % (number, turn)
+                assert (await sender.post(url, {}, sent, 10)).body == sent
+
+        async with accepting(echo) as url, anyio.create_task_group() as tasks:
+            for number in range(20):
+                tasks.start_soon(work, number)
+
+    run(opening, main)
+    assert connections == 20

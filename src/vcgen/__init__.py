@@ -27,10 +27,11 @@ from vcgen.errors import (
     UsageError,
     VcgenError,
 )
+from vcgen.http1 import Reply
 from vcgen.records import Outcome, Record, Reject, Turn, Usage
 from vcgen.sources import read_clips
 from vcgen.tasks import Task, task
-from vcgen.transport import Reply, ReqwestTransport, Transport
+from vcgen.transport import HttpTransport, Transport
 
 if TYPE_CHECKING:
     from vcgen.httpx_transport import HttpxTransport
@@ -46,6 +47,7 @@ __all__ = [
     "ConnectionLost",
     "Endpoint",
     "Engine",
+    "HttpTransport",
     "HttpxTransport",
     "Limits",
     "Message",
@@ -58,7 +60,6 @@ __all__ = [
     "Rejected",
     "Reply",
     "ReplyTooLarge",
-    "ReqwestTransport",
     "Result",
     "RunStopped",
     "Schema",

@@ -28,7 +28,7 @@ from vcgen.errors import (
 )
 from vcgen.records import Usage
 from vcgen.retry import Again, GiveUp, Stop, Throttle, decide
-from vcgen.transport import ReqwestTransport, Transport
+from vcgen.transport import HttpTransport, Transport
 
 # How long an endpoint may be out of reach: before it ever answered, and after.
 NEVER_REACHED_S = 30.0
@@ -227,7 +227,7 @@ def _default_transport(endpoint: Endpoint) -> Transport:
         from vcgen.sim.transport import SimTransport  # noqa: PLC0415 - most runs need no simulator
 
         return SimTransport()
-    return ReqwestTransport()
+    return HttpTransport()
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:

@@ -9,7 +9,8 @@ import anyio
 import httpx
 
 from vcgen.errors import ConnectFailed, ConnectionLost, ReplyTooLarge, TimedOut, TransportError
-from vcgen.transport import CONNECT_S, MAX_REPLY_BYTES, Reply
+from vcgen.http1 import MAX_REPLY_BYTES, Reply
+from vcgen.transport import CONNECT_S
 
 
 class HttpxTransport:

@@ -1,32 +1,33 @@
-"""HTTP by pyreqwest: the default transport, and the protocol every transport keeps.
+"""HTTP/1.1 over asyncio: the default transport, and the protocol every transport keeps.
 
 A transport moves bytes. It follows no redirect, uses no proxy it was not given, keeps one total
 deadline an attempt, caps the decoded reply, and raises `TransportError` for whatever is no reply.
+
+Our own, because requests are what vcgen exists for: a client in another thread (reqwest) waits for
+the interpreter's lock at each reply, and those in Python cost two to thirty times as much a
+request. See docs/performance.md.
 """
 
-from collections.abc import Mapping
-from datetime import timedelta
-from typing import NamedTuple, Protocol
+import asyncio
+import os
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Protocol, cast
 
-from pyreqwest.client import Client, ClientBuilder
-from pyreqwest.exceptions import PyreqwestError, RequestTimeoutError
-from pyreqwest.response import Response
+from aiohappyeyeballs import AddrInfoType, start_connection
 
-from vcgen.errors import ConnectFailed, ConnectionLost, ReplyTooLarge, TimedOut
+from vcgen.errors import ConnectFailed, ConnectionLost, TimedOut, TransportError
+from vcgen.http1 import Reply, ReplyReader, address, post_head
 
-MAX_REPLY_BYTES = 16 << 20
 # Servers such as uvicorn and vLLM close idle connections after 5 s; a pool that keeps them longer
 # sends into closed sockets.
 IDLE_S = 4.0
 CONNECT_S = 10.0
-
-
-class Reply(NamedTuple):
-    """An HTTP reply, whole. Header names are lower-case, the body is decoded."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
+ADDRESSES_S = 60.0
+# RFC 8305: how long to wait for one address before the next is tried beside it.
+NEXT_ADDRESS_S = 0.25
 
 
 class Transport(Protocol):
@@ -45,58 +46,212 @@ class Transport(Protocol):
         """Close what is open; the transport is not used afterwards."""
 
 
-class ReqwestTransport:
-    """The default: pyreqwest, HTTP/1.1 with keep-alive."""
+class HttpTransport:
+    """The default: connections are kept and used again, the youngest first. For one event loop.
+
+    A request on a kept connection that the server closes before it answers is sent once more on a
+    new one: the server has most likely not seen it, and a completion asked for twice does no harm.
+    """
 
     def __init__(self) -> None:
-        self._client: Client = (
-            ClientBuilder()
-            .follow_redirects(enable=False)
-            .no_proxy()
-            .referer(enable=False)
-            .connect_timeout(timedelta(seconds=CONNECT_S))
-            .pool_idle_timeout(timedelta(seconds=IDLE_S))
-            .build()
-        )
+        self._servers: dict[str, _Server] = {}
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> Reply:
-        request = (
-            self._client.post(url)
-            .headers(headers)
-            .timeout(timedelta(seconds=timeout_s))
-            .body_bytes(body)
-            .build_streamed()
-        )
+        """As `Transport.post`."""
+        server = self._servers.get(url)
+        if server is None:
+            server = self._servers[url] = _Server(url)
+        message = server.message(headers, body)
+        now = asyncio.get_running_loop().time()
         try:
-            async with request as response:
-                reader = response.body_reader
-                received = bytes(await reader.read(MAX_REPLY_BYTES + 1) or b"")
-                if len(received) > MAX_REPLY_BYTES:
-                    raise ReplyTooLarge(f"the reply is larger than {MAX_REPLY_BYTES} bytes")
-                return Reply(response.status, _headers(response), received)
-        except PyreqwestError as error:
-            raise _translate(error, timeout_s) from error
+            kept = server.kept(now)
+            if kept is not None:
+                with suppress(_Unanswered):
+                    return await kept.exchange(message, now + timeout_s)
+            async with asyncio.timeout_at(now + timeout_s):
+                connection = await server.connect()
+            return await connection.exchange(message, now + timeout_s)
+        except TimeoutError as error:
+            raise TimedOut(f"no whole reply within {timeout_s:g} s") from error
 
     async def aclose(self) -> None:
-        await self._client.close()
+        for server in self._servers.values():
+            await server.aclose()
+        self._servers.clear()
 
 
-def _headers(response: Response) -> dict[str, str]:
-    try:
-        return dict(response.headers.items())
-    except ValueError:  # a value that is not ASCII; none of those we read ever is
-        return {}
+class _Unanswered(ConnectionLost):
+    """The connection ended before the reply's first byte."""
 
 
-def _translate(error: PyreqwestError, timeout_s: float) -> Exception:
-    causes = getattr(error, "details", {}).get("causes") or [{"message": error.message}]
-    messages = [cause["message"] for cause in causes]
-    # pyreqwest says ConnectError also where a connection broke before the reply's first byte, and
-    # ConnectTimeoutError where that byte did not come: only its causes tell what was under way.
-    if "client error (Connect)" in messages:
-        return ConnectFailed(messages[-1])
-    if isinstance(error, RequestTimeoutError):
-        return TimedOut(f"no whole reply within {timeout_s:g} s")
-    return ConnectionLost(messages[-1])
+class _Server:
+    """Where one URL leads: how a request to it begins, its addresses, and its connections."""
+
+    def __init__(self, url: str) -> None:
+        self.connections: set[_Connection] = set()
+        self.idle: list[_Connection] = []
+        self._url = url
+        self._address = address(url)
+        self._tls = _tls() if self._address.tls else None
+        self._headers: Mapping[str, str] | None = None
+        self._head = b""
+        self._resolving = asyncio.Lock()
+        self._resolved: Sequence[AddrInfoType] = ()
+        self._resolved_until = float("-inf")
+
+    def message(self, headers: Mapping[str, str], body: bytes) -> bytes:
+        """The bytes of a request; its head is made once, as its headers are always the same."""
+        if headers != self._headers:
+            self._head, self._headers = post_head(self._url, headers), dict(headers)
+        return b"%b%d\r\n\r\n%b" % (self._head, len(body), body)
+
+    def kept(self, now: float) -> "_Connection | None":
+        """A connection that has waited less than `IDLE_S` for its next request."""
+        while self.idle:
+            connection = self.idle.pop()
+            if connection.is_open and now - connection.idle_since < IDLE_S:
+                return connection
+            connection.abort()
+        return None
+
+    async def connect(self) -> "_Connection":
+        """A new connection.
+
+        Raises:
+            ConnectFailed: within `CONNECT_S`, none.
+        """
+        name = self._address.host if self._tls else None
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                sock = await start_connection(
+                    await self._addresses(), happy_eyeballs_delay=NEXT_ADDRESS_S
+                )
+                try:
+                    _, connection = await asyncio.get_running_loop().create_connection(
+                        lambda: _Connection(self), sock=sock, ssl=self._tls, server_hostname=name
+                    )
+                except BaseException:
+                    sock.close()
+                    raise
+        except TimeoutError as error:
+            raise ConnectFailed(f"no connection within {CONNECT_S:g} s") from error
+        except OSError as error:  # DNS, refusal, TLS; no descriptors left
+            self._resolved_until = float("-inf")
+            raise ConnectFailed(str(error)) from error
+        return connection
+
+    async def _addresses(self) -> Sequence[AddrInfoType]:
+        # Asked once for all: a thousand connections at a time would ask the resolver as often.
+        loop = asyncio.get_running_loop()
+        async with self._resolving:
+            if loop.time() >= self._resolved_until:
+                host, port, _ = self._address
+                self._resolved = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                self._resolved_until = loop.time() + ADDRESSES_S
+        return self._resolved
+
+    async def aclose(self) -> None:
+        for connection in self.connections:
+            connection.abort()
+        if self.connections:
+            await asyncio.wait([connection.lost for connection in self.connections])
+
+
+class _Connection(asyncio.Protocol):
+    """One connection, with at most one request on its way.
+
+    Attributes:
+        is_open: it has not been closed from either side.
+        idle_since: loop time of its last reply.
+        lost: done when its socket is closed.
+    """
+
+    def __init__(self, server: _Server) -> None:
+        self.is_open = True
+        self.idle_since = 0.0
+        self._loop = asyncio.get_running_loop()
+        self.lost = self._loop.create_future()
+        self._server = server
+        self._reader = ReplyReader()
+        self._reply: asyncio.Future[Reply] | None = None
+
+    async def exchange(self, message: bytes, deadline: float) -> Reply:
+        """Send a request and wait for its reply.
+
+        Raises:
+            TransportError: there is none; `_Unanswered` if not one byte of it came.
+            TimeoutError: not by `deadline`, in loop time.
+        """
+        self._reader.expect()
+        self._reply = self._loop.create_future()
+        timer = self._loop.call_at(deadline, self._fail, TimeoutError())
+        self._transport.write(message)
+        try:
+            reply = await self._reply
+        except asyncio.CancelledError:
+            self.abort()
+            raise
+        finally:
+            timer.cancel()
+            self._reply = None
+        # A server that answers before it has read all may never read the rest.
+        if self._reader.keep_alive and not self._transport.get_write_buffer_size():
+            self.idle_since = self._loop.time()
+            self._server.idle.append(self)
+        else:
+            self.abort()
+        return reply
+
+    def abort(self) -> None:
+        self.is_open = False
+        self._transport.abort()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._server.connections.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._reply is None or self._reply.done():
+            self.abort()  # what nobody asked for, or more than one reply
+            return
+        try:
+            reply = self._reader.feed(data)
+        except TransportError as error:
+            self._fail(error)
+            return
+        if reply is not None:
+            self._reply.set_result(reply)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
+        self._server.connections.discard(self)
+        self.lost.set_result(None)
+        if self._reply is None or self._reply.done():
+            return
+        if exc is not None or not self._reader.begun:
+            kind = ConnectionLost if self._reader.begun else _Unanswered
+            said = str(exc or "the server closed the connection before any reply")
+            self._reply.set_exception(kind(said))
+            return
+        try:
+            self._reply.set_result(self._reader.end())
+        except TransportError as error:
+            self._reply.set_exception(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self._reply is not None and not self._reply.done():
+            self._reply.set_exception(error)
+        self.abort()
+
+
+def _tls() -> ssl.SSLContext:
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["http/1.1"])
+    if not {"SSL_CERT_FILE", "SSL_CERT_DIR"} & os.environ.keys():
+        import certifi  # noqa: PLC0415 - not for plain http
+
+        # Beside the system's own authorities: some Pythons come without any.
+        context.load_verify_locations(certifi.where())
+    return context

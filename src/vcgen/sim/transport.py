@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import anyio
 
 from vcgen.errors import ConnectionLost, TimedOut
+from vcgen.http1 import Reply
 from vcgen.sim.simulator import Simulator
-from vcgen.transport import Reply
 
 
 class SimTransport:
