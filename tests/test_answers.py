@@ -249,7 +249,7 @@ def test_a_conversation_goes_on_after_an_answer_without_a_second_system_message(
 
 def test_draws_are_those_of_the_seed_and_the_sample() -> None:
     async def do(ask: Ask) -> list[float]:
-        return [ask.random.random() for _ in range(3)]
+        return [ask.random.random(), ask.random.random(), ask.pick(range(10**9))]
 
     assert asking(Scripted([]), do) == asking(Scripted([]), do)
     assert asking(Scripted([]), do) != asking(Scripted([]), do, seed=1)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from hashlib import blake2b
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -41,6 +41,7 @@ _REFUSALS = re.compile(
     re.IGNORECASE,
 )
 
+T = TypeVar("T")
 Accept = Callable[["Answer"], Sequence[str]]
 
 
@@ -152,7 +153,15 @@ class Ask:
     @cached_property
     def random(self) -> Random:
         """Seeded by the run's seed and the sample, for a task's own draws."""
-        return Random(f"{self.recipe.seed}/{self.sample}")  # noqa: S311 - repeatable draws
+        return Random(self._seed())  # noqa: S311 - repeatable draws
+
+    def pick(self, choices: Sequence[T]) -> T:
+        """One of `choices`, by the same seed; where that is the only draw, `random` costs more."""
+        return choices[self._seed() % len(choices)]
+
+    def _seed(self) -> int:
+        seeded = f"{self.recipe.seed}/{self.sample}".encode("utf-8", "replace")
+        return int.from_bytes(blake2b(seeded, digest_size=8).digest(), "big")
 
     async def __call__(
         self,

@@ -8,7 +8,6 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any, NamedTuple
 
 import orjson
@@ -219,6 +218,8 @@ def _finite(value: str | None) -> float | None:
 
 
 def _date(value: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 7 ms, for the few that say so
+
     try:
         parsed = parsedate_to_datetime(value)
     except (ValueError, IndexError, TypeError, OverflowError):

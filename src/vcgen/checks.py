@@ -9,7 +9,6 @@ from vcgen.records import Turn
 # Trainers count media tags in the text and fail on one that is no medium.
 _MEDIA_TAG = re.compile(r"<\s*/?\s*(video|image|audio|img)\b[^>]*>|<\|[a-z_]+\|>", re.IGNORECASE)
 _LEFTOVER = re.compile(r"```|^\s*[{\[]\s*\"|=== (end of )?\w+ [0-9a-f]{16} ===")
-_LEFTOVER_MARKS = ("```", "{", "[", "===")
 _DIGITS = "0123456789"
 _NUMBER = r"(\d+(?:\.\d+)?)"
 # A bare `s` needs its preposition: a man in his 30s is no time in the video.
@@ -52,14 +51,16 @@ def text_problems(side: str, text: str) -> list[str]:
     # Nearly all prose is without these characters, and to see that costs next to nothing.
     if "<" in text and (tag := _MEDIA_TAG.search(text)):
         problems.append(f"the {side} contains the markup {tag[0]}")
-    if any(mark in text for mark in _LEFTOVER_MARKS) and (left := _LEFTOVER.search(text)):
+    if ("{" in text or "[" in text or "```" in text or "===" in text) and (
+        left := _LEFTOVER.search(text)
+    ):
         problems.append(f"the {side} contains {left[0].strip()!r}, which is no prose")
     return problems
 
 
 def time_problems(text: str, duration: float | None) -> list[str]:
     """Times named in seconds that lie past the end of the video."""
-    if duration is None or not any(digit in text for digit in _DIGITS):
+    if duration is None or not any(map(text.__contains__, _DIGITS)):
         return []
     named = (float(match[match.lastindex or 0]) for match in _SECONDS.finditer(text))
     return [

@@ -26,7 +26,11 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_NAME)]
 Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$")]
 
 _CONFIG = ConfigDict(
-    frozen=True, extra="forbid", coerce_numbers_to_str=True, hide_input_in_errors=True
+    frozen=True,
+    extra="forbid",
+    coerce_numbers_to_str=True,
+    hide_input_in_errors=True,
+    defer_build=True,  # a sixth of the time that `import vcgen` would take
 )
 
 

@@ -44,7 +44,7 @@ def _lines(clip: Clip) -> list[str]:
 
 
 def _segment(segment: Segment) -> str:
-    start, end = format_seconds(segment.start), format_seconds(segment.end)
+    start, end, box = format_seconds(segment.start), format_seconds(segment.end), segment.box
     span = start if start == end else f"{start}-{end}"
-    box = "" if segment.box is None else f" at [{', '.join(f'{edge:.2f}' for edge in segment.box)}]"
-    return f"[{span}] {_MARK[segment.source]}{segment.text}{box}"
+    where = "" if box is None else f" at [{', '.join([f'{edge:.2f}' for edge in box])}]"
+    return f"[{span}] {_MARK[segment.source]}{segment.text}{where}"

@@ -13,7 +13,6 @@ from typing import Any
 from jinja2 import (
     FileSystemLoader,
     StrictUndefined,
-    Template,
     TemplateError,
     TemplateNotFound,
     nodes,
@@ -32,7 +31,7 @@ _Block = Callable[[Context], Iterator[str]]
 
 @dataclass(frozen=True, slots=True)
 class _Compiled:
-    template: Template
+    variables: dict[str, Any]  # the environment's own, such as `range`
     blocks: dict[str, list[_Block]]  # from the child to the root of `extends`
     digest: str
 
@@ -84,7 +83,8 @@ class Prompts:
         compiled = self._load(name)
         if missing := {"system", "user"} - compiled.blocks.keys():
             raise UsageError(f"template {name}{SUFFIX} has no block {', '.join(sorted(missing))}")
-        context = compiled.template.new_context(dict(variables))
+        # Not `Template.new_context`: it merges the environment's variables anew for each prompt.
+        context = Context(self._environment, {**compiled.variables, **variables}, name, {})
         context.blocks = compiled.blocks
         try:
             texts = [
@@ -151,7 +151,7 @@ class Prompts:
             ) from error
         except TemplateError as error:
             raise UsageError(f"template {name}{SUFFIX}: {error.message}") from error
-        return _Compiled(leaf, blocks, digest.hexdigest())
+        return _Compiled(dict(leaf.globals), blocks, digest.hexdigest())
 
     def _source(self, file: str) -> str:
         try:

@@ -35,5 +35,5 @@ async def description(clip: Clip, ask: Ask) -> list[Turn]:
             accept=lambda refined: answer_problems(refined.text, clip),
             draft=fence("draft", answer.text),
         )
-    question = ask.random.choice(ask.prompts.lines(QUESTIONS))
+    question = ask.pick(ask.prompts.lines(QUESTIONS))
     return [Turn("description", question, answer.text)]
