@@ -15,7 +15,7 @@ SOURCE = Path(vcgen.__file__).parent
 LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
-        "chat", "retry", "pacing", "evidence", "prompts", "checks", "journal", "places",
+        "chat", "retry", "pacing", "evidence", "prompts", "checks", "journal", "hashes", "places",
         "pricing",
     ],
     "adapters": [

@@ -16,7 +16,7 @@ from vcgen.batch import Deliver, Run
 from vcgen.config import Endpoint, Limits, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
-from vcgen.intake import Clips, Placed, intake
+from vcgen.intake import Clips, PlacedStream, intake
 from vcgen.pricing import FREE, Price, find_price
 from vcgen.prompts import Prompts
 from vcgen.records import Outcome, Record, Reject, Usage
@@ -177,7 +177,7 @@ def use_uvloop() -> bool:
 
 @asynccontextmanager
 async def open_run(
-    placed: AsyncIterator[Placed],
+    placed: PlacedStream,
     model: str | Endpoint,
     options: Options,
     deliver: Deliver | None = None,

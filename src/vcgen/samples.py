@@ -17,9 +17,9 @@ from vcgen.records import KINDS, Outcome, Record, Reject, Turn
 from vcgen.tasks import Task
 
 
-def sample_id(clip: Clip, task: Task) -> str:
+def sample_id(clip_id: str, task: Task) -> str:
     """`<clip id>/<task>/<variant>`."""
-    return f"{clip.id}/{task.name}/0"
+    return f"{clip_id}/{task.name}/0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ class Samples:
         Raises:
             VcgenError: the run is ending, or a template is wrong.
         """
-        ask = Ask(calls, self.prompts, self.recipe, sample_id(clip, task))
+        ask = Ask(calls, self.prompts, self.recipe, sample_id(clip.id, task))
         try:
             turns = tuple(await task.function(clip, ask))
             _check(turns, clip)
