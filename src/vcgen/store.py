@@ -107,7 +107,7 @@ class RunDirectory:
         offset = self._calls.get(key)
         if offset is None:
             return None
-        with (self.path / CALLS).open("rb") as file:
+        with os.fdopen(self._files[CALLS], "rb", closefd=False) as file:
             file.seek(offset)
             row = decode_line(file.readline())
         return row if row["id"] == key else None
