@@ -1,12 +1,13 @@
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import orjson
 import pytest
 from conftest import DESCRIBE, LIMITS, Dying, Watched, generate, make_clip, make_clips, outcome_ids
@@ -15,9 +16,10 @@ import vcgen
 from vcgen.api import open_run
 from vcgen.config import Limits
 from vcgen.errors import Reason, RunStopped, StoreError
-from vcgen.intake import intake
+from vcgen.intake import intake, intake_files
 from vcgen.sim import Simulator, parse_faults, serve
 from vcgen.sim.simulator import Answer
+from vcgen.store import read_rejects
 from vcgen.testing import virtual_clock
 
 BOTH = ["description", "conversation"]
@@ -69,6 +71,29 @@ def test_a_stopped_run_keeps_its_outcomes_and_goes_on_where_it_stopped(
     assert summary["resumed"] == len(first)
 
 
+def test_passing_over_what_is_done_leaves_turns_to_others(tmp_path: Path) -> None:
+    rows = [{"id": f"{n}", "caption": "a boat"} for n in range(3000)]
+    generate(rows, output=tmp_path, tasks=["description"])
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await anyio.lowlevel.checkpoint()
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(count)
+            await vcgen.generate_batch(
+                rows, model="sim", output=tmp_path, tasks=["description"], limits=LIMITS
+            )
+            tasks.cancel_scope.cancel()
+
+    anyio.run(main)
+    assert turns > 3
+
+
 def test_a_run_that_is_done_sends_nothing_and_changes_no_byte(tmp_path: Path) -> None:
     clips: list[Any] = [*make_clips(5), make_clip("clip-1"), {"id": "bare"}]
     done = generate(clips, output=tmp_path)
@@ -78,6 +103,94 @@ def test_a_run_that_is_done_sends_nothing_and_changes_no_byte(tmp_path: Path) ->
     assert again.bodies == []
     assert contents(tmp_path) == before
     assert result.summary["resumed"] == result.summary["samples"] == done.summary["samples"] == 12
+
+
+ROWS: list[Any] = [
+    {"id": "clip-0"},  # invalid, with the id of one that is not
+    *(clip.model_dump() for clip in make_clips(4)),
+    make_clip("clip-1").model_dump(),
+    {**make_clip("x").model_dump(), "id": " clip-2\t"},
+    {"id": "bare"},
+    {"id": "clip-3", "caption": ["no text"]},
+    {**make_clip("x").model_dump(), "id": 9},
+    make_clip("9").model_dump(),
+]
+REJECTED = {
+    0: "invalid",
+    5: "duplicate",
+    6: "duplicate",
+    7: "invalid",
+    8: "invalid",
+    10: "duplicate",
+}
+
+
+def of_list(_directory: Path) -> Any:
+    return intake(ROWS)
+
+
+def of_files(directory: Path) -> Any:
+    paths = [directory / name / "clips.jsonl" for name in ("a", "b")]
+    lines = [orjson.dumps(row) + b"\n" for row in ROWS]
+    for path, part in zip(paths, (lines[:5], [*lines[5:], b"{broken\n"]), strict=True):
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(b"".join(part))
+    return intake_files(paths, "auto", None)
+
+
+def work(placed: Any, output: Path, transport: Any) -> dict[str, Any]:
+    async def main() -> dict[str, Any]:
+        options = vcgen.Options(output=output, limits=LIMITS, transport=transport)
+        async with open_run(placed, "sim", options) as run:
+            try:
+                await run.work()
+            except* RunStopped:
+                pass
+            return run.summary()
+
+    with virtual_clock() as runner:
+        return runner.run(main())
+
+
+@pytest.mark.parametrize("source", [of_list, of_files])
+@pytest.mark.parametrize("granted", [0, 3, 8, 12, 99])
+def test_rows_that_are_no_clips_are_the_same_rejects_wherever_a_run_stopped(
+    tmp_path: Path, source: Callable[[Path], Any], granted: int
+) -> None:
+    output = tmp_path / "run"
+    started = work(source(tmp_path), output, Watched(Dying(granted)))["samples"]
+    summary = work(source(tmp_path), output, Watched())
+    assert summary["resumed"] == started
+    rejects = {reject.id: reject.reason.value for reject in read_rejects(output)}
+    if source is of_list:
+        assert rejects == {f"clips[{at}]": f"{kind}_clip" for at, kind in REJECTED.items()}
+    else:
+        assert rejects.pop("clips.jsonl:1") == rejects.pop("#2 clips.jsonl:7") == "invalid_clip"
+        later = [f"{kind}_clip" for at, kind in REJECTED.items() if at]
+        assert rejects == dict(
+            zip((f"#2 clips.jsonl:{n}" for n in (1, 2, 3, 4, 6)), later, strict=True)
+        )
+    clips = [*make_clips(4), make_clip("9")]
+    ids = {*sample_ids(clips), *(reject.id for reject in read_rejects(output))}
+    assert sorted(outcome_ids(output)) == sorted(ids)
+    before, again = contents(output), Watched()
+    assert work(source(tmp_path), output, again)["resumed"] == summary["samples"]
+    assert again.bodies == []
+    assert contents(output) == before
+
+
+def test_a_row_whose_samples_are_there_is_known_by_its_id(tmp_path: Path) -> None:
+    generate(make_clips(3), output=tmp_path)
+    summary = generate([{"id": "clip-1"}, *make_clips(1)], output=tmp_path).summary
+    assert (summary["resumed"], summary["requests"], summary["rejects"]) == (4, 0, 0)
+
+
+def test_a_clip_where_another_was_rejected_is_not_passed_over(tmp_path: Path) -> None:
+    first, second, third = make_clips(3)
+    generate([first, {"id": "bare"}, first], output=tmp_path)
+    generate([first, second, third], output=tmp_path)
+    ended = outcome_ids(tmp_path)
+    assert sorted(ended) == sorted({*sample_ids([first, second, third]), "clips[1]", "clips[2]"})
 
 
 def test_an_answered_narrative_is_never_paid_again(tmp_path: Path) -> None:

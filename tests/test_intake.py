@@ -8,14 +8,15 @@ from conftest import make_clip, make_clips
 
 from vcgen.clips import Clip
 from vcgen.errors import Reason, UsageError
-from vcgen.intake import Clips, Placed, PlacedStream, intake, intake_files
+from vcgen.intake import Clips, PlacedStream, intake, intake_files
 from vcgen.records import Reject
+from vcgen.sources import to_clip
 from vcgen.testing import virtual_clock
 
 
-def taken(stream: PlacedStream) -> list[Placed]:
-    async def main() -> list[Placed]:
-        return [placed async for placed in stream]
+def taken(stream: PlacedStream) -> list[tuple[str, Clip | Reject]]:
+    async def main() -> list[tuple[str, Clip | Reject]]:
+        return [(place, to_clip(place, row)) async for place, row in stream]
 
     with virtual_clock() as runner:
         return runner.run(main())

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from vcgen.clips import Clip, Segment
 from vcgen.errors import Reason, UsageError
 from vcgen.records import Reject
-from vcgen.sources import FORMATS, read_clips, read_placed
+from vcgen.sources import FORMATS, read_clips, read_rows, to_clip
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 needs_evidence = pytest.mark.skipif(
@@ -157,15 +157,19 @@ def test_a_file_of_another_format_is_refused_at_the_call(
         read_clips(save(tmp_path, content), format=name)
 
 
+def read_placed(path: Path, **options: str) -> list[tuple[str, Clip | Reject]]:
+    return [(place, to_clip(place, row)) for place, row in read_rows(path, **options)]
+
+
 def test_one_clip_a_line_with_its_place(tmp_path: Path) -> None:
-    placed = list(read_placed(save(tmp_path, CLIP_LINES, "kites.jsonl")))
+    placed = read_placed(save(tmp_path, CLIP_LINES, "kites.jsonl"))
     assert [place for place, _ in placed] == ["kites.jsonl:1", "kites.jsonl:3"]
     assert [outcome.id for _, outcome in placed] == ["kite-1", "kite-2"]
 
 
 def test_an_array_is_read_by_item(tmp_path: Path) -> None:
     rows = [{"id": "kite-1", "caption": "A kite."}, 7, {"id": "kite-2", "tags": ["kite"]}]
-    placed = list(read_placed(save(tmp_path, orjson.dumps(rows), "kites.json")))
+    placed = read_placed(save(tmp_path, orjson.dumps(rows), "kites.json"))
     assert [type(outcome) for _, outcome in placed] == [Clip, Reject, Clip]
     assert [place for place, _ in placed] == ["kites.json:1", "kites.json:2", "kites.json:3"]
 
@@ -250,7 +254,7 @@ def test_a_bad_webvid_row_costs_itself_only(tmp_path: Path) -> None:
         b"videoid,name\n1,A ferry.\n2\n3,A \xff\xfe ship.\n4,\n\n5,A bus.\n"
         b'6,"never closed\n7,A tram.\n8,"A ""fast"" train\nat night"\n,A nameless boat.\n'
     )
-    placed = list(read_placed(save(tmp_path, table, "t.csv")))
+    placed = read_placed(save(tmp_path, table, "t.csv"))
     kept = [outcome.id for _, outcome in placed if isinstance(outcome, Clip)]
     rejected = [place for place, outcome in placed if isinstance(outcome, Reject)]
     assert kept == ["1", "5", "7", "8"]

@@ -134,6 +134,23 @@ def test_calls_are_found_where_they_are_after_a_repair(tmp_path: Path) -> None:
         ]
 
 
+def test_of_two_answers_kept_under_one_key_the_first_is_found(tmp_path: Path) -> None:
+    with opened(tmp_path) as run:
+        for text in ("first", "second"):
+            run.keep_call({"id": "key", "text": text * 50_000})
+    with opened(tmp_path) as run:
+        assert run.find_call("key") == {"id": "key", "text": "first" * 50_000}
+
+
+def test_an_answer_under_another_key_is_not_taken(tmp_path: Path) -> None:
+    fill(tmp_path, 1)
+    with opened(tmp_path) as run:
+        # As if the hashes of the two keys were the same.
+        path = tmp_path / "calls.jsonl"
+        path.write_bytes(path.read_bytes().replace(b"key-0", b"key-1"))
+        assert run.find_call("key-0") is None
+
+
 def test_a_damaged_outcome_is_not_done(tmp_path: Path) -> None:
     fill(tmp_path)
     path = tmp_path / "records.jsonl"

@@ -10,15 +10,17 @@ The locks are asyncio's, as the limiter is: anyio's cost ten times as much, on e
 
 import asyncio
 from random import Random
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
-from aiolimiter import AsyncLimiter
 
 from vcgen.config import Limits
 from vcgen.errors import RunStopped
 from vcgen.pacing import Accepted, Share, TokenEstimate, backoff_s, bucket
 from vcgen.records import Usage
+
+if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
 
 LEAST_RPM = 6.0  # where the rate has to be guessed from an endpoint that accepted next to nothing
 
@@ -151,7 +153,7 @@ class Admission:
         while _now() < self._opens_at:  # noqa: ASYNC110 - it may move meanwhile
             await anyio.sleep_until(self._opens_at)
 
-    async def _take(self, limiter: AsyncLimiter, tokens: int) -> None:
+    async def _take(self, limiter: "AsyncLimiter", tokens: int) -> None:
         # A limiter refuses more than its capacity at once, so a large request pays in pieces.
         self._debt += tokens
         while self._debt > 0:
@@ -164,9 +166,11 @@ class Admission:
         self._tokens = self._limiter(self._tpm)
         self._is_limited = self._requests is not None or self._tokens is not None
 
-    def _limiter(self, per_minute: float | None) -> AsyncLimiter | None:
+    def _limiter(self, per_minute: float | None) -> "AsyncLimiter | None":
         if per_minute is None:
             return None
+        from aiolimiter import AsyncLimiter  # noqa: PLC0415 - it loads all of importlib.metadata
+
         return AsyncLimiter(*bucket(max(1.0, per_minute * self._share.share)))
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from hashlib import blake2b
 from random import Random
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import orjson
 from pydantic import BaseModel, ValidationError
@@ -21,8 +21,10 @@ from vcgen.config import Dialect, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.evidence import render_evidence
-from vcgen.prompts import Prompts
 from vcgen.records import Usage
+
+if TYPE_CHECKING:
+    from vcgen.prompts import Prompts
 
 # The fields of a clip that templates see: plain values, no methods to call.
 _SHOWN = ("id", "video", "duration", "caption", "tags", "summary", "language")
@@ -142,7 +144,7 @@ class Ask:
     """
 
     calls: ClipCalls
-    prompts: Prompts
+    prompts: "Prompts"
     recipe: Recipe
     sample: str
     usage: Usage = Usage()

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Generic, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack
 
 import anyio
 
@@ -16,14 +16,16 @@ from vcgen.batch import Deliver, Run
 from vcgen.config import Endpoint, Limits, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
-from vcgen.intake import Clips, Placed, intake
+from vcgen.intake import Clips, PlacedStream, intake
 from vcgen.pricing import FREE, Price, find_price
-from vcgen.prompts import Prompts
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples
 from vcgen.store import RunDirectory, read_records, read_rejects
 from vcgen.tasks import Task, find_task
 from vcgen.transport import Transport
+
+if TYPE_CHECKING:
+    from vcgen.prompts import Prompts
 
 DEFAULT_TASKS = ("description", "conversation")
 _BUFFERED = 64  # outcomes a slow consumer of `stream` may leave waiting
@@ -177,7 +179,7 @@ def use_uvloop() -> bool:
 
 @asynccontextmanager
 async def open_run(
-    placed: AsyncIterator[Placed],
+    placed: PlacedStream,
     model: str | Endpoint,
     options: Options,
     deliver: Deliver | None = None,
@@ -196,6 +198,8 @@ async def open_run(
         raise UsageError("tasks must be at least one, each named once")
     recipe = options.get("recipe") or Recipe()
     templates = options.get("templates")
+    from vcgen.prompts import Prompts  # noqa: PLC0415 - jinja2, which importing vcgen need not load
+
     prompts = Prompts(Path(templates) if templates else None)
     loop, started = asyncio.get_running_loop(), datetime.now(UTC)
     began = loop.time()
@@ -233,7 +237,7 @@ def _manifest(
     endpoint: Endpoint,
     tasks: Sequence[Task],
     recipe: Recipe,
-    prompts: Prompts,
+    prompts: "Prompts",
     started: datetime,
 ) -> dict[str, Any]:
     return {

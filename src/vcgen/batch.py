@@ -1,7 +1,8 @@
 """A run: clips in, outcomes out. A worker takes a clip, does its tasks in turn, takes the next.
 
 Lazy and bounded: there are as many workers as requests may be in flight and nothing is read ahead.
-Every sample ends as exactly one outcome, or was not started.
+Every sample ends as exactly one outcome, or was not started. A row all of whose samples have their
+outcome is known by its id and not looked at again.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 from anyio.abc import TaskGroup
 
@@ -18,15 +20,16 @@ from vcgen.answers import ClipCalls
 from vcgen.clips import Clip
 from vcgen.engine import Engine
 from vcgen.errors import Reason, RunStopped, StoreError, VcgenError
-from vcgen.intake import Placed
 from vcgen.places import Places
 from vcgen.records import Outcome, Record, Reject
 from vcgen.samples import Samples, sample_id
+from vcgen.sources import Placed, id_of, to_clip
 from vcgen.store import RunDirectory
 from vcgen.tasks import Task
 
 SYNC_EVERY_S = 0.25
 GRACE_S = 10.0
+_BREATHE_EVERY = 1000  # clips that are done already
 
 Deliver = Callable[[Outcome], Awaitable[None]]
 
@@ -164,7 +167,12 @@ class Run:
         self.progress.clips += placed is not None
         return placed
 
-    async def _do(self, place: str, item: Clip | Reject) -> None:
+    async def _do(self, place: str, row: Any) -> None:
+        if self._resume(place, row):
+            if self.progress.clips % _BREATHE_EVERY == 0:
+                await anyio.lowlevel.checkpoint()  # an interrupt and the display get their turn too
+            return
+        item = to_clip(place, row)
         if isinstance(item, Clip):
             first = self._places.take(item.id, place)
             if first is None:
@@ -177,8 +185,19 @@ class Run:
         else:
             await self._finish(item)
 
+    def _resume(self, place: str, row: Any) -> bool:
+        """Whether nothing is left to do for a row, as far as its id alone can tell."""
+        name = id_of(row)
+        if name is None or not all(self._is_done(sample_id(name, task)) for task in self._tasks):
+            return False
+        # A row that was rejected earlier may have the id of another that was not.
+        if self._is_done(place) or self._places.take(name, place) is not None:
+            return False
+        self.progress.resumed += len(self._tasks)
+        return True
+
     async def _do_clip(self, clip: Clip) -> None:
-        due = [task for task in self._tasks if not self._is_done(sample_id(clip, task))]
+        due = [task for task in self._tasks if not self._is_done(sample_id(clip.id, task))]
         self.progress.resumed += len(self._tasks) - len(due)
         if not due:
             return

@@ -1,4 +1,4 @@
-"""What callers hand in as clips, made one async stream: a path, or an iterable of any kind."""
+"""What callers hand in as clips, made one async stream of raw rows: a path, or any iterable."""
 
 from collections import Counter
 from collections.abc import (
@@ -9,31 +9,27 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import ValidationError
-
-from vcgen.clips import Clip, explain
-from vcgen.errors import Reason, UsageError
+from vcgen.clips import Clip
+from vcgen.errors import UsageError
 from vcgen.records import Reject
-from vcgen.sources import read_placed
+from vcgen.sources import Placed, read_rows
 
 T = TypeVar("T")
-Placed = tuple[str, Clip | Reject]
 PlacedStream = AsyncIterator[Placed]
 Clips = str | Path | Iterable[Clip | Reject | Mapping[str, Any]] | AsyncIterable[Any]
 
 
 def intake(clips: Clips) -> PlacedStream:
-    """Each clip, or the reject of what is none, with its place: `<file>:<line>` or `clips[<n>]`.
+    """Each row as it was handed in, with its place: `<file>:<line>` or `clips[<n>]`.
 
     Raises:
         UsageError: at once, if `clips` is no source of clips or its file cannot be read.
     """
     if isinstance(clips, str | Path):
-        return _from_sync(read_placed(clips))
+        return _from_sync(read_rows(clips))
     if isinstance(clips, AsyncIterable):
         return _numbered(aiter(clips))
     if not isinstance(clips, Mapping | Clip | bytes) and isinstance(clips, Iterable):
@@ -42,12 +38,12 @@ def intake(clips: Clips) -> PlacedStream:
 
 
 def intake_files(paths: Sequence[Path], format_name: str, speech: Path | None) -> PlacedStream:
-    """The clips of several files, one file after another.
+    """The rows of several files, one file after another.
 
     Raises:
         UsageError: at once, if a file cannot be read or its format is not known.
     """
-    files = [(path.name, read_placed(path, format=format_name, speech=speech)) for path in paths]
+    files = [(path.name, read_rows(path, format=format_name, speech=speech)) for path in paths]
     return _from_sync(_one_by_one(files))
 
 
@@ -56,15 +52,8 @@ def _one_by_one(files: Sequence[tuple[str, Iterator[Placed]]]) -> Iterator[Place
     seen: Counter[str] = Counter()
     for name, rows in files:
         seen[name] += 1
-        yield from rows if seen[name] == 1 else _marked(rows, f"#{seen[name]} ")
-
-
-def _marked(rows: Iterator[Placed], mark: str) -> Iterator[Placed]:
-    for place, item in rows:
-        if isinstance(item, Clip):
-            yield mark + place, item
-        else:
-            yield mark + place, replace(item, id=mark + item.id, message=mark + item.message)
+        mark = f"#{seen[name]} " if seen[name] > 1 else ""
+        yield from ((mark + place, row) for place, row in rows)
 
 
 async def _from_sync(items: Iterable[T]) -> AsyncIterator[T]:
@@ -76,15 +65,4 @@ async def _numbered(items: AsyncIterator[Any]) -> PlacedStream:
     number = -1
     async for item in items:
         number += 1
-        place = f"clips[{number}]"
-        yield place, _clip(item, place)
-
-
-def _clip(item: Any, place: str) -> Clip | Reject:
-    if isinstance(item, Clip | Reject):
-        return item
-    try:
-        return Clip.model_validate(item)
-    except ValidationError as error:
-        message = f"{place}: {explain(error)}"
-        return Reject(id=place, reason=Reason.INVALID_CLIP, message=message)
+        yield f"clips[{number}]", item

@@ -12,8 +12,8 @@ from zlib import crc32
 import orjson
 
 _ID = b'{"id":"'
-_CRC = b',"crc":"'
-_TAIL_BYTES = len(b',"crc":"89abcdef"}')
+_TAIL = b',"crc":"%08x"}'
+_TAIL_BYTES = len(_TAIL % 0)
 
 
 def encode_line(row: Any) -> bytes:
@@ -22,13 +22,13 @@ def encode_line(row: Any) -> bytes:
         body = orjson.dumps(row)[:-1]
     except TypeError:
         body = orjson.dumps(_without_surrogates(row))[:-1]
-    return b'%b,"crc":"%08x"}\n' % (body, crc32(body))
+    return body + _TAIL % crc32(body) + b"\n"
 
 
 def line_id(line: bytes) -> str | None:
     """The id of a whole, undamaged line without its newline; None if it is anything else."""
-    body, tail = line[:-_TAIL_BYTES], line[-_TAIL_BYTES:]
-    if tail != b'%b%08x"}' % (_CRC, crc32(body)) or not body.startswith(_ID):
+    body = line[:-_TAIL_BYTES]
+    if not (line.endswith(_TAIL % crc32(body)) and body.startswith(_ID)):
         return None
     end = body.find(b'"', len(_ID))
     plain = body[len(_ID) : end]

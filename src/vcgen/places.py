@@ -1,94 +1,82 @@
-"""Which clip ids were taken, and where: hash tables in arrays, some 30 bytes an id.
+"""Which clip ids were taken, and where: some 14 bytes an id.
 
-A run keeps one entry for every clip it has seen, and a dict of the same takes five times as much.
-An id is its 64-bit hash here: among a million ids, two share one with a probability of 3 in 100
-million.
+A run keeps one entry for every clip it has seen, and a dict of the same takes ten times as much.
 """
 
-import re
-from array import array
 from bisect import bisect_right
+from typing import Literal, NamedTuple
 
-_SHARDS = 256  # they grow one at a time, so that growing never needs the whole table twice
-_FIRST_SLOTS = 16
-_FULL = 0.7
-# Instead of a number, where a place ends in the id itself, or is kept as it is.
-_BY_ID, _AS_IT_IS = 0xFFFF_FFFF, 0xFFFF_FFFE
-_NUMBERED = re.compile(r"(.*[:\[])(0|[1-9]\d{0,8})(\]?)", re.DOTALL)
+from vcgen.hashes import HashIndex
+
+_DIGITS = "0123456789"
+_MOST_DIGITS = 18
+# Rows between two clips that are none; a longer way would waste codes, of which there are 2 ** 32.
+_LONGEST_GAP = 64
 
 
 class Places:
-    """Ids with the places they came from, such as `clips.jsonl:17` or `clips[17]`."""
+    """Ids with the places they came from, such as `clips.jsonl:17` or `clips[17]`.
+
+    A place is kept as a code: places that differ in their number only have codes in a row.
+    """
 
     def __init__(self) -> None:
-        self._shards = [_Shard() for _ in range(_SHARDS)]
-        self._numbers = array("I")  # of the places, in the order they came
-        self._forms: list[tuple[str, str]] = []  # what stands before and after the number
-        self._form_since: list[int] = []
+        self._codes = HashIndex("I")
+        self._spans = [_Span("", "", "nothing", 0)]
+        self._first = [0]  # the first code of each span
+        self._end = 1  # above all codes so far
 
     def take(self, key: str, place: str) -> str | None:
         """None if the id was free and is now taken; else the place that took it."""
-        hashed = (hash(key) & 0xFFFF_FFFF_FFFF_FFFF) or 1  # 0 marks a free slot
-        first = self._shards[hashed % _SHARDS].add(hashed, len(self._numbers))
-        if first is not None:
-            return self._place(first, key)
-        self._keep(place, key)
-        return None
+        code = self._end
+        if self._spans[-1].place(code, key) != place:  # it is not the next one in a row
+            code = self._find_code(key, place)
+        self._end = max(self._end, code + 1)
+        taken = self._codes.add(key, code)
+        if taken is None:
+            return None
+        return self._spans[bisect_right(self._first, taken) - 1].place(taken, key)
 
-    def _keep(self, place: str, key: str) -> None:
-        numbered = _NUMBERED.fullmatch(place)
-        if numbered:
-            form, number = (numbered[1], numbered[3]), int(numbered[2])
-        elif place.endswith(key):  # a row of a JSON object has its key for a number
-            form, number = (place.removesuffix(key), ""), _BY_ID
-        else:
-            form, number = (place, ""), _AS_IT_IS
-        if not self._forms or self._forms[-1] != form:
-            self._forms.append(form)
-            self._form_since.append(len(self._numbers))
-        self._numbers.append(number)
-
-    def _place(self, ordinal: int, key: str) -> str:
-        before, after = self._forms[bisect_right(self._form_since, ordinal) - 1]
-        number = self._numbers[ordinal]
-        if number == _AS_IT_IS:
-            return before
-        return f"{before}{key if number == _BY_ID else number}{after}"
+    def _find_code(self, key: str, place: str) -> int:
+        before, number, after = _numbered(place)
+        last = self._spans[-1]
+        if number is not None and (before, after, "number") == last[:3]:
+            code = number - last.shift
+            if self._first[-1] <= code < self._end + _LONGEST_GAP:
+                return code
+        self._spans.append(_span_of(key, place, self._end))
+        self._first.append(self._end)
+        return self._end
 
 
-class _Shard:
-    """An open-addressing table with linear probing from hashes to ordinals."""
+class _Span(NamedTuple):
+    """Places that differ only in what stands between two texts."""
 
-    __slots__ = ("_hashes", "_ordinals", "_used")
+    before: str
+    after: str
+    middle: Literal["number", "id", "nothing"]
+    shift: int  # from the code to the number
 
-    def __init__(self) -> None:
-        self._hashes = array("Q", bytes(8 * _FIRST_SLOTS))
-        self._ordinals = array("I", bytes(4 * _FIRST_SLOTS))
-        self._used = 0
+    def place(self, code: int, key: str) -> str:
+        if self.middle == "number":
+            return f"{self.before}{code + self.shift}{self.after}"
+        return f"{self.before}{key}{self.after}" if self.middle == "id" else self.before
 
-    def add(self, hashed: int, ordinal: int) -> int | None:
-        slot = self._find(hashed)
-        if self._hashes[slot]:
-            return self._ordinals[slot]
-        self._hashes[slot], self._ordinals[slot] = hashed, ordinal
-        self._used += 1
-        if self._used > _FULL * len(self._hashes):
-            self._grow()
-        return None
 
-    def _find(self, hashed: int) -> int:
-        hashes = self._hashes
-        size = len(hashes)
-        slot = hashed // _SHARDS % size
-        while (found := hashes[slot]) and found != hashed:
-            slot = (slot + 1) % size
-        return slot
+def _span_of(key: str, place: str, code: int) -> _Span:
+    before, found, after = place.rpartition(key)
+    if found:  # as in a JSON object, where a row has its key for a number
+        return _Span(before, after, "id", 0)
+    before, number, after = _numbered(place)
+    if number is None:
+        return _Span(place, "", "nothing", 0)
+    return _Span(before, after, "number", number - code)
 
-    def _grow(self) -> None:
-        entries = [(key, at) for key, at in zip(self._hashes, self._ordinals, strict=True) if key]
-        slots = len(self._hashes) * 3 // 2
-        self._hashes = array("Q", bytes(8 * slots))
-        self._ordinals = array("I", bytes(4 * slots))
-        for hashed, ordinal in entries:
-            slot = self._find(hashed)
-            self._hashes[slot], self._ordinals[slot] = hashed, ordinal
+
+def _numbered(place: str) -> tuple[str, int | None, str]:
+    """A place's number, None if it has none that is written plainly; what is before and after."""
+    body = place.removesuffix("]")
+    before = body.rstrip(_DIGITS)
+    digits = body[len(before) :]
+    plain = digits == "0" or (0 < len(digits) <= _MOST_DIGITS and digits[0] != "0")
+    return before, int(digits) if plain else None, place[len(body) :]

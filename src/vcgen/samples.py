@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vcgen._version import __version__
 from vcgen.answers import Ask, ClipCalls
@@ -12,14 +12,16 @@ from vcgen.clips import Clip
 from vcgen.config import Recipe
 from vcgen.errors import Reason, Rejected, VcgenError
 from vcgen.pricing import Price
-from vcgen.prompts import Prompts
 from vcgen.records import KINDS, Outcome, Record, Reject, Turn
 from vcgen.tasks import Task
 
+if TYPE_CHECKING:
+    from vcgen.prompts import Prompts
 
-def sample_id(clip: Clip, task: Task) -> str:
+
+def sample_id(clip_id: str, task: Task) -> str:
     """`<clip id>/<task>/<variant>`."""
-    return f"{clip.id}/{task.name}/0"
+    return f"{clip_id}/{task.name}/0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class Samples:
         now: date and time for the records.
     """
 
-    prompts: Prompts
+    prompts: "Prompts"
     recipe: Recipe
     price: Price | None
     now: Callable[[], datetime]
@@ -42,7 +44,7 @@ class Samples:
         Raises:
             VcgenError: the run is ending, or a template is wrong.
         """
-        ask = Ask(calls, self.prompts, self.recipe, sample_id(clip, task))
+        ask = Ask(calls, self.prompts, self.recipe, sample_id(clip.id, task))
         try:
             turns = tuple(await task.function(clip, ask))
             _check(turns, clip)

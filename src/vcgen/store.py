@@ -18,15 +18,15 @@ from pathlib import Path
 from typing import Any, BinaryIO, Self
 
 import orjson
-from filelock import FileLock, Timeout
 
 from vcgen.errors import StoreError, UsageError
+from vcgen.hashes import HashIndex, HashSet
 from vcgen.journal import decode_line, encode_line, line_id
 from vcgen.records import Outcome, Record, Reject
 
 MANIFEST, RECORDS, REJECTS, CALLS = "run.json", "records.jsonl", "rejects.jsonl", "calls.jsonl"
 _LOCK = ".lock"
-_CHUNK_BYTES = 1 << 20
+_BUFFER_BYTES = 1 << 20
 
 
 class RunDirectory:
@@ -43,11 +43,12 @@ class RunDirectory:
         self.damaged: dict[str, int] = {}
         self.records = 0
         self.rejects: Counter[str] = Counter()
+        from filelock import FileLock  # noqa: PLC0415 - 6 ms that importing vcgen need not take
+
         self._lock = FileLock(path / _LOCK, thread_local=False)
         self._files: dict[str, int] = {}
-        # Hashes, not ids, for memory; two of a million samples share one with odds of 1 in 10 ** 7.
-        self._done: set[int] = set()
-        self._calls: dict[str, tuple[int, int]] = {}
+        self._done = HashSet()
+        self._calls = HashIndex("Q")  # where the lines begin
         self._dirty = False
         self._manifest: dict[str, Any] = {}
 
@@ -60,6 +61,8 @@ class RunDirectory:
                 or is no run directory and not empty.
             StoreError: the disk refuses.
         """
+        from filelock import Timeout  # noqa: PLC0415 - as in __init__
+
         _require_ours(path)
         run = cls(path)
         try:
@@ -82,7 +85,7 @@ class RunDirectory:
 
     def is_done(self, sample: str) -> bool:
         """Whether an earlier process left the sample's record or reject."""
-        return hash(sample) in self._done
+        return sample in self._done
 
     def add(self, outcome: Outcome) -> None:
         """Append an outcome."""
@@ -104,11 +107,13 @@ class RunDirectory:
 
     def find_call(self, key: str) -> Mapping[str, Any] | None:
         """A step's answer kept by an earlier process, None if there is none."""
-        place = self._calls.get(key)
-        if place is None:
+        offset = self._calls.get(key)
+        if offset is None:
             return None
-        offset, size = place
-        return decode_line(os.pread(self._files[CALLS], size, offset))
+        with os.fdopen(self._files[CALLS], "rb", closefd=False) as file:
+            file.seek(offset)
+            row = decode_line(file.readline())
+        return row if row["id"] == key else None
 
     def sync(self) -> None:
         """Return when all that was appended is on the disk. May run in a thread.
@@ -194,9 +199,9 @@ class RunDirectory:
 
     def _index(self, name: str, found: str, offset: int, line: bytes) -> None:
         if name == CALLS:
-            self._calls[found] = (offset, len(line))
+            self._calls.add(found, offset)
             return
-        self._done.add(hash(found))
+        self._done.add(found)
         if name == RECORDS:
             self.records += 1
         else:
@@ -302,10 +307,9 @@ def _rows(path: Path) -> Iterator[dict[str, Any]]:
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
     """The newline-terminated lines of a file with their offsets; a torn last line is left out."""
-    offset, rest = 0, b""
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            *whole, rest = (rest + chunk).split(b"\n")
-            for line in whole:
-                yield offset, line
-                offset += len(line) + 1
+    offset = 0
+    with path.open("rb", buffering=_BUFFER_BYTES) as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield offset, line[:-1]
+            offset += len(line)

@@ -1,7 +1,8 @@
 """Read clips from the layouts that video text comes in; one row in, one `Clip` or `Reject` out.
 
 What makes a whole file useless raises `UsageError` at the call. A row that cannot be a clip becomes
-a `Reject` that names its place, and the rest goes on. Reading is lazy.
+a `Reject` that names its place, and the rest goes on. Reading is lazy, and so is making clips:
+`read_rows` gives rows as they are, `to_clip` makes a clip of one.
 """
 
 from collections import Counter
@@ -35,6 +36,9 @@ FORMATS: Mapping[str, Callable[[Path], Rows]] = MappingProxyType(
     }
 )
 
+Placed = tuple[str, Any]
+"""Where a row stands, and the row: a `Clip`, a `Reject`, a mapping, a `BadRow` or anything else."""
+
 
 def read_clips(
     path: str | Path,
@@ -53,23 +57,46 @@ def read_clips(
     Raises:
         UsageError: at the call, if the file cannot be read at all or its format is unknown.
     """
-    return (outcome for _, outcome in read_placed(path, format=format, speech=speech))
+    return (to_clip(*placed) for placed in read_rows(path, format=format, speech=speech))
 
 
-def read_placed(
+def read_rows(
     path: str | Path,
     *,
     format: str = "auto",  # noqa: A002  # as read_clips
     speech: str | Path | None = None,
-) -> Iterator[tuple[str, Clip | Reject]]:
-    """As `read_clips`, each with its place: `<file>:<line>`, or `<file>:<key>` in an object."""
+) -> Iterator[Placed]:
+    """As `read_clips`, but raw rows, with places: `<file>:<line>`, or `<file>:<key>` in objects."""
     path = Path(path)
     rows = FORMATS[_format_of(path, read_head(path), format)](path)
     if speech is not None:
         from vcgen.sources.speech import with_speech  # noqa: PLC0415 - 50 ms, for few runs
 
         rows = with_speech(rows, Path(speech))
-    return _placed(_shown(path.name), rows)
+    name = _shown(path.name)
+    return ((f"{name}:{at if isinstance(at, int) else _shown(at)}", row) for at, row in rows)
+
+
+def to_clip(place: str, row: Any) -> Clip | Reject:
+    """The clip that a raw row is, or the reject of what is none; both of them stay as they are."""
+    if isinstance(row, Clip | Reject):
+        return row
+    if isinstance(row, BadRow):
+        message = row.message
+    else:
+        try:
+            return Clip.model_validate(row)
+        except ValidationError as error:
+            message = explain(error)
+    return Reject(id=place, reason=Reason.INVALID_CLIP, message=f"{place}: {message}")
+
+
+def id_of(row: Any) -> str | None:
+    """The clip id that a raw row states, None if it states none; whether it is a clip is open."""
+    if isinstance(row, Clip):
+        return row.id
+    stated = row.get("id") if isinstance(row, dict) else None
+    return stated if type(stated) is str else None  # a subclass may have a hash of its own
 
 
 def _format_of(path: Path, head: bytes, wanted: str) -> str:
@@ -84,23 +111,6 @@ def _format_of(path: Path, head: bytes, wanted: str) -> str:
             f"name one of: {', '.join(FORMATS)} with --format"
         )
     return found
-
-
-def _placed(name: str, rows: Rows) -> Iterator[tuple[str, Clip | Reject]]:
-    for at, row in rows:
-        place = f"{name}:{at if isinstance(at, int) else _shown(at)}"
-        yield place, _outcome(place, row)
-
-
-def _outcome(place: str, row: Any) -> Clip | Reject:
-    if isinstance(row, BadRow):
-        message = row.message
-    else:
-        try:
-            return Clip.model_validate(row)
-        except ValidationError as error:
-            message = explain(error)
-    return Reject(id=place, reason=Reason.INVALID_CLIP, message=f"{place}: {message}")
 
 
 def _shown(name: str) -> str:
