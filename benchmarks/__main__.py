@@ -21,11 +21,11 @@ from benchmarks.endpoints import latency, saturation
 from benchmarks.harness import ROOT, Row, Scale, cores
 from benchmarks.limits import limits
 from benchmarks.parts import parts, startup
-from benchmarks.runs import memory, resume
+from benchmarks.runs import memory, resume, workers
 
 BENCHMARKS = {
     function.__name__: function
-    for function in (saturation, latency, limits, memory, resume, parts, startup)
+    for function in (saturation, latency, limits, memory, resume, workers, parts, startup)
 }
 QUICK = Scale(
     repeats=2,

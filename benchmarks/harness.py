@@ -99,12 +99,14 @@ def cores() -> tuple[int, int] | None:
 
 
 @contextmanager
-def running(command: Sequence[str], *, server: bool = False) -> Iterator[subprocess.Popen[str]]:
-    """A process on its core, killed when the block ends."""
+def running(
+    command: Sequence[str], *, server: bool = False, pinned: bool = True
+) -> Iterator[subprocess.Popen[str]]:
+    """A process on its core, or on all if not `pinned`; killed when the block ends."""
     # No proxy, no key of the user's, no PYTHONDONTWRITEBYTECODE, which would make starting slow.
     kept = [name for name in os.environ if not re.match(r"PYTHON|.*_proxy$", name, re.IGNORECASE)]
     environment = {name: os.environ[name] for name in kept} | {"OPENAI_API_KEY": "none"}
-    pipe, chosen = subprocess.PIPE, cores()
+    pipe, chosen = subprocess.PIPE, cores() if pinned else None
     allowed = os.sched_getaffinity(0) if chosen else set()
     if chosen:
         os.sched_setaffinity(0, {chosen[server]})  # what the child inherits
@@ -122,9 +124,11 @@ def running(command: Sequence[str], *, server: bool = False) -> Iterator[subproc
             process.kill()
 
 
-def last_json(command: Sequence[str], timeout_s: float | None = None) -> Any:
+def last_json(
+    command: Sequence[str], timeout_s: float | None = None, *, pinned: bool = True
+) -> Any:
     """The last line that a process on the client's core prints; Skipped says why there is none."""
-    with running(command) as process:
+    with running(command, pinned=pinned) as process:
         try:
             out, error = process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:

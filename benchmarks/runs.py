@@ -1,5 +1,7 @@
-"""The benchmarks of whole runs over the simulator in memory: very many clips, and going on."""
+"""The benchmarks of whole runs over the simulator in memory: many clips, going on, processes."""
 
+import resource
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +11,17 @@ from typing import Any
 import orjson
 import uvloop
 
-from benchmarks.harness import Case, Metrics, Row, Scale, ask, interleave, peak_mb
+from benchmarks.harness import (
+    Case,
+    Metrics,
+    Row,
+    Scale,
+    ask,
+    interleave,
+    last_json,
+    peak_mb,
+    ratio,
+)
 from benchmarks.servers import clip_rows
 
 
@@ -44,6 +56,40 @@ def resume(scale: Scale) -> Iterator[Row]:
 
         cases: list[Case] = [{"step": x, "records": scale.many} for x in ("reopen", "repeat")]
         yield from interleave("resume", cases, scale.long_repeats, measure)
+
+
+def workers(scale: Scale) -> Iterator[Row]:
+    """Records/s of `vcgen generate` by two worker processes against one process, and its CPU.
+
+    One description a clip of twelve segments, from a file. Timed by the command from when its
+    options are checked: starting the workers is in it, and that each reads the whole file. Each has
+    its own simulator in memory, whose writing is most of the CPU. Not pinned: two workers and the
+    process that started them share the machine's cores, so nothing else may be busy.
+    """
+    count = scale.many // 20
+    with TemporaryDirectory() as directory:
+        clips = Path(directory, "clips.jsonl")
+        clips.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in clip_rows(count)))
+
+        def measure(case: Case) -> Metrics:
+            with TemporaryDirectory(dir=directory) as output:
+                return _command(clips, output, count, int(case["workers"]))
+
+        cases: list[Case] = [{"workers": number, "clips": count} for number in (1, 2)]
+        one, two = rows = interleave("workers", cases, scale.long_repeats, measure)
+        yield from rows
+        yield ratio(two, one, "records/s", {"workers": "2 : 1", "clips": count})
+
+
+def _command(clips: Path, output: str, count: int, workers: int) -> Metrics:
+    options = ["--model", "sim", "--tasks", "description", "--no-refine", "--json"]
+    command = [sys.executable, "-m", "vcgen", "generate", str(clips), *options, "-o", output]
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    summary = last_json([*command, "--workers", str(workers)], pinned=False)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    _require(summary["records"], count)
+    cpu_s = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"records/s": count / summary["seconds"], "CPU us/record": cpu_s / count * 1e6}
 
 
 def stream(count: int) -> Metrics:

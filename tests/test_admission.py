@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vcgen.admission import Admission, Departure
 from vcgen.config import Limits
 from vcgen.errors import RunStopped
-from vcgen.pacing import CUT
+from vcgen.pacing import CUT, MARGIN_S, WINDOW_S
 from vcgen.records import Usage
 
 
@@ -257,5 +257,100 @@ def test_an_unknown_rate_is_guessed_from_what_was_accepted() -> None:
         for _ in range(60):
             await admission.enter(1, 1)
         assert 60 < anyio.current_time() - began < 60 / CUT + 2
+
+    run(main)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(2, 300), st.floats(0, 100), st.sampled_from([0.0, 0.3]), st.integers(1, 299))
+def test_a_share_handed_on_a_minute_after_its_end_keeps_every_minute_within_the_limit(
+    rpm: int, ends_at: float, latency_s: float, part: int
+) -> None:
+    first, second = gate(part % (rpm - 1) + 1), gate(rpm - part % (rpm - 1) - 1)
+    left: list[tuple[float, int]] = []
+
+    async def ask(admission: Admission, until: float) -> None:
+        while anyio.current_time() < until:
+            left.append(((await admission.enter(1, 1)).at, 1))
+            await anyio.sleep(latency_s)
+            admission.leave()
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(3):
+                tasks.start_soon(ask, second, ends_at + 250)
+            await ask(first, ends_at)
+            await anyio.sleep(WINDOW_S + MARGIN_S)
+            await second.change(Limits(rpm=rpm, concurrency=1000))
+
+    run(main)
+    assert most_in_a_window(sorted(left)) <= rpm
+
+
+def test_changed_limits_hold_from_the_next_request_on() -> None:
+    async def main() -> None:
+        admission = gate(rpm=60)
+        await admission.enter(1, 1)
+        await admission.change(Limits(rpm=600))
+        began = anyio.current_time()
+        for _ in range(101):
+            await admission.enter(1, 1)
+            admission.leave()
+        assert 10 < anyio.current_time() - began < 10.5
+        await admission.change(Limits(concurrency=5))  # a rate that is not given stays
+        for _ in range(100):
+            await admission.enter(1, 1)
+            admission.leave()
+        assert anyio.current_time() - began > 20
+
+    run(main)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 12), st.sampled_from([0, 0.4, 1, 7])), max_size=12))
+def test_slots_grow_and_shrink_without_losing_one(changes: list[tuple[int, float]]) -> None:
+    allowed = [5]
+
+    async def main() -> None:
+        admission = gate(concurrency=5)
+
+        async def ask() -> None:
+            with anyio.move_on_after(20):  # some give up while they wait
+                await admission.enter(1, 1)
+                try:
+                    await anyio.sleep(1)
+                finally:
+                    admission.leave()
+
+        async with anyio.create_task_group() as tasks:
+            for concurrency, pause_s in changes:
+                for _ in range(15):
+                    tasks.start_soon(ask)
+                await anyio.sleep(pause_s)
+                await admission.change(Limits(concurrency=concurrency))
+                allowed.append(concurrency)
+        assert admission.in_flight == 0
+        async with anyio.create_task_group() as tasks:
+            for _ in range(30):
+                tasks.start_soon(ask)
+            await anyio.sleep(0.5)
+            assert admission.in_flight == allowed[-1]
+
+    run(main)
+
+
+def test_fewer_slots_take_hold_as_requests_come_back() -> None:
+    async def main() -> None:
+        admission = gate(concurrency=4)
+        for _ in range(4):
+            await admission.enter(1, 1)
+        await admission.change(Limits(concurrency=2))
+        for left in (3, 2, 1):
+            admission.leave()
+            assert admission.in_flight == left
+        await admission.enter(1, 1)
+        with anyio.move_on_after(60) as waited:
+            await admission.enter(1, 1)
+        assert waited.cancelled_caught
 
     run(main)

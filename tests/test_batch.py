@@ -315,6 +315,31 @@ def test_a_stop_from_outside_waits_for_what_is_in_flight(tmp_path: Path) -> None
     assert len(outcome_ids(tmp_path)) == 4
 
 
+def test_more_requests_in_flight_are_used_as_soon_as_they_are_allowed() -> None:
+    seen: list[int] = []
+
+    async def main() -> None:
+        options = vcgen.Options(limits=LIMITS, transport=Watched(Simulator(latency_s=2.0)))
+        async with (
+            open_run(intake(make_clips(60)), "sim", options) as run,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(change, run)
+            await run.work()
+
+    async def change(run: Any) -> None:
+        for concurrency in (9, 2):
+            await anyio.sleep(9)
+            seen.append(run.engine.in_flight)
+            await run.engine.change(Limits(concurrency=concurrency))
+        await anyio.sleep(9)
+        seen.append(run.engine.in_flight)
+
+    with virtual_clock() as runner:
+        runner.run(main())
+    assert seen == [4, 9, 2]
+
+
 class Killing(Simulator):
     """Kills whoever sends one of the fatal requests, before it is answered."""
 

@@ -24,8 +24,8 @@ LAYERS = {
     ],
     "engine": ["engine", "answers"],
     "tasks": ["tasks"],
-    "run": ["intake", "samples", "batch", "api"],
-    "surface": ["", "preview", "progress", "terminal", "cli", "__main__"],
+    "run": ["intake", "samples", "tally", "batch", "api", "job", "fleet", "worker"],
+    "surface": ["", "preview", "progress", "terminal", "options", "cli", "__main__"],
 }  # fmt: skip
 RANK = {module: rank for rank, layer in enumerate(LAYERS.values()) for module in layer}
 

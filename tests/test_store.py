@@ -300,3 +300,63 @@ def test_counts_are_written_only_when_they_change(tmp_path: Path) -> None:
         run.finish({"records": 1})
         assert (tmp_path / "run.json").stat().st_mtime_ns == first
     assert read_manifest(tmp_path)["counts"] == {"records": 1}
+
+
+def fill_parts(path: Path) -> None:
+    """One outcome of each kind and one call by each of the workers 1, 2 and 10."""
+    with opened(path):
+        for number in (10, 2, 1):
+            worker = RunDirectory.join(path, number)
+            worker.add(record(number))
+            worker.add(reject(number))
+            worker.keep_call({"id": f"key-{number}", "completion": {"text": "x" * number}})
+            worker.sync()
+            worker.close()
+
+
+def test_what_several_workers_wrote_is_one_directory_in_a_fixed_order(tmp_path: Path) -> None:
+    fill_parts(tmp_path)
+    (tmp_path / "records-1.jsonl").write_text("not ours")
+    (tmp_path / "records-2.jsonl.old").write_text("not ours")
+    for run in (RunDirectory.open(tmp_path, MANIFEST), RunDirectory.join(tmp_path, 3)):
+        assert (run.records, run.rejects, run.damaged) == (3, {"refusal": 3}, {})
+        assert all(run.is_done(f"clip-{at}/{task}/0") for at in (1, 2, 10) for task in "xy")
+        for at in (1, 2, 10):
+            assert run.find_call(f"key-{at}") == {
+                "id": f"key-{at}",
+                "completion": {"text": "x" * at},
+            }
+        run.close()
+    assert (tmp_path / "records-1.jsonl").read_text() == "not ours"
+    assert [row.id for row in read_records(tmp_path)] == [f"clip-{at}/x/0" for at in (1, 2, 10)]
+    assert [row.id for row in read_rejects(tmp_path)] == [f"clip-{at}/y/0" for at in (1, 2, 10)]
+
+
+def test_files_of_workers_are_repaired_by_whoever_opens_and_never_by_who_joins(
+    tmp_path: Path,
+) -> None:
+    fill_parts(tmp_path)
+    whole = (tmp_path / "records-2.jsonl").read_bytes()
+    broken = b"\x00" * 40 + b"\n" + whole + whole[:30]
+    (tmp_path / "records-2.jsonl").write_bytes(broken)
+
+    RunDirectory.join(tmp_path, 1).close()
+    assert (tmp_path / "records-2.jsonl").read_bytes() == broken
+
+    with opened(tmp_path) as run:
+        assert run.damaged == {"records-2.jsonl": 1}
+        assert run.records == 3
+    assert (tmp_path / "records-2.jsonl").read_bytes() == whole
+    assert (tmp_path / "records-2.jsonl.bad").read_bytes() == b"\x00" * 40 + b"\n"
+
+
+def test_counts_follow_what_workers_tell_and_what_a_dead_one_left(tmp_path: Path) -> None:
+    fill_parts(tmp_path)
+    with opened(tmp_path) as run:
+        run.count(2, {"refusal": 1, "timeout": 1})
+        assert (run.records, run.rejects) == (5, {"refusal": 4, "timeout": 1})
+        worker = RunDirectory.join(tmp_path, 2)
+        worker.add(record(99))
+        worker.close()
+        run.recount()
+        assert (run.records, run.rejects) == (4, {"refusal": 3})

@@ -49,7 +49,10 @@ class Admission:
         self._rpm: float | None = limits.rpm
         self._tpm: float | None = limits.tpm
         self._share = Share()
-        self._slots = asyncio.Semaphore(limits.in_flight)
+        self._allowed = limits.in_flight
+        self._slots = asyncio.Semaphore(self._allowed)
+        self._excess = 0
+        self._changed: Limits | None = None
         self._queued = 0
         self._turn = asyncio.Lock()
         self._waiting: anyio.CancelScope | None = None
@@ -78,12 +81,14 @@ class Admission:
         try:
             async with self._turn:
                 self._check()
+                if self._changed is not None:
+                    await self._adopt(self._changed)
                 # Not before its turn: whoever has waited knows more than when it came.
                 tokens = self._estimate.of(prompt_bytes, max_tokens)
                 if self._is_limited or _now() < self._opens_at:
                     await self._wait(tokens)
         except BaseException:
-            self._slots.release()
+            self._free_slot()
             raise
         self.in_flight += 1
         now = _now()
@@ -93,7 +98,19 @@ class Admission:
     def leave(self) -> None:
         """The request is back, or lost."""
         self.in_flight -= 1
-        self._slots.release()
+        self._free_slot()
+
+    async def change(self, limits: Limits) -> None:
+        """Go by other limits from the next request on; a rate not given stays what it was."""
+        self._excess += self._allowed - limits.in_flight
+        self._allowed = limits.in_flight
+        while self._excess < 0:
+            self._excess += 1
+            self._slots.release()
+        while self._excess > 0 and not self._slots.locked():
+            self._excess -= 1
+            await self._slots.acquire()
+        self._changed = limits
 
     def passed(self, departure: Departure, usage: Usage) -> None:
         """A request succeeded; the next one pays the difference between estimate and use."""
@@ -137,6 +154,21 @@ class Admission:
     def _check(self) -> None:
         if self._stopped is not None:
             raise self._stopped
+
+    def _free_slot(self) -> None:
+        if self._excess > 0:
+            self._excess -= 1
+        else:
+            self._slots.release()
+
+    async def _adopt(self, limits: Limits) -> None:
+        """Begin with full buckets: what was let through before counts in the same minute."""
+        self._changed = None
+        self._rpm, self._tpm = limits.rpm or self._rpm, limits.tpm or self._tpm
+        self._rebuild()
+        for limiter in (self._requests, self._tokens):
+            if limiter is not None:
+                await limiter.acquire(limiter.max_rate)
 
     async def _wait(self, tokens: int) -> None:
         """Until the gate is open and the limiters let this request through, or all is stopped."""

@@ -124,7 +124,7 @@ async def generate_batch(
         records=Stored(store.path, store.records, read_records) if store else records,
         rejects=Stored(store.path, store.rejects.total(), read_rejects) if store else rejects,
         usage=opened.engine.counters.usage,
-        cost=opened.cost,
+        cost=summary["cost"],
         seconds=summary["seconds"],
         summary=summary,
     )
@@ -183,8 +183,12 @@ async def open_run(
     model: str | Endpoint,
     options: Options,
     deliver: Deliver | None = None,
+    *,
+    worker: int | None = None,
 ) -> AsyncIterator[Run]:
     """A run ready to work: checks what was given, opens directory and engine, closes them after.
+
+    `worker` is the number of one that joins the directory of the process that started it.
 
     Raises:
         UsageError, StoreError: as for `generate_batch`.
@@ -210,8 +214,12 @@ async def open_run(
         lambda: started + timedelta(seconds=loop.time() - began),
     )
     output = options.get("output")
-    manifest = _manifest(endpoint, tasks, recipe, prompts, started)
-    store = RunDirectory.open(Path(output), manifest) if output else None
+    store: RunDirectory | None = None
+    if output and worker is not None:
+        store = RunDirectory.join(Path(output), worker)
+    elif output:
+        manifest = _manifest(endpoint, tasks, recipe, prompts, started)
+        store = RunDirectory.open(Path(output), manifest)
     try:
         engine = Engine(
             endpoint,
@@ -222,7 +230,7 @@ async def open_run(
         )
         async with engine:
             yield Run(placed, tasks, samples, engine, store=store, deliver=deliver)
-        if store is not None:
+        if store is not None and worker is None:
             store.finish({"records": store.records, "rejects": dict(sorted(store.rejects.items()))})
     finally:
         if store is not None:

@@ -6,9 +6,8 @@ outcome is known by its id and not looked at again.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
 import anyio
@@ -18,13 +17,15 @@ from anyio.abc import TaskGroup
 
 from vcgen.answers import ClipCalls
 from vcgen.clips import Clip
+from vcgen.config import Limits
 from vcgen.engine import Engine
 from vcgen.errors import Reason, RunStopped, StoreError, VcgenError
 from vcgen.places import Places
-from vcgen.records import Outcome, Record, Reject
+from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples, sample_id
 from vcgen.sources import Placed, id_of, to_clip
 from vcgen.store import RunDirectory
+from vcgen.tally import Progress, Tally
 from vcgen.tasks import Task
 
 SYNC_EVERY_S = 0.25
@@ -32,22 +33,6 @@ GRACE_S = 10.0
 _BREATHE_EVERY = 1000  # clips that are done already
 
 Deliver = Callable[[Outcome], Awaitable[None]]
-
-
-@dataclass(slots=True)
-class Progress:
-    """How far a run is; may be read at any time.
-
-    Attributes:
-        clips: taken from the input.
-        records, rejects: outcomes of this run; rejects by reason.
-        resumed: samples that had their outcome before this run.
-    """
-
-    clips: int = 0
-    records: int = 0
-    rejects: Counter[str] = field(default_factory=Counter)
-    resumed: int = 0
 
 
 class Run:
@@ -85,18 +70,31 @@ class Run:
         self._samples = samples
         self._deliver = deliver
         self._places = Places()
+        self._workers = 1
         self._taking = asyncio.Lock()
         self._stopping = anyio.Event()
 
     @property
-    def cost(self) -> float | None:
-        """US dollars spent in this run, None if the model's price is not known."""
-        price = self._samples.price
-        return None if price is None else price.of(self.engine.counters.usage)
+    def limits(self) -> Limits:
+        """What the endpoint allows."""
+        return self.engine.limits
 
-    def summary(self) -> dict[str, Any]:
-        """Counts for people and programs: outcomes of the whole directory, the rest of this run."""
-        progress, counters, store = self.progress, self.engine.counters, self.store
+    def tally(self) -> Tally:
+        """What the run has come to so far."""
+        return Tally(self.progress, self.engine.counters, self.engine.in_flight)
+
+    def cost_of(self, usage: Usage) -> float | None:
+        """US dollars, None if the model's price is not known."""
+        price = self._samples.price
+        return None if price is None else price.of(usage)
+
+    def summary(self, tally: Tally | None = None) -> dict[str, Any]:
+        """Counts for people and programs: outcomes of the whole directory, the rest of this run.
+
+        `tally` is that of others who did the work, None if this process did it.
+        """
+        tally = tally or self.tally()
+        progress, counters, store = tally.progress, tally.counters, self.store
         seconds = anyio.current_time() - self._began_s
         records = store.records if store else progress.records
         rejects = store.rejects if store else progress.rejects
@@ -110,7 +108,7 @@ class Run:
             "retries": counters.retries,
             "throttled": counters.throttled,
             "usage": asdict(counters.usage),
-            "cost": self.cost,
+            "cost": self.cost_of(counters.usage),
             "seconds": round(seconds, 3),
             "records_per_second": round(progress.records / max(seconds, 1e-9), 1),
             "model": self.engine.endpoint.model,
@@ -136,20 +134,19 @@ class Run:
             async with anyio.create_task_group() as workers:
                 attendants.start_soon(self._end_grace, workers)
                 attendants.start_soon(self._sync)
-                workers.start_soon(self._worker, 1, workers)
+                workers.start_soon(self._worker, workers)
             attendants.cancel_scope.cancel()
         if self.store is not None:
             self.store.sync()
         if self.stopped is not None:
             raise self.stopped
 
-    async def _worker(self, number: int, workers: TaskGroup) -> None:
-        alone = number < self.engine.limits.in_flight
+    async def _worker(self, workers: TaskGroup) -> None:
         while (placed := await self._take()) is not None:
-            if alone:
-                # Whoever finds work calls the next worker, so that few clips start few.
-                alone = False
-                workers.start_soon(self._worker, number + 1, workers)
+            if self._workers < self.limits.in_flight:
+                # Whoever finds work calls one more, so that few clips start few.
+                self._workers += 1
+                workers.start_soon(self._worker, workers)
             try:
                 await self._do(*placed)
             except VcgenError as error:

@@ -5,160 +5,86 @@ Exit codes: 0 finished, 1 stopped and resumable, 2 wrong use, 3 finished with re
 """
 
 import functools
-import os
 import sys
 import textwrap
 from collections.abc import Awaitable, Callable, Sequence
-from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar, cast
+from typing import Any, TypeVar, cast
 
 import anyio
 import orjson
-import typer
 
-from vcgen._version import __version__
-from vcgen.api import DEFAULT_TASKS, Options, open_run, use_uvloop
+from vcgen.api import DEFAULT_TASKS, use_uvloop
 from vcgen.clips import Clip
-from vcgen.config import DEFAULT_KINDS, Endpoint, Limits, Recipe, StructuredName
-from vcgen.errors import RunStopped, StoreError, UsageError, VcgenError
-from vcgen.exporters import FORMATS, export_records
-from vcgen.intake import PlacedStream, intake_files
+from vcgen.config import DEFAULT_KINDS, Limits, Recipe, StructuredName
+from vcgen.errors import RunStopped, StoreError, UsageError
+from vcgen.exporters import export_records
+from vcgen.fleet import Fleet, most_workers
+from vcgen.job import Job
+from vcgen.options import (
+    BaseUrlOption,
+    ClipOption,
+    ConcurrencyOption,
+    ExportFileOption,
+    ExportFormatOption,
+    FaultsOption,
+    FormatOption,
+    FreshOption,
+    Inputs,
+    JsonOption,
+    KeyOption,
+    KindsOption,
+    LanguageOption,
+    LatencyOption,
+    LimitOption,
+    MaxTokensOption,
+    ModelOption,
+    OutputOption,
+    PortOption,
+    RecordArgument,
+    RefineOption,
+    RpmOption,
+    RunArgument,
+    SeedOption,
+    SendersOption,
+    SpeechOption,
+    StrictOption,
+    StructuredOption,
+    TasksOption,
+    TemperatureOption,
+    TemplateArgument,
+    TemplatesOption,
+    TimeoutOption,
+    TpmOption,
+    TurnsOption,
+    WorkersOption,
+    WrongUse,
+    app,
+    command,
+)
 from vcgen.preview import preview
 from vcgen.progress import print_summary, tell
 from vcgen.prompts import Prompts
 from vcgen.records import Kind, Record
 from vcgen.sim import Simulator, parse_faults, serve
-from vcgen.sim.faults import KINDS as FAULTS
-from vcgen.sources import FORMATS as INPUT_FORMATS
-from vcgen.sources import count_rows, read_clips
+from vcgen.sources import read_clips
 from vcgen.store import RunDirectory, read_manifest, read_records, require_fresh
 from vcgen.tasks import builtin_tasks
-from vcgen.terminal import Interrupted, work_at_terminal
+from vcgen.terminal import work_at_terminal
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
-BUILTIN = ", ".join(builtin_tasks())
-TASKS, KINDS = ",".join(DEFAULT_TASKS), ",".join(DEFAULT_KINDS)
-
-# What typer itself finds wrong; it exports this class only as the base of another.
-_WrongUse = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
-
-app = typer.Typer(
-    help="Video-language instruction data from video text, as fast as the endpoint allows.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
-)
+BUILTIN, TASKS, KINDS = map(",".join, (builtin_tasks(), DEFAULT_TASKS, DEFAULT_KINDS))
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """The `vcgen` command; ends in SystemExit."""
     try:
         sys.exit(app(arguments, prog_name="vcgen", standalone_mode=False))
-    except _WrongUse as error:
+    except WrongUse as error:
         used = error.ctx.command_path if error.ctx else "vcgen"
         problem = error.format_message().rstrip(".")
         tell(f"vcgen: {problem}; see {used} --help")
         sys.exit(2)
-
-
-@app.callback(invoke_without_command=True)
-def root(
-    context: typer.Context,
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-) -> None:
-    if version:
-        print(f"vcgen {__version__}")
-    elif context.invoked_subcommand is None:
-        print(context.get_help())
-        raise typer.Exit(2)
-
-
-def command(function: Callable[P, None]) -> Callable[P, None]:
-    """Register a command whose errors are one line and an exit code."""
-
-    @functools.wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            function(*args, **kwargs)
-            sys.stdout.flush()
-        except VcgenError as error:
-            notes = getattr(error, "__notes__", [])
-            tell("; ".join([f"vcgen: {error}", *notes]))
-            raise typer.Exit(_exit_code(error)) from error
-        except KeyboardInterrupt as error:
-            raise typer.Exit(130) from error
-        except BrokenPipeError:
-            # The reader of our output left, as `head` does; nothing is wrong. What is still
-            # buffered goes nowhere, or Python would complain of it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-    return cast("Callable[P, None]", app.command()(guarded))
-
-
-def _exit_code(error: VcgenError) -> int:
-    if isinstance(error, Interrupted):
-        return 128 + error.number
-    return 2 if isinstance(error, UsageError) else 1
-
-
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
-
-
-def _value(metavar: str, text: str) -> Any:
-    return typer.Option(metavar=metavar, help=text)
-
-
-Inputs = Annotated[
-    list[Path], typer.Argument(metavar="INPUT", help="Files of clips: JSONL, JSON, CSV, text.")
-]
-ModelOption = Annotated[str, _value("NAME", "Model; `sim` is simulated and needs no key.")]
-OutputOption = Annotated[
-    Path, typer.Option("--output", "-o", metavar="DIR", help="Directory of the run.")
-]
-TasksOption = Annotated[
-    str,
-    _value("NAMES", f"What to make of each clip: {BUILTIN}, or your own as FILE.py:FUNCTION."),
-]
-TurnsOption = Annotated[str, _value("N-M", "Fewest and most questions of a conversation.")]
-KindsOption = Annotated[str, _value("NAMES", "Kinds of question a conversation must have.")]
-RefineOption = Annotated[bool, typer.Option(help="Clean up each description by another request.")]
-LanguageOption = Annotated[str, _value("NAME", "Language to write in.")]
-TemplatesOption = Annotated[Path | None, _value("DIR", "Your prompt templates; they win by name.")]
-SeedOption = Annotated[int, _value("N", "The same seed makes the same random choices.")]
-TemperatureOption = Annotated[float | None, _value("X", "Of sampling; by default the model's own.")]
-MaxTokensOption = Annotated[int, _value("N", "Longest reply, in tokens.")]
-FormatOption = Annotated[
-    str, typer.Option("--format", metavar="NAME", help=f"auto, {', '.join(INPUT_FORMATS)}.")
-]
-SpeechOption = Annotated[
-    Path | None,
-    _value("DIR", "Transcripts to add: SRT, VTT or Whisper JSON, named like the videos."),
-]
-BaseUrlOption = Annotated[
-    str | None,
-    _value(
-        "URL",
-        "OpenAI-compatible endpoint, up to and including /v1; if not given, the environment's "
-        "OPENAI_BASE_URL or OpenAI's own.",
-    ),
-]
-KeyOption = Annotated[str, _value("NAME", "Environment variable that holds the key.")]
-StructuredOption = Annotated[
-    str,
-    _value("HOW", "How JSON is asked for: json_schema, json_object, prompt, or auto to find out."),
-]
-RpmOption = Annotated[int | None, _value("N", "Requests a minute the endpoint allows.")]
-TpmOption = Annotated[int | None, _value("N", "Tokens a minute the endpoint allows.")]
-ConcurrencyOption = Annotated[
-    int | None, _value("N", "Requests under way at once; 64 or to suit --rpm if not given.")
-]
-TimeoutOption = Annotated[float, _value("SECONDS", "Longest wait for one reply.")]
-FreshOption = Annotated[bool, typer.Option("--fresh", help="Begin a run, continue none.")]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 3 if there are rejects.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Summary as JSON on standard output.")]
 
 
 @command
@@ -184,6 +110,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     rpm: RpmOption = None,
     tpm: TpmOption = None,
     concurrency: ConcurrencyOption = None,
+    workers: WorkersOption = 1,
     timeout: TimeoutOption = 120.0,
     fresh: FreshOption = False,
     strict: StrictOption = False,
@@ -193,12 +120,6 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
 
     The same command again continues where it stopped.
     """
-    endpoint = Endpoint.from_environment(
-        model,
-        base_url=base_url,
-        key_variable=api_key_env,
-        structured=cast("StructuredName", structured),
-    )
     recipe = Recipe(
         turns=_range(turns),
         kinds=cast("tuple[Kind, ...]", tuple(_names(kinds))),
@@ -208,50 +129,48 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         temperature=temperature,
         max_tokens=max_tokens,
     )
-    options = Options(
-        tasks=_names(tasks),
+    limits = Limits(rpm=rpm, tpm=tpm, concurrency=concurrency)
+    job = Job(
+        inputs=tuple(inputs),
+        input_format=input_format,
+        speech=speech,
+        model=model,
+        base_url=base_url,
+        key_variable=api_key_env,
+        structured=cast("StructuredName", structured),
+        tasks=tuple(_names(tasks)),
         output=output,
-        limits=Limits(rpm=rpm, tpm=tpm, concurrency=concurrency),
         recipe=recipe,
         templates=templates,
         timeout_s=timeout,
+        limits=limits,
+        workers=min(workers, most_workers(limits)),
     )
     if fresh:
         require_fresh(output)
-    clips = intake_files(inputs, input_format, speech)
-
-    def count_samples() -> int:
-        return sum(count_rows(path, format=input_format) for path in inputs) * len(options["tasks"])
-
-    summary = _run(
-        functools.partial(_generate, clips, endpoint, options, count_samples, as_json=as_json)
-    )
+    summary = _run(functools.partial(_generate, job, as_json=as_json))
     if not as_json:
         print_summary(summary)
     if strict and summary["rejects"]:
-        raise typer.Exit(3)
+        sys.exit(3)
 
 
-async def _generate(
-    clips: PlacedStream,
-    endpoint: Endpoint,
-    options: Options,
-    count_samples: Callable[[], int],
-    *,
-    as_json: bool,
-) -> dict[str, Any]:
-    async with open_run(clips, endpoint, options) as run:
+async def _generate(job: Job, *, as_json: bool) -> dict[str, Any]:
+    async with job.open(job.clips()) as run:
         _name_damage(run.store)
+        work = run if job.workers == 1 else Fleet(run, job)
         try:
-            await work_at_terminal(run, count_samples)
+            await work_at_terminal(work, job.count_samples)
         except (RunStopped, StoreError) as error:
-            records, output = run.summary()["records"], options["output"]
-            error.add_note(f"records so far: {records:,}, in {output}; the same command continues")
+            records = work.summary()["records"]
+            error.add_note(
+                f"records so far: {records:,}, in {job.output}; the same command continues"
+            )
             raise
         finally:
             if as_json:
-                print(orjson.dumps(run.summary()).decode())
-        return run.summary()
+                print(orjson.dumps(work.summary()).decode())
+        return work.summary()
 
 
 def _name_damage(store: RunDirectory | None) -> None:
@@ -263,12 +182,8 @@ def _name_damage(store: RunDirectory | None) -> None:
 def export(
     run: RunArgument,
     *,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
-    ],
-    format_name: Annotated[
-        str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join(FORMATS)}.")
-    ],
+    output: ExportFileOption,
+    format_name: ExportFormatOption,
 ) -> None:
     """Write the records of a run as one file for a trainer.
 
@@ -284,11 +199,9 @@ def export(
 @command
 def show(
     run: RunArgument,
-    record_id: Annotated[
-        str | None, typer.Argument(metavar="ID", help="Only this record, or this clip's.")
-    ] = None,
+    record_id: RecordArgument = None,
     *,
-    limit: Annotated[int | None, _value("N", "The first so many records only.")] = None,
+    limit: LimitOption = None,
 ) -> None:
     """Print the records of a run for people to read.
 
@@ -309,14 +222,10 @@ def show(
 
 @command
 def prompts(
-    template: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="Show this one, filled in.")
-    ] = None,
+    template: TemplateArgument = None,
     *,
-    clip: Annotated[Path | None, _value("FILE", "Fill it in for the first clip of FILE.")] = None,
-    tasks: Annotated[
-        str, _value("NAMES", "Tasks that may send it; your own as FILE.py:FUNCTION.")
-    ] = ",".join(builtin_tasks()),
+    clip: ClipOption = None,
+    tasks: SendersOption = BUILTIN,
     templates: TemplatesOption = None,
 ) -> None:
     """List the prompt templates, or show one as it would be sent for a clip."""
@@ -337,20 +246,11 @@ def prompts(
 @command
 def sim(
     *,
-    port: Annotated[
-        int, typer.Option(metavar="N", min=0, max=65_535, help="Port on this machine; 0 for any.")
-    ] = 8099,
-    latency: Annotated[float, _value("SECONDS", "How long each reply takes.")] = 0.0,
+    port: PortOption = 8099,
+    latency: LatencyOption = 0.0,
     rpm: RpmOption = None,
     tpm: TpmOption = None,
-    faults: Annotated[
-        str,
-        _value(
-            "KIND:SHARE,...",
-            "What goes wrong, and how often: 429:0.05,reset:0.01. "
-            f"Kinds: {', '.join(sorted(FAULTS))}.",
-        ),
-    ] = "",
+    faults: FaultsOption = "",
     seed: SeedOption = 0,
 ) -> None:
     """Serve the simulated endpoint over HTTP on this machine until interrupted."""

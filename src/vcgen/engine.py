@@ -110,6 +110,11 @@ class Engine:
         self._admission.stop(reason)
         self._ending.set()
 
+    async def change(self, limits: Limits) -> None:
+        """Go by other limits from now on; a rate not given stays what it was."""
+        self.limits = limits
+        await self._admission.change(limits)
+
     async def complete(self, request: ChatRequest) -> Completion:
         """The answer to one request, retried as `vcgen.retry` decides.
 

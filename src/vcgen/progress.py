@@ -17,8 +17,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from vcgen.batch import Run
 from vcgen.errors import UsageError
+from vcgen.tally import Work
 
 REDRAW_S = 0.25
 LINE_EVERY_S = 10.0
@@ -58,15 +58,15 @@ class View:
         total: about how many samples to expect, None while that is not known.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Work) -> None:
         self.total: int | None = None
         self._run = run
         self._outcomes, self._requests, self._tokens = Meter(), Meter(), Meter()
 
     def fields(self, now: float) -> dict[str, str]:
         """Label to text, in the order to show them; what there is nothing to say of is left out."""
-        progress, counters = self._run.progress, self._run.engine.counters
-        usage, limits = counters.usage, self._run.engine.limits
+        tally, limits = self._run.tally(), self._run.limits
+        progress, counters, usage = tally.progress, tally.counters, tally.counters.usage
         rejects = progress.rejects.total()
         outcomes = progress.records + rejects
         done = outcomes + progress.resumed
@@ -86,17 +86,17 @@ class View:
             "time left": _duration((total - done) / speed)
             if total and speed and self._run.stopped is None
             else "",
-            "in flight": f"{self._run.engine.in_flight:,} of {limits.in_flight:,}",
+            "in flight": f"{tally.in_flight:,} of {limits.in_flight:,}",
             "requests": f"{counters.requests:,}, {counters.retries:,} repeated",
             "requests/min": _of(self._requests.growth, limits.rpm),
             "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",
             "tokens/min": _of(self._tokens.growth, limits.tpm),
-            "cost": money(self._run.cost),
+            "cost": money(self._run.cost_of(usage)),
         }
         return {label: text for label, text in fields.items() if text}
 
 
-async def show_progress(run: Run, count_samples: Callable[[], int]) -> None:
+async def show_progress(run: Work, count_samples: Callable[[], int]) -> None:
     """Show a run until cancelled: live on a terminal, else a line every `LINE_EVERY_S` seconds.
 
     `count_samples` is called in a thread, and may take its time.

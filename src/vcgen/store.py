@@ -5,17 +5,23 @@
     rejects.jsonl   one reject a line
     calls.jsonl     answers of intermediate steps, so that a crash pays for none twice
 
+Where several processes do a run, the second writes `records-2.jsonl` and so on, the first the plain
+names. Whoever reads, reads all of them, the plain ones first and then by number, so that any number
+of processes can continue what any other number began.
+
 One `write` a line on an O_APPEND descriptor, so a killed process leaves whole lines; `sync` makes
 it survive a power cut. When the directory is opened, a torn last line is cut off and damaged lines
-in the middle are moved to `<file>.bad`.
+in the middle are moved to `<file>.bad`. One process at a time opens a directory, and then lets its
+workers join: they neither lock nor repair.
 """
 
 import os
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Self, cast
 
 import orjson
 
@@ -30,7 +36,7 @@ _BUFFER_BYTES = 1 << 20
 
 
 class RunDirectory:
-    """A run directory open for writing, by one process at a time.
+    """A run directory open for writing, by one process at a time and its workers.
 
     Attributes:
         path: the directory.
@@ -38,8 +44,9 @@ class RunDirectory:
         records, rejects: outcomes in the directory; rejects by reason.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, worker: int = 1) -> None:
         self.path = path
+        self._worker = worker
         self.damaged: dict[str, int] = {}
         self.records = 0
         self.rejects: Counter[str] = Counter()
@@ -48,7 +55,7 @@ class RunDirectory:
         self._lock = FileLock(path / _LOCK, thread_local=False)
         self._files: dict[str, int] = {}
         self._done = HashSet()
-        self._calls = HashIndex("Q")  # where the lines begin
+        self._calls: dict[Path, HashIndex] = {}  # where in the file the lines begin
         self._dirty = False
         self._manifest: dict[str, Any] = {}
 
@@ -74,7 +81,8 @@ class RunDirectory:
             raise UsageError(f"{path}: cannot write there: {error.strerror}") from error
         try:
             run._settle_manifest(manifest)
-            run._load()
+            run._repair()
+            run._open_files()
         except OSError as error:
             run.close()
             raise StoreError(f"{path}: {error.strerror}") from error
@@ -82,6 +90,29 @@ class RunDirectory:
             run.close()
             raise
         return run
+
+    @classmethod
+    def join(cls, path: Path, worker: int) -> Self:
+        """The directory that the process which started this worker holds open.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        run = cls(path, worker)
+        try:
+            for name in (RECORDS, REJECTS, CALLS):
+                for part in _parts(path, name):
+                    run._index(name, part)
+            run._open_files()
+        except OSError as error:
+            run.close()
+            raise StoreError(f"{path}: {error.strerror}") from error
+        return run
+
+    def copy_lock(self) -> int:
+        """A descriptor: whoever inherits it holds the directory as well, until it is closed."""
+        # A copy, because filelock closes its own in every process that is forked.
+        return os.dup(cast("int", self._lock._context.lock_file_fd))  # noqa: SLF001 - no other way
 
     def is_done(self, sample: str) -> bool:
         """Whether an earlier process left the sample's record or reject."""
@@ -96,6 +127,23 @@ class RunDirectory:
             self._append(REJECTS, encode_line(outcome))
             self.rejects[outcome.reason.value] += 1
 
+    def count(self, records: int, rejects: Mapping[str, int]) -> None:
+        """Take note of outcomes that a worker added."""
+        self.records += records
+        self.rejects.update(rejects)
+
+    def recount(self) -> None:
+        """Read again what there is, after a worker died without saying all that it added.
+
+        Raises:
+            StoreError: the disk refuses.
+        """
+        self.records, self.rejects = 0, Counter()
+        try:
+            self._repair()
+        except OSError as error:
+            raise StoreError(f"{self.path}: {error.strerror}") from error
+
     def keep_call(self, row: Mapping[str, Any]) -> None:
         """Append the answer of a step that other steps build on."""
         self._append(CALLS, encode_line(row))
@@ -107,13 +155,14 @@ class RunDirectory:
 
     def find_call(self, key: str) -> Mapping[str, Any] | None:
         """A step's answer kept by an earlier process, None if there is none."""
-        offset = self._calls.get(key)
-        if offset is None:
-            return None
-        with os.fdopen(self._files[CALLS], "rb", closefd=False) as file:
-            file.seek(offset)
-            row = decode_line(file.readline())
-        return row if row["id"] == key else None
+        for path, offsets in self._calls.items():
+            if (offset := offsets.get(key)) is not None:
+                with path.open("rb") as file:
+                    file.seek(offset)
+                    row = decode_line(file.readline())
+                if row["id"] == key:
+                    return row
+        return None
 
     def sync(self) -> None:
         """Return when all that was appended is on the disk. May run in a thread.
@@ -128,9 +177,8 @@ class RunDirectory:
             try:
                 os.fsync(file)
             except OSError as error:
-                raise StoreError(
-                    f"{self.path / name}: not on the disk: {error.strerror}"
-                ) from error
+                path = _part(self.path, name, self._worker)
+                raise StoreError(f"{path}: not on the disk: {error.strerror}") from error
 
     def close(self) -> None:
         """Close the files and let the directory go."""
@@ -147,7 +195,8 @@ class RunDirectory:
         except OSError as error:
             # Without the torn half, lines of replies that are still to come stay whole.
             os.ftruncate(file, os.fstat(file).st_size - (len(line) - len(left)))
-            raise StoreError(f"{self.path / name}: cannot write: {error.strerror}") from error
+            path = _part(self.path, name, self._worker)
+            raise StoreError(f"{path}: cannot write: {error.strerror}") from error
 
     def finish(self, counts: Mapping[str, Any]) -> None:
         """Put the counts into the manifest; a run that added nothing leaves it as it was."""
@@ -174,33 +223,35 @@ class RunDirectory:
         except OSError as error:
             raise StoreError(f"{self.path / MANIFEST}: cannot write: {error.strerror}") from error
 
-    def _load(self) -> None:
+    def _open_files(self) -> None:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         for name in (RECORDS, REJECTS, CALLS):
-            self._repair(name)
-            flags = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-            self._files[name] = os.open(self.path / name, flags, 0o666)
+            self._files[name] = os.open(_part(self.path, name, self._worker), flags, 0o666)
 
-    def _repair(self, name: str) -> None:
-        path = self.path / name
-        if not path.exists():
-            return
+    def _repair(self) -> None:
+        for name in (RECORDS, REJECTS, CALLS):
+            for path in _parts(self.path, name):
+                end, damaged = self._index(name, path)
+                if path.stat().st_size > end:
+                    os.truncate(path, end)
+                if damaged:
+                    self._set_aside(path, damaged)
+
+    def _index(self, name: str, path: Path) -> tuple[int, list[bytes]]:
+        """Take in a file without its damaged lines; returns where its last line ends, and these."""
         end, shift, damaged = 0, 0, []
         for offset, line in _lines(path):
             end = offset + len(line) + 1
             if (found := line_id(line)) is None:
                 damaged.append(line)
                 shift += len(line) + 1
+            elif name == CALLS:
+                self._calls.setdefault(path, HashIndex("Q")).add(found, offset - shift)
             else:
-                self._index(name, found, offset - shift, line)
-        if path.stat().st_size > end:
-            os.truncate(path, end)
-        if damaged:
-            self._set_aside(path, damaged)
+                self._count_line(name, found, line)
+        return end, damaged
 
-    def _index(self, name: str, found: str, offset: int, line: bytes) -> None:
-        if name == CALLS:
-            self._calls.add(found, offset)
-            return
+    def _count_line(self, name: str, found: str, line: bytes) -> None:
         self._done.add(found)
         if name == RECORDS:
             self.records += 1
@@ -237,12 +288,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 def read_records(path: Path) -> Iterator[Record]:
     """The records of a run directory, one at a time; damaged lines are passed over."""
-    return map(Record.from_json, _rows(path / RECORDS))
+    return map(Record.from_json, _rows(path, RECORDS))
 
 
 def read_rejects(path: Path) -> Iterator[Reject]:
     """The rejects of a run directory, one at a time; damaged lines are passed over."""
-    return map(Reject.from_json, _rows(path / REJECTS))
+    return map(Reject.from_json, _rows(path, REJECTS))
 
 
 @contextmanager
@@ -300,9 +351,21 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") ->
     return sorted(changes)
 
 
-def _rows(path: Path) -> Iterator[dict[str, Any]]:
-    if path.exists():
-        yield from (decode_line(line) for _, line in _lines(path) if line_id(line) is not None)
+def _part(path: Path, name: str, worker: int) -> Path:
+    return path / (name if worker == 1 else name.replace(".", f"-{worker}."))
+
+
+def _parts(path: Path, name: str) -> list[Path]:
+    """The files of that name that all workers of a directory have left, in their order."""
+    form = re.compile(re.escape(name).replace(r"\.", r"(?:-([2-9]|[1-9]\d+))?\."))
+    entries = path.glob(f"{Path(name).stem}*")
+    found = [matched for entry in entries if (matched := form.fullmatch(entry.name))]
+    return [path / matched[0] for matched in sorted(found, key=lambda part: int(part[1] or 1))]
+
+
+def _rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
+    for part in _parts(path, name):
+        yield from (decode_line(line) for _, line in _lines(part) if line_id(line) is not None)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:

@@ -6,9 +6,10 @@ from collections.abc import Callable
 import anyio
 from anyio.abc import TaskGroup
 
-from vcgen.batch import GRACE_S, Run
+from vcgen.batch import GRACE_S
 from vcgen.errors import RunStopped
 from vcgen.progress import show_progress, tell
+from vcgen.tally import Work
 
 
 class Interrupted(RunStopped):
@@ -19,7 +20,7 @@ class Interrupted(RunStopped):
         self.number = number
 
 
-async def work_at_terminal(run: Run, count_samples: Callable[[], int]) -> None:
+async def work_at_terminal(run: Work, count_samples: Callable[[], int]) -> None:
     """Do the run, showing its progress; `count_samples` says how far there is to go.
 
     The first SIGINT or SIGTERM stops sending and waits for what is in flight, the second ends at
@@ -43,7 +44,7 @@ async def work_at_terminal(run: Run, count_samples: Callable[[], int]) -> None:
         raise failure
 
 
-async def _heed_signals(run: Run, group: TaskGroup) -> None:
+async def _heed_signals(run: Work, group: TaskGroup) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         async for number in signals:
             if run.stopped is not None:
@@ -52,5 +53,5 @@ async def _heed_signals(run: Run, group: TaskGroup) -> None:
             run.stop(Interrupted(number))
             tell(
                 f"stopping: waiting up to {GRACE_S:.0f} s for what is in flight "
-                f"({run.engine.in_flight}); press Ctrl-C again to stop at once"
+                f"({run.tally().in_flight}); press Ctrl-C again to stop at once"
             )

@@ -1,0 +1,125 @@
+"""What passes between the process of a run and its workers, a line of JSON each. Never a key."""
+
+import sys
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import orjson
+from pydantic import TypeAdapter
+
+from vcgen.api import Options, open_run
+from vcgen.batch import Run
+from vcgen.config import Endpoint, Limits, Recipe, StructuredName
+from vcgen.errors import UsageError
+from vcgen.intake import PlacedStream, intake_files
+from vcgen.sources import count_rows
+from vcgen.tally import Tally
+
+T = TypeVar("T", "Job", "Order", "Report")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What `vcgen generate` is told, as plain values.
+
+    Attributes:
+        key_variable: the environment variable that holds the key, in every process.
+        limits: of the whole run, or of the worker that gets this job.
+        workers: how many do the run.
+        number: which of them gets this job, from 1.
+        python_path: where tasks of the user's own are looked for.
+
+    Raises:
+        UsageError: there are no workers.
+    """
+
+    inputs: tuple[Path, ...]
+    input_format: str
+    speech: Path | None
+    model: str
+    base_url: str | None
+    key_variable: str
+    structured: StructuredName
+    tasks: tuple[str, ...]
+    output: Path
+    recipe: Recipe
+    templates: Path | None
+    timeout_s: float
+    limits: Limits
+    workers: int = 1
+    number: int = 1
+    python_path: tuple[str, ...] = field(default_factory=lambda: tuple(sys.path))
+
+    def __post_init__(self) -> None:
+        if self.workers < 1:
+            raise UsageError(f"workers must be at least 1, not {self.workers}")
+
+    def clips(self) -> PlacedStream:
+        """All clips of the input; raises UsageError if there is none."""
+        return intake_files(self.inputs, self.input_format, self.speech)
+
+    def count_samples(self) -> int:
+        """About how many samples the whole run has."""
+        rows = sum(count_rows(path, format=self.input_format) for path in self.inputs)
+        return rows * len(self.tasks)
+
+    def open(
+        self, clips: PlacedStream, *, worker: int | None = None
+    ) -> AbstractAsyncContextManager[Run]:
+        """The run of some of the clips; arguments and errors as for `open_run`."""
+        endpoint = Endpoint.from_environment(
+            self.model,
+            base_url=self.base_url,
+            key_variable=self.key_variable,
+            structured=self.structured,
+        )
+        options = Options(
+            tasks=self.tasks,
+            output=self.output,
+            limits=self.limits,
+            recipe=self.recipe,
+            templates=self.templates,
+            timeout_s=self.timeout_s,
+        )
+        return open_run(clips, endpoint, options, worker=worker)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """What a worker is told while it works: its share of the limits, or to stop and why."""
+
+    limits: Limits | None = None
+    stop: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a worker tells.
+
+    Attributes:
+        done: this is its last word, and all that it wrote is on the disk.
+        error: why it ended early, as the error's type and its message.
+    """
+
+    tally: Tally
+    done: bool = False
+    error: tuple[str, str] | None = None
+
+
+def encode(message: Job | Order | Report) -> bytes:
+    """One line, newline included."""
+    return orjson.dumps(message, default=str, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def decode(kind: type[T], line: bytes) -> T:
+    """The message of a line that `encode` made."""
+    message: T = _adapters()[kind].validate_json(line)
+    return message
+
+
+@cache
+def _adapters() -> dict[type, TypeAdapter[Any]]:
+    return {kind: TypeAdapter(kind) for kind in (Job, Order, Report)}

@@ -1,0 +1,163 @@
+"""What the commands take, in typer's words, and how they end: one line and an exit code."""
+
+import functools
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any, ParamSpec, cast
+
+import typer
+
+from vcgen._version import __version__
+from vcgen.errors import UsageError, VcgenError
+from vcgen.exporters import FORMATS
+from vcgen.progress import tell
+from vcgen.sim.faults import KINDS as FAULTS
+from vcgen.sources import FORMATS as INPUT_FORMATS
+from vcgen.tasks import builtin_tasks
+from vcgen.terminal import Interrupted
+
+P = ParamSpec("P")
+
+BUILTIN = ", ".join(builtin_tasks())
+
+# What typer itself finds wrong; it exports this class only as the base of another.
+WrongUse = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
+
+app = typer.Typer(
+    help="Video-language instruction data from video text, as fast as the endpoint allows.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    context: typer.Context,
+    *,
+    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
+) -> None:
+    if version:
+        print(f"vcgen {__version__}")
+    elif context.invoked_subcommand is None:
+        print(context.get_help())
+        raise typer.Exit(2)
+
+
+def command(function: Callable[P, None]) -> Callable[P, None]:
+    """Register a command whose errors are one line and an exit code."""
+
+    @functools.wraps(function)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            function(*args, **kwargs)
+            sys.stdout.flush()
+        except VcgenError as error:
+            notes = getattr(error, "__notes__", [])
+            tell("; ".join([f"vcgen: {error}", *notes]))
+            raise typer.Exit(_exit_code(error)) from error
+        except KeyboardInterrupt as error:
+            raise typer.Exit(130) from error
+        except BrokenPipeError:
+            # The reader of our output left, as `head` does; nothing is wrong. What is still
+            # buffered goes nowhere, or Python would complain of it at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    return cast("Callable[P, None]", app.command()(guarded))
+
+
+def _exit_code(error: VcgenError) -> int:
+    if isinstance(error, Interrupted):
+        return 128 + error.number
+    return 2 if isinstance(error, UsageError) else 1
+
+
+RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
+
+
+def _value(metavar: str, text: str) -> Any:
+    return typer.Option(metavar=metavar, help=text)
+
+
+Inputs = Annotated[
+    list[Path], typer.Argument(metavar="INPUT", help="Files of clips: JSONL, JSON, CSV, text.")
+]
+ModelOption = Annotated[str, _value("NAME", "Model; `sim` is simulated and needs no key.")]
+OutputOption = Annotated[
+    Path, typer.Option("--output", "-o", metavar="DIR", help="Directory of the run.")
+]
+TasksOption = Annotated[
+    str,
+    _value("NAMES", f"What to make of each clip: {BUILTIN}, or your own as FILE.py:FUNCTION."),
+]
+TurnsOption = Annotated[str, _value("N-M", "Fewest and most questions of a conversation.")]
+KindsOption = Annotated[str, _value("NAMES", "Kinds of question a conversation must have.")]
+RefineOption = Annotated[bool, typer.Option(help="Clean up each description by another request.")]
+LanguageOption = Annotated[str, _value("NAME", "Language to write in.")]
+TemplatesOption = Annotated[Path | None, _value("DIR", "Your prompt templates; they win by name.")]
+SeedOption = Annotated[int, _value("N", "The same seed makes the same random choices.")]
+TemperatureOption = Annotated[float | None, _value("X", "Of sampling; by default the model's own.")]
+MaxTokensOption = Annotated[int, _value("N", "Longest reply, in tokens.")]
+FormatOption = Annotated[
+    str, typer.Option("--format", metavar="NAME", help=f"auto, {', '.join(INPUT_FORMATS)}.")
+]
+SpeechOption = Annotated[
+    Path | None,
+    _value("DIR", "Transcripts to add: SRT, VTT or Whisper JSON, named like the videos."),
+]
+BaseUrlOption = Annotated[
+    str | None,
+    _value(
+        "URL",
+        "OpenAI-compatible endpoint, up to and including /v1; if not given, the environment's "
+        "OPENAI_BASE_URL or OpenAI's own.",
+    ),
+]
+KeyOption = Annotated[str, _value("NAME", "Environment variable that holds the key.")]
+StructuredOption = Annotated[
+    str,
+    _value("HOW", "How JSON is asked for: json_schema, json_object, prompt, or auto to find out."),
+]
+RpmOption = Annotated[int | None, _value("N", "Requests a minute the endpoint allows.")]
+TpmOption = Annotated[int | None, _value("N", "Tokens a minute the endpoint allows.")]
+ConcurrencyOption = Annotated[
+    int | None, _value("N", "Requests under way at once; 64 or to suit --rpm if not given.")
+]
+TimeoutOption = Annotated[float, _value("SECONDS", "Longest wait for one reply.")]
+WorkersOption = Annotated[
+    int, _value("N", "Processes that share the work, where one core is not enough.")
+]
+FreshOption = Annotated[bool, typer.Option("--fresh", help="Begin a run, continue none.")]
+StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 3 if there are rejects.")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Summary as JSON on standard output.")]
+
+ExportFileOption = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
+]
+ExportFormatOption = Annotated[
+    str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join(FORMATS)}.")
+]
+RecordArgument = Annotated[
+    str | None, typer.Argument(metavar="ID", help="Only this record, or this clip's.")
+]
+LimitOption = Annotated[int | None, _value("N", "The first so many records only.")]
+TemplateArgument = Annotated[
+    str | None, typer.Argument(metavar="NAME", help="Show this one, filled in.")
+]
+ClipOption = Annotated[Path | None, _value("FILE", "Fill it in for the first clip of FILE.")]
+SendersOption = Annotated[
+    str, _value("NAMES", "Tasks that may send it; your own as FILE.py:FUNCTION.")
+]
+PortOption = Annotated[
+    int, typer.Option(metavar="N", min=0, max=65_535, help="Port on this machine; 0 for any.")
+]
+LatencyOption = Annotated[float, _value("SECONDS", "How long each reply takes.")]
+FaultsOption = Annotated[
+    str,
+    _value(
+        "KIND:SHARE,...",
+        f"What goes wrong, and how often: 429:0.05,reset:0.01. Kinds: {', '.join(sorted(FAULTS))}.",
+    ),
+]
