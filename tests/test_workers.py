@@ -193,20 +193,24 @@ def test_workers_of_a_killed_parent_end_and_hold_the_directory_until_then(
     command: Command, serving: Serving, tmp_path: Path
 ) -> None:
     run, simulator = tmp_path / "run", Simulator(latency_s=1.5)
-    arguments = ("generate", CLIPS, *options(serving(simulator), run), "--no-refine")
-    with start_vcgen(*arguments, "--tasks", "description", stderr=subprocess.DEVNULL) as process:
-        wait_until(lambda: simulator.requests == 6)
+    clips = write_clips(tmp_path / "clips.jsonl", names_of(1, 2, 4) + names_of(2, 2, 4))
+    known = ("--concurrency", 2, "--no-refine", "--tasks", "description")
+    arguments = ("generate", clips, *options(serving(simulator), run), *known)
+    with start_vcgen(*arguments, stderr=subprocess.DEVNULL) as process:
+        wait_until(lambda: simulator.requests == 2)
         workers = children_of(process)
         process.kill()
-    refused = command(*arguments, "--tasks", "description")
+    refused = command(*arguments)
     assert refused.code == 2
     assert "another process is writing this run" in refused.err
     wait_until(lambda: not any(map(is_running, workers)))
+    assert simulator.requests == 2  # they waited for these and sent no more
 
-    finished = command(*arguments, "--tasks", "description")
+    simulator._latency_s = 0.0
+    finished = command(*arguments)
     assert finished.code == 0
-    assert re.search(r"^done before +6$", finished.err, re.MULTILINE)
-    assert simulator.requests == 6
+    assert re.search(r"^done before +2$", finished.err, re.MULTILINE)
+    assert simulator.requests == 8
 
 
 def test_what_stops_a_run_is_said_once_and_as_one_process_says_it(
