@@ -232,6 +232,23 @@ def test_the_deadline_holds_while_connecting_too(use: Callable[[Main], None]) ->
     use(main)
 
 
+def test_each_request_on_a_connection_has_its_own_deadline(use: Callable[[Main], None]) -> None:
+    async def slower(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for delay_s in (0.0, 0.4, 9.0):
+            await read_body(reader)
+            await asyncio.sleep(delay_s)
+            writer.write(OK)
+
+    async def main(sender: Transport) -> None:
+        async with accepting(slower) as url:
+            await sender.post(url, {}, BODY, 0.2)
+            await sender.post(url, {}, BODY, 10)
+            with pytest.raises(TimedOut, match=r"0\.3 s"):
+                await sender.post(url, {}, BODY, 0.3)
+
+    use(main)
+
+
 def test_closing_lets_go_of_every_connection_kept_or_in_use(use: Callable[[Main], None]) -> None:
     async def main(sender: Transport) -> None:
         async with accepting(hang) as silent, accepting(Server(answers=1)) as url:
