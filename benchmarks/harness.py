@@ -30,7 +30,7 @@ class Skipped(Exception):
 class Scale:
     """How much is measured; the defaults are the full suite."""
 
-    repeats: int = 5
+    repeats: int = 3
     long_repeats: int = 3  # of what takes a minute or more
     seconds: float = 3.0  # of one measurement of `saturation`, about
     cap_s: float = 60.0  # a client that would take longer is skipped

@@ -1,5 +1,6 @@
 """The gate: never above the limits, first come first served, closed for all, woken by a stop."""
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from random import Random
@@ -12,10 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vcgen.admission import Admission, Departure
-from vcgen.config import Limits
+from vcgen.chat import ChatRequest, Message
+from vcgen.config import Endpoint, Limits
+from vcgen.engine import Engine
 from vcgen.errors import RunStopped
 from vcgen.pacing import CUT, MARGIN_S, WINDOW_S
 from vcgen.records import Usage
+from vcgen.sim import SimTransport, Simulator
 
 
 def gate(rpm: int | None = None, tpm: int | None = None, concurrency: int = 1000) -> Admission:
@@ -354,3 +358,27 @@ def test_fewer_slots_take_hold_as_requests_come_back() -> None:
         assert waited.cancelled_caught
 
     run(main)
+
+
+@pytest.mark.parametrize("rpm", [None, 60, 1200, 12_000])
+def test_an_announced_limit_holds_from_the_first_reply_on(rpm: int | None) -> None:
+    simulator = Simulator(rpm=600, latency_s=0.5, log_arrivals=True)
+    request = ChatRequest(messages=(Message("user", "Say hello."),), max_tokens=40)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        endpoint = Endpoint(model="sim", base_url="http://in.memory/v1")
+        limits = Limits(rpm=rpm, concurrency=64)
+        async with Engine(endpoint, limits=limits, transport=SimTransport(simulator)) as engine:
+
+            async def work() -> None:
+                while loop.time() < 180:
+                    await engine.complete(request)
+
+            async with anyio.create_task_group() as tasks:
+                for _ in range(64):
+                    tasks.start_soon(work)
+
+    run(main)
+    assert simulator.statuses.keys() == {200}
+    assert simulator.statuses[200] > 0.95 * 3 * min(rpm or 600, 600)

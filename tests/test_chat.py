@@ -14,11 +14,14 @@ from vcgen.chat import (
     Failure,
     Message,
     Schema,
+    announced,
     decode,
+    duration_s,
     encode,
     retry_after,
 )
 from vcgen.config import Dialect, Structured
+from vcgen.pacing import Rates
 from vcgen.records import Usage
 
 REQUEST = ChatRequest(
@@ -220,3 +223,28 @@ def test_a_date_counts_from_the_replys_own_date() -> None:
         "date": "Thu, 01 Jan 1998 00:00:00 GMT",
     }
     assert retry_after(dates) == 60
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [
+        *(("20ms", 0.02), ("1.5s", 1.5), ("6m0s", 360), ("1h2m3s", 3723), ("", None), ("7", None)),
+        *(("soon", None), ("1s later", None), ("-1s", None), ("9" * 5000 + "s", None)),
+    ],
+)
+def test_durations_are_read_as_endpoints_write_them(text: str, seconds: float | None) -> None:
+    assert duration_s(text) == seconds
+
+
+@pytest.mark.parametrize(
+    ("limit", "reset", "allowed"),
+    [
+        *(("6000", "10ms", 6000), ("6000", "1m0s", 6000), ("200", "7m12s", None)),
+        *(("6000", "", None), ("many", "1s", None), ("0", "1s", None)),
+    ],
+)
+def test_a_limit_is_announced_if_its_window_is_a_minute(
+    limit: str, reset: str, allowed: int | None
+) -> None:
+    headers = {"x-ratelimit-limit-requests": limit, "x-ratelimit-reset-requests": reset}
+    assert announced(headers) == Rates(allowed, None)

@@ -16,7 +16,7 @@ import anyio
 
 from vcgen.config import Limits
 from vcgen.errors import RunStopped
-from vcgen.pacing import Accepted, Share, TokenEstimate, backoff_s, bucket
+from vcgen.pacing import Accepted, Rates, Share, TokenEstimate, backoff_s, bucket, excess
 from vcgen.records import Usage
 
 if TYPE_CHECKING:
@@ -46,22 +46,29 @@ class Admission:
         self.in_flight = 0
         self.closures = 0
         self._random = random
+        self._given = limits
+        self._announced = Rates(None, None)
         self._rpm: float | None = limits.rpm
         self._tpm: float | None = limits.tpm
         self._share = Share()
         self._allowed = limits.in_flight
         self._slots = asyncio.Semaphore(self._allowed)
         self._excess = 0
-        self._changed: Limits | None = None
         self._queued = 0
         self._turn = asyncio.Lock()
         self._waiting: anyio.CancelScope | None = None
         self._opens_at = float("-inf")
         self._stopped: RunStopped | None = None
         self._estimate = TokenEstimate()
-        self._debt = 0.0
+        # What has left without being paid for, and is paid before the next request leaves.
+        self._owed_requests = 0.0
+        self._owed_tokens = 0.0
+        self._left = 0
+        self._left_tokens = 0
         self._accepted = Accepted()
         self._began = float("inf")
+        self._requests: AsyncLimiter | None = None
+        self._tokens: AsyncLimiter | None = None
         self._rebuild()
 
     async def enter(self, prompt_bytes: int, max_tokens: int) -> Departure:
@@ -81,8 +88,6 @@ class Admission:
         try:
             async with self._turn:
                 self._check()
-                if self._changed is not None:
-                    await self._adopt(self._changed)
                 # Not before its turn: whoever has waited knows more than when it came.
                 tokens = self._estimate.of(prompt_bytes, max_tokens)
                 if self._is_limited or _now() < self._opens_at:
@@ -91,6 +96,8 @@ class Admission:
             self._free_slot()
             raise
         self.in_flight += 1
+        self._left += 1
+        self._left_tokens += tokens
         now = _now()
         self._began = min(self._began, now)
         return Departure(now, prompt_bytes, max_tokens, tokens)
@@ -110,7 +117,30 @@ class Admission:
         while self._excess > 0 and not self._slots.locked():
             self._excess -= 1
             await self._slots.acquire()
-        self._changed = limits
+        self._given = limits
+        self._go_by(limits.rpm, limits.tpm)
+        self._announced = Rates(None, None)  # to be divided anew at the next reply
+
+    def told(self, announced: Rates) -> None:
+        """A reply says what the endpoint allows: go by that, or by what was given if it is less."""
+        if announced == self._announced:
+            return
+        self._announced, given = announced, self._given
+        rpm, tpm = (None if rate is None else rate // given.shared_by for rate in announced)
+        self._go_by(_least(given.rpm, rpm), _least(given.tpm, tpm))
+
+    def _go_by(self, rpm: float | None, tpm: float | None) -> None:
+        """Change the rates that are not None; what has left beyond them is owed."""
+        if rpm is not None and rpm != self._rpm:
+            before, self._rpm = self._rpm, max(1.0, rpm)
+            self._requests = limiter = self._limiter(self._rpm)
+            owed = excess(self._left, before, rpm, limiter.max_rate)
+            self._owed_requests = max(self._owed_requests, owed)
+        if tpm is not None and tpm != self._tpm:
+            before, self._tpm = self._tpm, max(1.0, tpm)
+            self._tokens = limiter = self._limiter(self._tpm)
+            owed = excess(self._left_tokens, before, tpm, limiter.max_rate)
+            self._owed_tokens = max(self._owed_tokens, owed)
 
     def passed(self, departure: Departure, usage: Usage) -> None:
         """A request succeeded; the next one pays the difference between estimate and use."""
@@ -120,11 +150,11 @@ class Admission:
         used = usage.prompt_tokens + usage.completion_tokens
         _, prompt_bytes, max_tokens, tokens = departure
         self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
-        if used:
+        if used and self._tokens is not None:
             # Tokens set aside before the first replies told better, or more than a request's, are
             # not given back: they would fall into another window.
             known = min(tokens, self._estimate.of(prompt_bytes, max_tokens))
-            self._debt = max(-known, self._debt + used - known)
+            self._owed_tokens = max(-known, self._owed_tokens + used - known)
         if self._share.passed(departure.at, now):
             self._rebuild()
 
@@ -151,6 +181,10 @@ class Admission:
         for _ in range(self._queued):
             self._slots.release()
 
+    @property
+    def _is_limited(self) -> bool:
+        return self._requests is not None or self._tokens is not None
+
     def _check(self) -> None:
         if self._stopped is not None:
             raise self._stopped
@@ -161,23 +195,11 @@ class Admission:
         else:
             self._slots.release()
 
-    async def _adopt(self, limits: Limits) -> None:
-        """Begin with full buckets: what was let through before counts in the same minute."""
-        self._changed = None
-        self._rpm, self._tpm = limits.rpm or self._rpm, limits.tpm or self._tpm
-        self._rebuild()
-        for limiter in (self._requests, self._tokens):
-            if limiter is not None:
-                await limiter.acquire(limiter.max_rate)
-
     async def _wait(self, tokens: int) -> None:
         """Until the gate is open and the limiters let this request through, or all is stopped."""
         with anyio.CancelScope() as self._waiting:
             await self._open()
-            if self._requests is not None:
-                await self._requests.acquire()
-            if self._tokens is not None:
-                await self._take(self._tokens, tokens)
+            await self._pay(tokens)
             await self._open()
         self._check()
 
@@ -185,25 +207,33 @@ class Admission:
         while _now() < self._opens_at:  # noqa: ASYNC110 - it may move meanwhile
             await anyio.sleep_until(self._opens_at)
 
-    async def _take(self, limiter: "AsyncLimiter", tokens: int) -> None:
-        # A limiter refuses more than its capacity at once, so a large request pays in pieces.
-        self._debt += tokens
-        while self._debt > 0:
-            piece = min(self._debt, limiter.max_rate)
-            await limiter.acquire(piece)
-            self._debt -= piece
+    async def _pay(self, tokens: int) -> None:
+        # A limiter refuses more than its capacity at once, so what is owed is paid in pieces; and
+        # it may be replaced between two of them.
+        while self._requests is not None and self._owed_requests > 0:
+            piece = min(self._owed_requests, self._requests.max_rate)
+            await self._requests.acquire(piece)
+            self._owed_requests -= piece
+        if self._requests is not None:
+            await self._requests.acquire()
+        self._owed_tokens += tokens
+        while self._tokens is not None and self._owed_tokens > 0:
+            piece = min(self._owed_tokens, self._tokens.max_rate)
+            await self._tokens.acquire(piece)
+            self._owed_tokens -= piece
 
     def _rebuild(self) -> None:
-        self._requests = self._limiter(self._rpm)
-        self._tokens = self._limiter(self._tpm)
-        self._is_limited = self._requests is not None or self._tokens is not None
+        self._requests = None if self._rpm is None else self._limiter(self._rpm)
+        self._tokens = None if self._tpm is None else self._limiter(self._tpm)
 
-    def _limiter(self, per_minute: float | None) -> "AsyncLimiter | None":
-        if per_minute is None:
-            return None
+    def _limiter(self, per_minute: float) -> "AsyncLimiter":
         from aiolimiter import AsyncLimiter  # noqa: PLC0415 - it loads all of importlib.metadata
 
         return AsyncLimiter(*bucket(max(1.0, per_minute * self._share.share)))
+
+
+def _least(given: float | None, announced: float | None) -> float | None:
+    return min((rate for rate in (given, announced) if rate is not None), default=None)
 
 
 def _now() -> float:

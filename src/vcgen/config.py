@@ -152,14 +152,17 @@ class Limits:
         rpm: requests a minute.
         tpm: tokens a minute, input and output together.
         concurrency: requests in flight.
+        shared_by: how many processes share what the endpoint says it allows; what is given here is
+            for this one alone.
     """
 
     rpm: int | None = None
     tpm: int | None = None
     concurrency: int | None = None
+    shared_by: int = 1
 
     def __post_init__(self) -> None:
-        for name in ("rpm", "tpm", "concurrency"):
+        for name in ("rpm", "tpm", "concurrency", "shared_by"):
             value = getattr(self, name)
             if value is not None and value < 1:
                 raise UsageError(f"{name} must be at least 1, not {value}")

@@ -15,7 +15,7 @@ import anyio
 
 from vcgen._version import __version__
 from vcgen.admission import Admission, Departure
-from vcgen.chat import ChatRequest, Completion, Failure, decode, encode
+from vcgen.chat import ChatRequest, Completion, Failure, announced, decode, encode
 from vcgen.config import Dialect, Endpoint, Limits, Structured
 from vcgen.errors import (
     ConnectFailed,
@@ -168,6 +168,7 @@ class Engine:
             result = _no_reply(error)
         else:
             self._reached = True
+            self._admission.told(announced(reply.headers))
             result = decode(reply.status, reply.headers, reply.body)
         finally:
             self._admission.leave()

@@ -195,7 +195,7 @@ def shares(limits: Limits, ended_s: Sequence[float | None]) -> dict[int, Limits]
     rpm = [None] * len(ended_s) if limits.rpm is None else _split(limits.rpm, counting)
     tpm = [None] * len(ended_s) if limits.tpm is None else _split(limits.tpm, counting)
     return {
-        at: Limits(rpm=rpm[at], tpm=tpm[at], concurrency=in_flight[at])
+        at: Limits(rpm=rpm[at], tpm=tpm[at], concurrency=in_flight[at], shared_by=sum(counting))
         for at, works in enumerate(working)
         if works
     }

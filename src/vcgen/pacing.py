@@ -20,6 +20,13 @@ FAR_DOWN = 0.75
 BACKOFF_S, BACKOFF_CAP_S = 1.0, 30.0
 
 
+class Rates(NamedTuple):
+    """Requests and tokens a minute; None where not known."""
+
+    rpm: int | None
+    tpm: int | None
+
+
 class Bucket(NamedTuple):
     """A leaky bucket: `capacity` amounts every `period_s` seconds."""
 
@@ -37,6 +44,20 @@ def bucket(per_minute: float) -> Bucket:
     rate = per_minute / (WINDOW_S + MARGIN_S)
     capacity = max(1.0, rate * SLICE_S)
     return Bucket(capacity, capacity / rate)
+
+
+def excess(left: float, before: float | None, now: float, burst: float) -> float:
+    """What has left in the last minute beyond a rate that holds from now on, in its amounts.
+
+    Args:
+        left: all that has left so far.
+        before: the rate a minute so far, None if there was none.
+        now: the rate a minute from now on.
+        burst: what a fresh bucket of that rate would let through at once.
+    """
+    if before is None:
+        return min(left, now)
+    return min(left, before - now) if now < before else burst
 
 
 @dataclass(slots=True)
