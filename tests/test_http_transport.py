@@ -249,6 +249,25 @@ def test_each_request_on_a_connection_has_its_own_deadline(use: Callable[[Main],
     use(main)
 
 
+def test_closing_does_not_wait_for_connections_given_up_while_they_were_made(
+    use: Callable[[Main], None],
+) -> None:
+    async def main(sender: Transport) -> None:
+        async with accepting(hang) as url:
+            with pytest.raises(TimedOut):
+                await sender.post(url, {}, BODY, 0.05)
+            for turns in range(40):
+                asking = asyncio.create_task(sender.post(url, {}, BODY, 10))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                asking.cancel()
+                await asyncio.wait([asking])
+            with anyio.fail_after(2):
+                await sender.aclose()
+
+    use(main)
+
+
 def test_closing_lets_go_of_every_connection_kept_or_in_use(use: Callable[[Main], None]) -> None:
     async def main(sender: Transport) -> None:
         async with accepting(hang) as silent, accepting(Server(answers=1)) as url:

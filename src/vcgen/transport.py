@@ -24,7 +24,9 @@ from vcgen.http1 import Reply, ReplyReader, address, post_head
 # Servers such as uvicorn and vLLM close idle connections after 5 s; a pool that keeps them longer
 # sends into closed sockets.
 IDLE_S = 4.0
-CONNECT_S = 10.0
+# With thousands of requests on their way, one turn of the loop may take seconds, and to connect takes
+# several: what is shorter gives up connections that are there.
+CONNECT_S = 30.0
 ADDRESSES_S = 60.0
 # RFC 8305: how long to wait for one address before the next is tried beside it.
 NEXT_ADDRESS_S = 0.25
@@ -156,6 +158,9 @@ class _Server:
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: _Connection(self), ssl=self._tls, server_hostname=name, **where
         )
+        # Not before: of one that is given up while it is made, uvloop never says that it was lost.
+        if connection.is_open:
+            self.connections.add(connection)
         return connection
 
     async def _find(self) -> socket.socket:
@@ -226,7 +231,6 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
-        self._server.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
         if self._reply is None or self._reply.done():
