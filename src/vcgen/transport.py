@@ -24,8 +24,8 @@ from vcgen.http1 import Reply, ReplyReader, address, post_head
 # Servers such as uvicorn and vLLM close idle connections after 5 s; a pool that keeps them longer
 # sends into closed sockets.
 IDLE_S = 4.0
-# With thousands of requests on their way, one turn of the loop may take seconds, and to connect takes
-# several: what is shorter gives up connections that are there.
+# With thousands of requests on their way, a turn of the loop may take seconds, and to connect takes
+# several turns: what is shorter gives up connections that are there.
 CONNECT_S = 30.0
 ADDRESSES_S = 60.0
 # RFC 8305: how long to wait for one address before the next is tried beside it.
