@@ -16,7 +16,7 @@ LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
         "chat", "http1", "retry", "pacing", "evidence", "prompts", "checks", "journal", "hashes",
-        "places", "pricing",
+        "places", "pricing", "spending",
     ],
     "adapters": [
         "transport", "httpx_transport", "admission", "store", "sources", "exporters", "sim",
@@ -25,7 +25,7 @@ LAYERS = {
     "engine": ["engine", "answers"],
     "tasks": ["tasks"],
     "run": ["intake", "samples", "tally", "batch", "api", "job", "fleet", "worker"],
-    "surface": ["", "preview", "progress", "terminal", "options", "cli", "__main__"],
+    "surface": ["", "plan", "preview", "progress", "terminal", "options", "cli", "__main__"],
 }  # fmt: skip
 RANK = {module: rank for rank, layer in enumerate(LAYERS.values()) for module in layer}
 

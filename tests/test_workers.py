@@ -25,7 +25,7 @@ from conftest import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vcgen.config import Limits
+from vcgen.config import Budget, Limits
 from vcgen.errors import Reason
 from vcgen.fleet import HAND_ON_S, most_workers, shares
 from vcgen.records import Reject
@@ -265,8 +265,8 @@ def test_no_more_workers_than_requests_in_flight(command: Command, tmp_path: Pat
     arguments = ("generate", CLIPS, "--model", "sim", "-o", tmp_path, "--concurrency", 1)
     assert command(*arguments, "--workers", 4).code == 0
     assert not (tmp_path / "records-2.jsonl").exists()
-    assert most_workers(Limits(rpm=3)) == 3
-    assert most_workers(Limits(tpm=5, concurrency=9)) == 5
+    assert most_workers(Limits(rpm=3), Budget()) == 3
+    assert most_workers(Limits(tpm=5, concurrency=9), Budget()) == 5
 
 
 def test_workers_together_keep_the_limit(

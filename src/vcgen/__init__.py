@@ -12,9 +12,10 @@ from vcgen.answers import Answer, Ask
 from vcgen.api import Options, Result, generate_batch, run, stream
 from vcgen.chat import ChatRequest, Completion, Message, Schema
 from vcgen.clips import Clip, Segment
-from vcgen.config import Endpoint, Limits, Recipe
+from vcgen.config import Budget, Endpoint, Limits, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import (
+    BudgetSpent,
     ConnectFailed,
     ConnectionLost,
     Reason,
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Answer",
     "Ask",
+    "Budget",
+    "BudgetSpent",
     "ChatRequest",
     "Clip",
     "Completion",

@@ -79,7 +79,7 @@ class Admission:
         Raises:
             RunStopped: the gate was stopped.
         """
-        self._check()
+        self.check()
         self._queued += 1
         try:
             await self._slots.acquire()
@@ -87,7 +87,7 @@ class Admission:
             self._queued -= 1
         try:
             async with self._turn:
-                self._check()
+                self.check()
                 # Not before its turn: whoever has waited knows more than when it came.
                 tokens = self._estimate.of(prompt_bytes, max_tokens)
                 if self._is_limited or _now() < self._opens_at:
@@ -185,7 +185,8 @@ class Admission:
     def _is_limited(self) -> bool:
         return self._requests is not None or self._tokens is not None
 
-    def _check(self) -> None:
+    def check(self) -> None:
+        """Raises RunStopped once the gate was stopped."""
         if self._stopped is not None:
             raise self._stopped
 
@@ -201,7 +202,7 @@ class Admission:
             await self._open()
             await self._pay(tokens)
             await self._open()
-        self._check()
+        self.check()
 
     async def _open(self) -> None:
         while _now() < self._opens_at:  # noqa: ASYNC110 - it may move meanwhile

@@ -13,13 +13,14 @@ import anyio
 
 from vcgen._version import __version__
 from vcgen.batch import Deliver, Run
-from vcgen.config import Endpoint, Limits, Recipe
+from vcgen.config import Budget, Endpoint, Limits, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
 from vcgen.intake import Clips, PlacedStream, intake
-from vcgen.pricing import FREE, Price, find_price
+from vcgen.pricing import FREE, Price, find_price, per_million
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples
+from vcgen.spending import Spending
 from vcgen.store import RunDirectory, read_records, read_rejects
 from vcgen.tasks import Task, find_task
 from vcgen.transport import Transport
@@ -40,6 +41,7 @@ class Options(TypedDict, total=False):
         tasks: names, or what `@vcgen.task` made; description and conversation if not given.
         output: the run directory; without it outcomes are returned and kept nowhere.
         limits: what the endpoint allows.
+        budget: what this run may spend.
         recipe: turns, kinds, language, seed and the like.
         templates: a directory of your own, whose files replace the built-in ones by name.
         timeout_s: deadline of one attempt, 120 s if not given.
@@ -49,6 +51,7 @@ class Options(TypedDict, total=False):
     tasks: Sequence[str | Task]
     output: str | Path | None
     limits: Limits
+    budget: Budget
     recipe: Recipe
     templates: str | Path | None
     timeout_s: float
@@ -197,20 +200,21 @@ async def open_run(
         known = ", ".join(Options.__annotations__)
         raise UsageError(f"no option {', '.join(sorted(strangers))}: there are {known}")
     endpoint = model if isinstance(model, Endpoint) else Endpoint.from_environment(model)
-    tasks = [find_task(name) for name in options.get("tasks", DEFAULT_TASKS)]
-    if not tasks or len({task.name for task in tasks}) < len(tasks):
-        raise UsageError("tasks must be at least one, each named once")
+    tasks = _tasks(options.get("tasks", DEFAULT_TASKS))
     recipe = options.get("recipe") or Recipe()
     templates = options.get("templates")
     from vcgen.prompts import Prompts  # noqa: PLC0415 - jinja2, which importing vcgen need not load
 
     prompts = Prompts(Path(templates) if templates else None)
+    price = price_of(endpoint)
+    budget = options.get("budget") or Budget()
+    spending = None if budget == Budget(seconds=budget.seconds) else Spending(budget, price)
     loop, started = asyncio.get_running_loop(), datetime.now(UTC)
     began = loop.time()
     samples = Samples(
         prompts,
         recipe,
-        _price(endpoint),
+        price,
         lambda: started + timedelta(seconds=loop.time() - began),
     )
     output = options.get("output")
@@ -227,9 +231,18 @@ async def open_run(
             timeout_s=options.get("timeout_s", 120.0),
             transport=options.get("transport"),
             seed=recipe.seed,
+            spending=spending,
         )
         async with engine:
-            yield Run(placed, tasks, samples, engine, store=store, deliver=deliver)
+            yield Run(
+                placed,
+                tasks,
+                samples,
+                engine,
+                store=store,
+                deliver=deliver,
+                deadline_s=budget.seconds,
+            )
         if store is not None and worker is None:
             store.finish({"records": store.records, "rejects": dict(sorted(store.rejects.items()))})
     finally:
@@ -237,7 +250,17 @@ async def open_run(
             store.close()
 
 
-def _price(endpoint: Endpoint) -> Price | None:
+def _tasks(names: Sequence[str | Task]) -> list[Task]:
+    tasks = [find_task(name) for name in names]
+    if not tasks or len({task.name for task in tasks}) < len(tasks):
+        raise UsageError("tasks must be at least one, each named once")
+    return tasks
+
+
+def price_of(endpoint: Endpoint) -> Price | None:
+    """What the tokens of an endpoint cost, None if that is not known."""
+    if endpoint.price is not None:
+        return per_million(*endpoint.price)
     return FREE if endpoint.simulated else find_price(endpoint.model, endpoint.base_url)
 
 

@@ -19,7 +19,7 @@ from vcgen.answers import ClipCalls
 from vcgen.clips import Clip
 from vcgen.config import Limits
 from vcgen.engine import Engine
-from vcgen.errors import Reason, RunStopped, StoreError, VcgenError
+from vcgen.errors import BudgetSpent, Reason, RunStopped, StoreError, VcgenError
 from vcgen.places import Places
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples, sample_id
@@ -48,6 +48,7 @@ class Run:
         engine: what is asked.
         store: where outcomes go, None to keep none.
         deliver: gets each outcome after it was written.
+        deadline_s: seconds after which nothing more is sent.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Run:
         *,
         store: RunDirectory | None = None,
         deliver: Deliver | None = None,
+        deadline_s: float | None = None,
     ) -> None:
         self.engine = engine
         self.store = store
@@ -69,6 +71,7 @@ class Run:
         self._tasks = tasks
         self._samples = samples
         self._deliver = deliver
+        self._deadline_s = deadline_s
         self._places = Places()
         self._workers = 1
         self._taking = asyncio.Lock()
@@ -111,6 +114,7 @@ class Run:
             "cost": self.cost_of(counters.usage),
             "seconds": round(seconds, 3),
             "records_per_second": round(progress.records / max(seconds, 1e-9), 1),
+            "stopped": None if self.stopped is None else str(self.stopped),
             "model": self.engine.endpoint.model,
             "output": str(store.path) if store else None,
         }
@@ -126,7 +130,7 @@ class Run:
         """Do the whole run.
 
         Raises:
-            RunStopped: it ended early and can be continued.
+            RunStopped: it ended early and can be continued; not if its budget was spent.
             UsageError: a template turned out wrong.
             StoreError: the disk refused.
         """
@@ -134,11 +138,12 @@ class Run:
             async with anyio.create_task_group() as workers:
                 attendants.start_soon(self._end_grace, workers)
                 attendants.start_soon(self._sync)
+                attendants.start_soon(self._end_in_time)
                 workers.start_soon(self._worker, workers)
             attendants.cancel_scope.cancel()
         if self.store is not None:
             self.store.sync()
-        if self.stopped is not None:
+        if self.stopped is not None and not isinstance(self.stopped, BudgetSpent):
             raise self.stopped
 
     async def _worker(self, workers: TaskGroup) -> None:
@@ -226,6 +231,11 @@ class Run:
         await self._stopping.wait()
         await anyio.sleep(GRACE_S)
         workers.cancel_scope.cancel()
+
+    async def _end_in_time(self) -> None:
+        if self._deadline_s is not None:
+            await anyio.sleep_until(self._began_s + self._deadline_s)
+            self.stop(BudgetSpent(f"the budget of {self._deadline_s:,g} seconds is spent"))
 
     async def _sync(self) -> None:
         if self.store is None:

@@ -13,17 +13,20 @@ from typing import Any, TypeVar, cast
 import anyio
 import orjson
 
-from vcgen.api import DEFAULT_TASKS, use_uvloop
+from vcgen.api import DEFAULT_TASKS, Options, price_of, use_uvloop
+from vcgen.chat import duration_s
 from vcgen.clips import Clip
-from vcgen.config import DEFAULT_KINDS, Limits, Recipe, StructuredName
+from vcgen.config import DEFAULT_KINDS, OPENAI_URL, Budget, Endpoint, Limits, Recipe, StructuredName
 from vcgen.errors import RunStopped, StoreError, UsageError
 from vcgen.exporters import export_records
 from vcgen.fleet import Fleet, most_workers
+from vcgen.intake import intake_files
 from vcgen.job import Job
 from vcgen.options import (
     BaseUrlOption,
     ClipOption,
     ConcurrencyOption,
+    DeadlineOption,
     ExportFileOption,
     ExportFormatOption,
     FaultsOption,
@@ -36,10 +39,14 @@ from vcgen.options import (
     LanguageOption,
     LatencyOption,
     LimitOption,
+    MaxCostOption,
+    MaxRequestsOption,
     MaxTokensOption,
+    MaxTotalOption,
     ModelOption,
     OutputOption,
     PortOption,
+    PriceOption,
     RecordArgument,
     RefineOption,
     RpmOption,
@@ -61,8 +68,9 @@ from vcgen.options import (
     app,
     command,
 )
+from vcgen.plan import estimate
 from vcgen.preview import preview
-from vcgen.progress import print_summary, tell
+from vcgen.progress import print_plan, print_summary, tell
 from vcgen.prompts import Prompts
 from vcgen.records import Kind, Record
 from vcgen.sim import Simulator, parse_faults, serve
@@ -110,6 +118,11 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     rpm: RpmOption = None,
     tpm: TpmOption = None,
     concurrency: ConcurrencyOption = None,
+    price: PriceOption = None,
+    max_cost: MaxCostOption = None,
+    max_requests: MaxRequestsOption = None,
+    max_total_tokens: MaxTotalOption = None,
+    deadline: DeadlineOption = None,
     workers: WorkersOption = 1,
     timeout: TimeoutOption = 120.0,
     fresh: FreshOption = False,
@@ -130,6 +143,12 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         max_tokens=max_tokens,
     )
     limits = Limits(rpm=rpm, tpm=tpm, concurrency=concurrency)
+    budget = Budget(
+        cost=max_cost,
+        requests=max_requests,
+        tokens=max_total_tokens,
+        seconds=None if deadline is None else _seconds(deadline),
+    )
     job = Job(
         inputs=tuple(inputs),
         input_format=input_format,
@@ -144,7 +163,9 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         templates=templates,
         timeout_s=timeout,
         limits=limits,
-        workers=min(workers, most_workers(limits)),
+        budget=budget,
+        price=None if price is None else _price(price),
+        workers=min(workers, most_workers(limits, budget)),
     )
     if fresh:
         require_fresh(output)
@@ -176,6 +197,58 @@ async def _generate(job: Job, *, as_json: bool) -> dict[str, Any]:
 def _name_damage(store: RunDirectory | None) -> None:
     for name, lines in store.damaged.items() if store else ():
         tell(f"vcgen: damaged lines of {name} moved to {name}.bad: {lines:,}")
+
+
+@command
+def plan(  # noqa: PLR0913 - one parameter an option, all by name
+    inputs: Inputs,
+    *,
+    model: ModelOption,
+    tasks: TasksOption = TASKS,
+    turns: TurnsOption = "3-5",
+    kinds: KindsOption = KINDS,
+    refine: RefineOption = True,
+    language: LanguageOption = "English",
+    templates: TemplatesOption = None,
+    seed: SeedOption = 0,
+    max_tokens: MaxTokensOption = 1024,
+    input_format: FormatOption = "auto",
+    speech: SpeechOption = None,
+    base_url: BaseUrlOption = None,
+    rpm: RpmOption = None,
+    tpm: TpmOption = None,
+    price: PriceOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Say what `generate` would take: requests, tokens, money, hours. Nothing is sent.
+
+    A sample of the clips is tried with the simulated model, so lengths of replies are a guess.
+    """
+    recipe = Recipe(
+        turns=_range(turns),
+        kinds=cast("tuple[Kind, ...]", tuple(_names(kinds))),
+        refine=refine,
+        language=language,
+        seed=seed,
+        max_tokens=max_tokens,
+    )
+    endpoint = Endpoint(
+        model=model,
+        base_url=base_url or OPENAI_URL,
+        price=None if price is None else _price(price),
+    )
+    options = Options(
+        tasks=_names(tasks),
+        recipe=recipe,
+        templates=templates,
+        limits=Limits(rpm=rpm, tpm=tpm),
+    )
+    clips = intake_files(inputs, input_format, speech)
+    planned = _run(functools.partial(estimate, clips, price_of(endpoint), options))
+    if as_json:
+        print(orjson.dumps(planned).decode())
+    else:
+        print_plan(planned)
 
 
 @command
@@ -281,6 +354,20 @@ def _range(text: str) -> tuple[int, int]:
         return int(least), int(most if dash else least)
     except ValueError:
         raise UsageError(f"turns {text!r}: give a number or a range such as 3-5") from None
+
+
+def _price(text: str) -> tuple[float, float]:
+    try:
+        prompt, reply = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(f"price {text!r}: give two numbers such as 0.15,0.60") from None
+    return prompt, reply
+
+
+def _seconds(text: str) -> float:
+    if (seconds := duration_s(text)) is None:
+        raise UsageError(f"deadline {text!r}: give a time such as 90s, 30m or 1h30m")
+    return seconds
 
 
 def _page(record: Record) -> str:

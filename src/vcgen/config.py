@@ -2,8 +2,9 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import IntEnum
+from math import inf
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -49,6 +50,7 @@ class Endpoint:
         model: as the endpoint names it; `sim` is the simulated endpoint.
         base_url: up to and including the version, e.g. `https://api.openai.com/v1`.
         key: sent as a bearer token; None sends none.
+        price: US dollars a million tokens, of prompts and of replies; None looks it up.
         structured: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
             down where the endpoint refuses it.
 
@@ -60,6 +62,7 @@ class Endpoint:
     base_url: str = OPENAI_URL
     key: SecretStr | None = None
     structured: StructuredName = "auto"
+    price: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if any(letter in self.base_url for letter in "@?#"):
@@ -82,6 +85,8 @@ class Endpoint:
             raise UsageError(
                 f"structured output {self.structured!r}: choose {', '.join(_STRUCTURED)}"
             )
+        if self.price is not None and not all(0 <= dollars < inf for dollars in self.price):
+            raise UsageError(f"price {self.price}: must be two numbers from 0")
 
     @property
     def simulated(self) -> bool:
@@ -111,6 +116,7 @@ class Endpoint:
         base_url: str | None = None,
         key_variable: str = "OPENAI_API_KEY",
         structured: StructuredName = "auto",
+        price: tuple[float, float] | None = None,
         environment: Mapping[str, str] = os.environ,
     ) -> "Endpoint":
         """The endpoint that arguments and environment name.
@@ -123,7 +129,7 @@ class Endpoint:
             UsageError: an https endpoint and no key, or as for `Endpoint`.
         """
         if base_url is None and model.partition(":")[0] == "sim":
-            return cls(model=model, structured=structured)
+            return cls(model=model, structured=structured, price=price)
         url = base_url or environment.get("OPENAI_BASE_URL") or OPENAI_URL
         key = environment.get(key_variable) or None
         if key is None and url.startswith("https:"):
@@ -132,7 +138,7 @@ class Endpoint:
                 "or try without one: --model sim"
             )
         secret = None if key is None else SecretStr(key)
-        return cls(model=model, base_url=url, key=secret, structured=structured)
+        return cls(model=model, base_url=url, key=secret, structured=structured, price=price)
 
 
 def _is_address(url: str) -> bool:
@@ -173,6 +179,38 @@ class Limits:
         if self.concurrency is not None:
             return self.concurrency
         return 64 if self.rpm is None else min(1000, max(16, self.rpm // 6))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """What one run may spend, after which it ends and can be continued; None is without end.
+
+    Attributes:
+        cost: US dollars.
+        tokens: of prompts and replies, repairs and failed attempts included.
+        requests: sent, whatever comes of them.
+        seconds: after which nothing more is sent.
+    """
+
+    cost: float | None = None
+    tokens: int | None = None
+    requests: int | None = None
+    seconds: float | None = None
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and not 0 < value < inf:
+                raise UsageError(f"a budget of {each.name} must be above 0, not {value}")
+
+    def part(self, parts: int) -> "Budget":
+        """What each of so many processes may spend in the same time."""
+        return Budget(
+            cost=None if self.cost is None else self.cost / parts,
+            tokens=None if self.tokens is None else self.tokens // parts,
+            requests=None if self.requests is None else self.requests // parts,
+            seconds=self.seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

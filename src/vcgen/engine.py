@@ -18,6 +18,7 @@ from vcgen.admission import Admission, Departure
 from vcgen.chat import ChatRequest, Completion, Failure, announced, decode, encode
 from vcgen.config import Dialect, Endpoint, Limits, Structured
 from vcgen.errors import (
+    BudgetSpent,
     ConnectFailed,
     Rejected,
     ReplyTooLarge,
@@ -28,6 +29,7 @@ from vcgen.errors import (
 )
 from vcgen.records import Usage
 from vcgen.retry import Again, GiveUp, Stop, Throttle, decide
+from vcgen.spending import Amount, Spending
 from vcgen.transport import HttpTransport, Transport
 
 # How long an endpoint may be out of reach: before it ever answered, and after.
@@ -56,6 +58,7 @@ class Engine:
         timeout_s: deadline of one attempt, from its first byte out to the reply's last byte in.
         transport: None opens the default one, or the simulator for the model `sim`.
         seed: of the jitter.
+        spending: the books of a budget; None spends without end.
 
     Raises:
         UsageError: the timeout is none.
@@ -69,6 +72,7 @@ class Engine:
         timeout_s: float = 120.0,
         transport: Transport | None = None,
         seed: int = 0,
+        spending: Spending | None = None,
     ) -> None:
         if not 0 < timeout_s < float("inf"):
             raise UsageError(f"the timeout must be a number of seconds above 0, not {timeout_s}")
@@ -83,6 +87,8 @@ class Engine:
         self._dialect = endpoint.dialect
         self._proven = endpoint.structured != "auto"
         self._headers = _headers(endpoint)
+        self._spending = spending
+        self._settled = anyio.Event()
         self._ending = anyio.Event()
         self._reached = False
         self._failing_since: float | None = None
@@ -109,6 +115,7 @@ class Engine:
         """Send nothing more; whoever waits to send gets `reason`. Requests in flight go on."""
         self._admission.stop(reason)
         self._ending.set()
+        self._settled.set()
 
     async def change(self, limits: Limits) -> None:
         """Go by other limits from now on; a rate not given stays what it was."""
@@ -157,7 +164,32 @@ class Engine:
         self, request: ChatRequest, dialect: Dialect
     ) -> tuple[Completion | Failure, Departure]:
         body = encode(request, self.endpoint.model, dialect)
-        departure = await self._admission.enter(len(body), request.max_tokens)
+        if self._spending is None:
+            return await self._send(body, request.max_tokens)
+        amount = await self._set_aside(self._spending, len(body), request.max_tokens)
+        usage = None
+        try:
+            result, departure = await self._send(body, request.max_tokens)
+            usage = _used(result)
+        finally:
+            self._spending.settle(amount, usage)
+            self._settled.set()
+            self._settled = anyio.Event()
+        return result, departure
+
+    async def _set_aside(self, spending: Spending, prompt_bytes: int, max_tokens: int) -> Amount:
+        """Wait until the budget allows a request, which it may once others are back."""
+        while (amount := spending.set_aside(prompt_bytes, max_tokens)) is None:
+            self._admission.check()
+            if not spending.outstanding:
+                reason = BudgetSpent(f"the budget of {spending} allows no further request")
+                self.stop(reason)
+                raise reason
+            await self._settled.wait()
+        return amount
+
+    async def _send(self, body: bytes, max_tokens: int) -> tuple[Completion | Failure, Departure]:
+        departure = await self._admission.enter(len(body), max_tokens)
         self.counters.requests += 1
         result: Completion | Failure
         try:
@@ -226,6 +258,14 @@ class Engine:
         reason = RunStopped(message)
         self.stop(reason)
         return reason
+
+
+def _used(result: Completion | Failure) -> Usage | None:
+    """What an attempt used, None if that is not known and may be something."""
+    if isinstance(result, Completion):
+        return result.usage if result.usage.prompt_tokens else None
+    was_refused = result.status not in {0, 200} or result.code == "connect_failed"
+    return Usage() if was_refused else None
 
 
 def _default_transport(endpoint: Endpoint) -> Transport:

@@ -3,6 +3,7 @@
     VcgenError
     ├── UsageError          wrong use or configuration; nothing was sent
     ├── RunStopped          the run ended early and can be resumed
+    │   └── BudgetSpent     because its budget allows no further request
     ├── StoreError          the run directory could not be written or read
     ├── Rejected            one sample ends without a record; becomes a `Reject`
     └── TransportError      no HTTP reply came
@@ -49,6 +50,10 @@ class RunStopped(VcgenError):
 
     What was answered is on disk; the same command continues.
     """
+
+
+class BudgetSpent(RunStopped):
+    """The budget of a run allows no further request; a run is then over, and has not failed."""
 
 
 class StoreError(VcgenError):

@@ -18,8 +18,8 @@ from anyio.abc import ByteReceiveStream, ByteSendStream, Process, TaskGroup
 from anyio.streams.buffered import BufferedByteReceiveStream
 
 from vcgen.batch import GRACE_S, Run
-from vcgen.config import Limits
-from vcgen.errors import RunStopped, StoreError, UsageError
+from vcgen.config import Budget, Limits
+from vcgen.errors import BudgetSpent, RunStopped, StoreError, UsageError
 from vcgen.job import Job, Order, Report, decode, encode
 from vcgen.pacing import MARGIN_S, WINDOW_S
 from vcgen.records import Usage
@@ -31,7 +31,7 @@ COMMAND = (sys.executable, "-P", "-m", "vcgen.worker")
 LATE_S = 2.0  # a worker that has not ended so long after the grace period is killed
 HAND_ON_S = WINDOW_S + MARGIN_S
 _LINE_BYTES = 1 << 20
-_ERRORS = {"UsageError": UsageError, "StoreError": StoreError}
+_ERRORS = {"UsageError": UsageError, "StoreError": StoreError, "BudgetSpent": BudgetSpent}
 
 
 @dataclass(slots=True)
@@ -63,6 +63,7 @@ class Fleet:
     def __init__(self, run: Run, job: Job) -> None:
         self.limits = job.limits
         self.stopped: Exception | None = None
+        self._spent: BudgetSpent | None = None
         self._run = run
         self._store = cast("RunDirectory", run.store)  # a job has an output
         self._job = job
@@ -79,7 +80,8 @@ class Fleet:
 
     def summary(self) -> dict[str, Any]:
         """As of a `Run`."""
-        return self._run.summary(self.tally())
+        stopped = None if self.stopped is None else str(self.stopped)
+        return self._run.summary(self.tally()) | {"stopped": stopped}
 
     def stop(self, reason: Exception) -> None:
         """Let the workers send nothing more; what is in flight has `GRACE_S` seconds to arrive."""
@@ -101,7 +103,8 @@ class Fleet:
             attendants.cancel_scope.cancel()
         if any(worker.ended_at is None for worker in self._workers):
             self._store.recount()
-        if self.stopped is not None:
+        self.stopped = self.stopped or self._spent
+        if self.stopped is not None and not isinstance(self.stopped, BudgetSpent):
             raise self.stopped
 
     async def _attend(self, worker: _Worker, attendants: TaskGroup) -> None:
@@ -113,7 +116,8 @@ class Fleet:
         async with process:
             worker.orders = process.stdin
             share = self._shares()[worker.number - 1]
-            await worker.tell(replace(self._job, number=worker.number, limits=share))
+            budget = self._job.budget.part(self._job.workers)
+            await worker.tell(replace(self._job, number=worker.number, limits=share, budget=budget))
             if self.stopped is not None:
                 await worker.tell(Order(stop=str(self.stopped)))
             report = await self._listen(worker, process)
@@ -126,7 +130,11 @@ class Fleet:
         worker.ended_at = anyio.current_time()
         if report.error is not None:
             kind, message = report.error
-            self.stop(_ERRORS.get(kind, RunStopped)(message))
+            reason = _ERRORS.get(kind, RunStopped)(message)
+            if isinstance(reason, BudgetSpent):
+                self._spent = reason  # the others may still have something of theirs
+            else:
+                self.stop(reason)
         attendants.start_soon(self._divide_anew)
 
     async def _start(self) -> Process:
@@ -174,9 +182,10 @@ class Fleet:
         workers.cancel_scope.cancel()
 
 
-def most_workers(limits: Limits) -> int:
-    """How many processes limits can be divided among, each with something of each."""
-    return min(x for x in (limits.in_flight, limits.rpm, limits.tpm) if x is not None)
+def most_workers(limits: Limits, budget: Budget) -> int:
+    """How many processes limits and budget can be divided among, each with something of each."""
+    divided = (limits.in_flight, limits.rpm, limits.tpm, budget.tokens, budget.requests)
+    return min(amount for amount in divided if amount is not None)
 
 
 def shares(limits: Limits, ended_s: Sequence[float | None]) -> dict[int, Limits]:

@@ -12,7 +12,7 @@ from pydantic import TypeAdapter
 
 from vcgen.api import Options, open_run
 from vcgen.batch import Run
-from vcgen.config import Endpoint, Limits, Recipe, StructuredName
+from vcgen.config import Budget, Endpoint, Limits, Recipe, StructuredName
 from vcgen.errors import UsageError
 from vcgen.intake import PlacedStream, intake_files
 from vcgen.sources import count_rows
@@ -27,7 +27,7 @@ class Job:
 
     Attributes:
         key_variable: the environment variable that holds the key, in every process.
-        limits: of the whole run, or of the worker that gets this job.
+        limits, budget: of the whole run, or of the worker that gets this job.
         workers: how many do the run.
         number: which of them gets this job, from 1.
         python_path: where tasks of the user's own are looked for.
@@ -49,6 +49,8 @@ class Job:
     templates: Path | None
     timeout_s: float
     limits: Limits
+    budget: Budget
+    price: tuple[float, float] | None
     workers: int = 1
     number: int = 1
     python_path: tuple[str, ...] = field(default_factory=lambda: tuple(sys.path))
@@ -75,11 +77,13 @@ class Job:
             base_url=self.base_url,
             key_variable=self.key_variable,
             structured=self.structured,
+            price=self.price,
         )
         options = Options(
             tasks=self.tasks,
             output=self.output,
             limits=self.limits,
+            budget=self.budget,
             recipe=self.recipe,
             templates=self.templates,
             timeout_s=self.timeout_s,

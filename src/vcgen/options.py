@@ -125,6 +125,17 @@ TpmOption = Annotated[int | None, _value("N", "Tokens a minute the endpoint allo
 ConcurrencyOption = Annotated[
     int | None, _value("N", "Requests under way at once; 64 or to suit --rpm if not given.")
 ]
+PriceOption = Annotated[
+    str | None, _value("IN,OUT", "Dollars a million tokens, of prompts and replies.")
+]
+MaxCostOption = Annotated[float | None, _value("DOLLARS", "End before more is spent.")]
+MaxRequestsOption = Annotated[int | None, _value("N", "End after so many requests.")]
+MaxTotalOption = Annotated[
+    int | None, _value("N", "End before more tokens are used, in and out together.")
+]
+DeadlineOption = Annotated[
+    str | None, _value("TIME", "Send nothing more after so long: 90s, 30m, 1h30m.")
+]
 TimeoutOption = Annotated[float, _value("SECONDS", "Longest wait for one reply.")]
 WorkersOption = Annotated[
     int, _value("N", "Processes that share the work, where one core is not enough.")

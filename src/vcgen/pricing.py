@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from vcgen.records import Usage
 
 _MANY = 1_000
+_MILLION = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +27,11 @@ class Price:
 
 
 FREE = Price(0.0, 0.0, 0.0)
+
+
+def per_million(prompt: float, completion: float) -> Price:
+    """A price given in US dollars a million tokens; cached tokens count as others do."""
+    return Price(prompt / _MILLION, prompt / _MILLION, completion / _MILLION)
 
 
 def find_price(model: str, base_url: str) -> Price | None:

@@ -18,6 +18,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vcgen.errors import UsageError
+from vcgen.plan import Plan
 from vcgen.tally import Work
 
 REDRAW_S = 0.25
@@ -149,12 +150,32 @@ def print_summary(summary: dict[str, Any]) -> None:
         "tokens": f"{usage['prompt_tokens']:,} in, {usage['completion_tokens']:,} out",
         "cost": money(summary["cost"]),
         "time": f"{summary['seconds']:,.1f} s, {summary['records_per_second']:,.1f} records/s",
+        "stopped": summary["stopped"] or "",
         "output": summary["output"],
     }
-    rows = {label: text for label, text in rows.items() if text}
-    width = max(map(len, rows))
-    for label, text in rows.items():
-        tell(f"{label:<{width}}  {text}")
+    for line in _aligned(rows):
+        tell(line)
+
+
+def print_plan(plan: Plan) -> None:
+    """What a run would take, for people, on standard output."""
+    rows = {
+        "clips": f"{plan.clips:,}, of which {plan.sampled:,} were tried",
+        "samples": f"{plan.samples:,}",
+        "requests": f"{plan.requests:,}",
+        "tokens": f"{plan.prompt_tokens:,} in, {plan.completion_tokens:,} out",
+        "cost": money(plan.cost),
+        "time": "unknown without --rpm or --tpm"
+        if plan.seconds is None
+        else f"{_duration(plan.seconds)}, for {plan.limited_by}",
+    }
+    print("\n".join(_aligned(rows)))
+
+
+def _aligned(rows: dict[str, str]) -> list[str]:
+    shown = {label: text for label, text in rows.items() if text}
+    width = max(map(len, shown))
+    return [f"{label:<{width}}  {text}" for label, text in shown.items()]
 
 
 def money(dollars: float | None) -> str:

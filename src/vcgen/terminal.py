@@ -7,7 +7,7 @@ import anyio
 from anyio.abc import TaskGroup
 
 from vcgen.batch import GRACE_S
-from vcgen.errors import RunStopped
+from vcgen.errors import BudgetSpent, RunStopped
 from vcgen.progress import show_progress, tell
 from vcgen.tally import Work
 
@@ -40,7 +40,7 @@ async def work_at_terminal(run: Work, count_samples: Callable[[], int]) -> None:
             failure = error
         group.cancel_scope.cancel()
     failure = failure or run.stopped
-    if failure is not None:
+    if failure is not None and not isinstance(failure, BudgetSpent):
         raise failure
 
 

@@ -82,6 +82,8 @@ async def work(orders: asyncio.StreamReader, reports: Reports) -> None:
                 await _attended(run, orders, reports)
             finally:
                 tally = run.tally()
+            if run.stopped is not None:  # its budget is spent
+                error = type(run.stopped).__name__, str(run.stopped)
     except Exception as failure:  # noqa: BLE001 - told in one line by the process that started us
         error = type(failure).__name__, str(failure)
         if not isinstance(failure, VcgenError):

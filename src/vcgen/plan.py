@@ -1,0 +1,117 @@
+"""What a run would take, before anything is sent: requests, tokens, money and time.
+
+A sample of the clips goes the whole way with the simulated model in the real one's place, and what
+it takes is scaled to all. The prompts are those of the run; how many tokens they have and how long
+replies get is a guess.
+"""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+from random import Random
+
+from vcgen.api import Options, open_run
+from vcgen.config import Endpoint, Limits
+from vcgen.errors import UsageError
+from vcgen.intake import PlacedStream
+from vcgen.pricing import Price
+from vcgen.records import Usage
+from vcgen.sim import SimTransport
+from vcgen.sources import Placed
+
+SAMPLED = 300
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run would take.
+
+    Attributes:
+        clips: rows of the input.
+        sampled: of these, how many were tried.
+        samples: records and rejects.
+        cost: US dollars, None if the price is not known.
+        seconds: at the limits given, None if there are none.
+        limited_by: `rpm` or `tpm`, whichever makes it take so long; empty without limits.
+    """
+
+    clips: int
+    sampled: int
+    samples: int
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+    seconds: float | None
+    limited_by: str
+
+
+async def estimate(clips: PlacedStream, price: Price | None, options: Options) -> Plan:
+    """The plan of a run; nothing is sent and nothing is written.
+
+    Args:
+        clips: the input, which is read to its end.
+        price: of the model's tokens, None if it is not known.
+        options: of the run; its limits, output and transport are not used for the sample.
+
+    Raises:
+        UsageError: as for a run, or the input is empty.
+    """
+    count, sample = await draw(clips, SAMPLED, options["recipe"].seed)
+    if not sample:
+        raise UsageError("there are no clips to plan for")
+    trial: Options = {
+        **options,
+        "output": None,
+        "limits": Limits(concurrency=16),
+        "transport": SimTransport(),
+    }
+    async with open_run(_each(sample), Endpoint(model="sim"), trial) as run:
+        await run.work()
+        summary, used = run.summary(), run.engine.counters.usage
+    scale = count / len(sample)
+    prompt, completion = round(used.prompt_tokens * scale), round(used.completion_tokens * scale)
+    requests = round(summary["requests"] * scale)
+    seconds, limited_by = duration(requests, prompt + completion, options["limits"])
+    return Plan(
+        clips=count,
+        sampled=len(sample),
+        samples=round(summary["samples"] * scale),
+        requests=requests,
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cost=None if price is None else price.of(Usage(prompt, completion)),
+        seconds=seconds,
+        limited_by=limited_by,
+    )
+
+
+async def draw(rows: PlacedStream, most: int, seed: int) -> tuple[int, list[Placed]]:
+    """How many rows there are, and so many of them, each with the same chance, in their order."""
+    random = Random(seed)  # noqa: S311 - a repeatable sample
+    drawn: list[tuple[int, Placed]] = []
+    count = 0
+    async for row in rows:
+        count += 1
+        if len(drawn) < most:
+            drawn.append((count, row))
+        elif (at := random.randrange(count)) < most:
+            drawn[at] = (count, row)
+    return count, [row for _, row in sorted(drawn, key=lambda numbered: numbered[0])]
+
+
+def duration(requests: int, tokens: int, limits: Limits) -> tuple[float | None, str]:
+    """Seconds at the limits, and the name of the one that binds; None and empty without any."""
+    minutes = {
+        name: amount / rate
+        for name, amount, rate in (("rpm", requests, limits.rpm), ("tpm", tokens, limits.tpm))
+        if rate is not None
+    }
+    if not minutes:
+        return None, ""
+    slowest = max(minutes, key=lambda name: minutes[name])
+    return minutes[slowest] * 60, slowest
+
+
+async def _each(rows: Sequence[Placed]) -> AsyncIterator[Placed]:
+    for row in rows:
+        yield row
