@@ -179,6 +179,7 @@ def test_the_summary_lines_up_and_leaves_out_what_is_nothing(
             "cost": None,
             "seconds": 12.34,
             "records_per_second": 97.2,
+            "stopped": None,
             "output": "runs/[bold]a",
         }
     )
