@@ -38,6 +38,7 @@ TINY = Scale(
 )
 PEERS = {
     "aiohttp": "aiohttp",
+    "pyreqwest": "pyreqwest",
     "openai": "openai",
     "lm-deluge": "lm_deluge",
     "async-batch-llm": "async_batch_llm",
