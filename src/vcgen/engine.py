@@ -182,7 +182,7 @@ class Engine:
         while (amount := spending.set_aside(prompt_bytes, max_tokens)) is None:
             self._admission.check()
             if not spending.outstanding:
-                reason = BudgetSpent(f"the budget of {spending} allows no further request")
+                reason = BudgetSpent("the budget allows no further request")
                 self.stop(reason)
                 raise reason
             await self._settled.wait()

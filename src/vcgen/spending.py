@@ -39,7 +39,6 @@ class Spending:
                 "(Endpoint(price=...)), in dollars a million tokens"
             )
         self.outstanding = 0  # requests whose use is not known yet
-        self._budget = budget
         self._price = price
         self._requests = inf if budget.requests is None else budget.requests
         self._tokens = inf if budget.tokens is None else budget.tokens
@@ -62,15 +61,6 @@ class Spending:
         if usage is not None:
             self._take(amount, -1)
             self._take(self._amount(usage), 1)
-
-    def __str__(self) -> str:
-        budget = self._budget
-        parts = {
-            "requests": budget.requests,
-            "tokens": budget.tokens,
-            "dollars": budget.cost,
-        }
-        return ", ".join(f"{most:,} {name}" for name, most in parts.items() if most is not None)
 
     def _amount(self, usage: Usage) -> Amount:
         dollars = 0.0 if self._price is None else self._price.of(usage)
