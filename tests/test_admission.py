@@ -17,7 +17,7 @@ from vcgen.chat import ChatRequest, Message
 from vcgen.config import Endpoint, Limits
 from vcgen.engine import Engine
 from vcgen.errors import RunStopped
-from vcgen.pacing import CUT, MARGIN_S, WINDOW_S
+from vcgen.pacing import CUT, MARGIN_S, WINDOW_S, Rates
 from vcgen.records import Usage
 from vcgen.sim import SimTransport, Simulator
 
@@ -382,3 +382,32 @@ def test_an_announced_limit_holds_from_the_first_reply_on(rpm: int | None) -> No
     run(main)
     assert simulator.statuses.keys() == {200}
     assert simulator.statuses[200] > 0.95 * 3 * min(rpm or 600, 600)
+
+
+def test_a_reply_that_announces_nothing_leaves_the_announced_limit_in_force() -> None:
+    async def main() -> None:
+        admission = gate(rpm=1200)
+        for _ in range(10):
+            admission.told(Rates(600, None))
+            admission.told(Rates(None, None))
+        began = anyio.current_time()
+        for _ in range(300):
+            await admission.enter(1, 1)
+        assert 29 < anyio.current_time() - began < 33
+
+    run(main)
+
+
+def test_an_announced_limit_is_divided_anew_when_others_end() -> None:
+    async def main() -> None:
+        admission = Admission(Limits(concurrency=1000, shared_by=3), Random(0))  # noqa: S311 - jitter
+        admission.told(Rates(900, None))
+        for _ in range(100):
+            await admission.enter(1, 1)
+        await admission.change(Limits(concurrency=1000))
+        began = anyio.current_time()
+        for _ in range(300):
+            await admission.enter(1, 1)
+        assert 19 < anyio.current_time() - began < 22
+
+    run(main)

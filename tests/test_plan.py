@@ -104,3 +104,13 @@ def test_the_command_prints_a_plan_without_a_key(command: Command) -> None:
     assert told["samples"] == 12
     assert told["cost"] > 0
     assert "unknown" in command("plan", CLIPS, "--model", "no-such").out
+
+
+def test_a_plan_prices_the_endpoint_the_environment_names(
+    command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", "http://127.0.0.1:9/v1")
+    assert "unknown" in command("plan", CLIPS, "--model", "my-own").out
+    monkeypatch.setenv("OPENAI_BASE_URL", "no address")
+    assert command("plan", CLIPS, "--model", "my-own").code == 2
+    assert command("plan", CLIPS, "--model", "sim").code == 0

@@ -118,28 +118,33 @@ class Admission:
             self._excess -= 1
             await self._slots.acquire()
         self._given = limits
-        self._go_by(limits.rpm, limits.tpm)
-        self._announced = Rates(None, None)  # to be divided anew at the next reply
+        self._go_by_all_known()
 
     def told(self, announced: Rates) -> None:
-        """A reply says what the endpoint allows: go by that, or by what was given if it is less."""
-        if announced == self._announced:
-            return
-        self._announced, given = announced, self._given
-        rpm, tpm = (None if rate is None else rate // given.shared_by for rate in announced)
-        self._go_by(_least(given.rpm, rpm), _least(given.tpm, tpm))
+        """A reply says what the endpoint allows: go by that, or by what was given if it is less.
 
-    def _go_by(self, rpm: float | None, tpm: float | None) -> None:
-        """Change the rates that are not None; what has left beyond them is owed."""
+        A reply that does not say, as errors often do not, changes nothing.
+        """
+        pairs = zip(announced, self._announced, strict=True)
+        known = Rates(*(before if now is None else now for now, before in pairs))
+        if known != self._announced:
+            self._announced = known
+            self._go_by_all_known()
+
+    def _go_by_all_known(self) -> None:
+        given, share = self._given, self._given.shared_by
+        rpm, tpm = (None if rate is None else max(1, rate // share) for rate in self._announced)
+        rpm, tpm = _least(given.rpm, rpm), _least(given.tpm, tpm)
+        # What has left beyond a new rate is owed.
         if rpm is not None and rpm != self._rpm:
-            before, self._rpm = self._rpm, max(1.0, rpm)
-            self._requests = limiter = self._limiter(self._rpm)
-            owed = excess(self._left, before, rpm, limiter.max_rate)
+            before, self._rpm = self._rpm, rpm
+            self._requests = self._limiter(rpm)
+            owed = excess(self._left, before, rpm, self._requests.max_rate)
             self._owed_requests = max(self._owed_requests, owed)
         if tpm is not None and tpm != self._tpm:
-            before, self._tpm = self._tpm, max(1.0, tpm)
-            self._tokens = limiter = self._limiter(self._tpm)
-            owed = excess(self._left_tokens, before, tpm, limiter.max_rate)
+            before, self._tpm = self._tpm, tpm
+            self._tokens = self._limiter(tpm)
+            owed = excess(self._left_tokens, before, tpm, self._tokens.max_rate)
             self._owed_tokens = max(self._owed_tokens, owed)
 
     def passed(self, departure: Departure, usage: Usage) -> None:
@@ -233,7 +238,7 @@ class Admission:
         return AsyncLimiter(*bucket(max(1.0, per_minute * self._share.share)))
 
 
-def _least(given: float | None, announced: float | None) -> float | None:
+def _least(given: int | None, announced: int | None) -> int | None:
     return min((rate for rate in (given, announced) if rate is not None), default=None)
 
 

@@ -16,7 +16,16 @@ import orjson
 from vcgen.api import DEFAULT_TASKS, Options, price_of, use_uvloop
 from vcgen.chat import duration_s
 from vcgen.clips import Clip
-from vcgen.config import DEFAULT_KINDS, OPENAI_URL, Budget, Endpoint, Limits, Recipe, StructuredName
+from vcgen.config import (
+    DEFAULT_KINDS,
+    OPENAI_URL,
+    Budget,
+    Endpoint,
+    Limits,
+    Recipe,
+    StructuredName,
+    base_url_of,
+)
 from vcgen.errors import RunStopped, StoreError, UsageError
 from vcgen.exporters import export_records
 from vcgen.fleet import Fleet, most_workers
@@ -133,9 +142,9 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
 
     The same command again continues where it stopped.
     """
-    recipe = Recipe(
-        turns=_range(turns),
-        kinds=cast("tuple[Kind, ...]", tuple(_names(kinds))),
+    recipe = _recipe(
+        turns,
+        kinds,
         refine=refine,
         language=language,
         seed=seed,
@@ -224,9 +233,9 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
 
     A sample of the clips is tried with the simulated model, so lengths of replies are a guess.
     """
-    recipe = Recipe(
-        turns=_range(turns),
-        kinds=cast("tuple[Kind, ...]", tuple(_names(kinds))),
+    recipe = _recipe(
+        turns,
+        kinds,
         refine=refine,
         language=language,
         seed=seed,
@@ -234,7 +243,7 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
     )
     endpoint = Endpoint(
         model=model,
-        base_url=base_url or OPENAI_URL,
+        base_url=OPENAI_URL if model.partition(":")[0] == "sim" else base_url_of(base_url),
         price=None if price is None else _price(price),
     )
     options = Options(
@@ -346,6 +355,11 @@ def _run(main: Callable[[], Awaitable[T]]) -> T:
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _recipe(turns: str, kinds: str, **plain: Any) -> Recipe:
+    named = cast("tuple[Kind, ...]", tuple(_names(kinds)))
+    return Recipe(turns=_range(turns), kinds=named, **plain)
 
 
 def _range(text: str) -> tuple[int, int]:

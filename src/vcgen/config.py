@@ -130,7 +130,7 @@ class Endpoint:
         """
         if base_url is None and model.partition(":")[0] == "sim":
             return cls(model=model, structured=structured, price=price)
-        url = base_url or environment.get("OPENAI_BASE_URL") or OPENAI_URL
+        url = base_url_of(base_url, environment)
         key = environment.get(key_variable) or None
         if key is None and url.startswith("https:"):
             raise UsageError(
@@ -139,6 +139,11 @@ class Endpoint:
             )
         secret = None if key is None else SecretStr(key)
         return cls(model=model, base_url=url, key=secret, structured=structured, price=price)
+
+
+def base_url_of(base_url: str | None, environment: Mapping[str, str] = os.environ) -> str:
+    """The base URL that an option, or else the environment, names."""
+    return base_url or environment.get("OPENAI_BASE_URL") or OPENAI_URL
 
 
 def _is_address(url: str) -> bool:

@@ -153,7 +153,7 @@ class ReplyReader:
         body = b"".join(self._body)
         if len(body) > MAX_REPLY_BYTES:
             raise _too_large()
-        if packing := headers.get("content-encoding"):
+        if body and (packing := headers.get("content-encoding")):
             body = _unpacked(packing, body)
         return Reply(self._status, headers, body)
 

@@ -136,7 +136,7 @@ class _Server:
     async def _connect(self) -> "_Connection":
         loop = asyncio.get_running_loop()
         # The first looks for the way, the others take it: a thousand at a time would ask the
-        # resolver as often, and to race addresses takes four times as long as to connect.
+        # resolver as often, and a race of addresses costs more than a connection.
         async with self._finding:
             if loop.time() >= self._found_until:
                 sock = await self._find()
