@@ -27,6 +27,7 @@ from vcgen.errors import (
     TransportError,
     UsageError,
 )
+from vcgen.limiting import Limiting
 from vcgen.records import Usage
 from vcgen.retry import Again, GiveUp, Stop, Throttle, decide
 from vcgen.spending import Amount, Spending
@@ -110,6 +111,11 @@ class Engine:
     def in_flight(self) -> int:
         """Requests sent whose reply has not come."""
         return self._admission.in_flight
+
+    @property
+    def limiting(self) -> Limiting:
+        """What has kept requests from leaving so far."""
+        return Limiting()
 
     def stop(self, reason: RunStopped) -> None:
         """Send nothing more; whoever waits to send gets `reason`. Requests in flight go on."""
