@@ -12,18 +12,28 @@ from conftest import run
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vcgen.admission import Admission, Departure
+from vcgen.admission import Admission
 from vcgen.chat import ChatRequest, Message
 from vcgen.config import Endpoint, Limits
 from vcgen.engine import Engine
 from vcgen.errors import RunStopped
+from vcgen.gate import Departure, Gate
 from vcgen.pacing import CUT, MARGIN_S, WINDOW_S, Rates
 from vcgen.records import Usage
 from vcgen.sim import SimTransport, Simulator
 
 
+def queue(*limits: Limits) -> Admission:
+    return Admission([Gate(each, Random(0)) for each in limits])  # noqa: S311 - jitter
+
+
 def gate(rpm: int | None = None, tpm: int | None = None, concurrency: int = 1000) -> Admission:
-    return Admission(Limits(rpm=rpm, tpm=tpm, concurrency=concurrency), Random(0))  # noqa: S311 - jitter
+    return queue(Limits(rpm=rpm, tpm=tpm, concurrency=concurrency))
+
+
+def change(admission: Admission, limits: Limits) -> None:
+    admission.gates[0].change(limits)
+    admission.offer_all()
 
 
 def most_in_a_window(times: Sequence[tuple[float, int]]) -> int:
@@ -48,8 +58,9 @@ def test_no_minute_holds_more_requests_than_allowed(rpm: int, gaps: list[float])
         admission = gate(rpm)
 
         async def one() -> None:
-            left.append(((await admission.enter(10, 10)).at, 1))
-            admission.leave()
+            departure = await admission.enter(10, 10)
+            left.append((departure.at, 1))
+            admission.leave(departure)
 
         async with anyio.create_task_group() as tasks:
             for gap in gaps:
@@ -77,8 +88,8 @@ def test_no_minute_holds_more_tokens_than_allowed_and_one_requests(
             completion = random.randint(1, used)
             left.append((departure.at, 100 + completion))
             await anyio.sleep(latency_s)
-            admission.leave()
-            admission.passed(departure, Usage(100, completion))
+            admission.leave(departure)
+            admission.gates[0].passed(departure, Usage(100, completion))
 
         async with anyio.create_task_group() as tasks:
             for _ in range(200):
@@ -95,10 +106,10 @@ def test_requests_leave_in_the_order_they_came_whatever_their_size() -> None:
         admission = gate(rpm=60, tpm=1000, concurrency=3)
 
         async def one(number: int) -> None:
-            await admission.enter(1, 5 if number % 3 else 900)
+            departure = await admission.enter(1, 5 if number % 3 else 900)
             order.append(number)
             await anyio.lowlevel.checkpoint()
-            admission.leave()
+            admission.leave(departure)
 
         async with anyio.create_task_group() as tasks:
             for number in range(30):
@@ -121,11 +132,11 @@ def test_cancelled_waiters_leak_nothing() -> None:
         admission = gate(rpm=60, tpm=60_000, concurrency=20)
 
         async def one() -> None:
-            await admission.enter(400, 500)
+            departure = await admission.enter(400, 500)
             try:
                 await anyio.sleep(5)
             finally:
-                admission.leave()
+                admission.leave(departure)
 
         for _ in range(10):
             with anyio.move_on_after(7):
@@ -158,7 +169,7 @@ def test_a_stop_wakes_all_who_wait(admission: Callable[[], Admission], closed_s:
         first = await opened.enter(1, 1)
         second = await opened.enter(1, 1)
         if closed_s:
-            opened.throttled(first, closed_s, by_rate=False)
+            opened.gates[0].throttled(first, closed_s)
 
         async def one() -> None:
             with pytest.raises(RunStopped, match="enough"):
@@ -182,7 +193,7 @@ def test_a_throttle_closes_the_gate_for_all() -> None:
     async def main() -> None:
         admission = gate()
         departure = await admission.enter(1, 1)
-        admission.throttled(departure, 20.0, by_rate=False)
+        admission.gates[0].throttled(departure, 20.0)
         for _ in range(5):
             assert (await admission.enter(1, 1)).at >= 20
 
@@ -196,7 +207,7 @@ def test_a_gate_closed_meanwhile_stops_whoever_has_paid() -> None:
 
         async def close() -> None:
             await anyio.sleep(60)
-            admission.throttled(departure, 30.0, by_rate=False)
+            admission.gates[0].throttled(departure, 30.0)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(close)
@@ -207,17 +218,17 @@ def test_a_gate_closed_meanwhile_stops_whoever_has_paid() -> None:
 
 def test_one_burst_of_throttles_backs_off_once_and_a_success_ends_it() -> None:
     async def main() -> None:
-        admission = gate()
+        admission = gate(rpm=100_000)
         burst = [await admission.enter(1, 1) for _ in range(50)]
         for departure in burst:
-            admission.throttled(departure, None, by_rate=False)
-        assert admission.closures == 1
+            admission.gates[0].throttled(departure, None)
+        assert admission.gates[0].closures == 1
         later = await admission.enter(1, 1)
         assert 0.5 <= later.at <= 1.01
-        admission.throttled(later, None, by_rate=False)
-        assert admission.closures == 2
-        admission.passed(later, Usage())
-        assert admission.closures == 0
+        admission.gates[0].throttled(later, None)
+        assert admission.gates[0].closures == 2
+        admission.gates[0].passed(later, Usage())
+        assert admission.gates[0].closures == 0
 
     run(main)
 
@@ -226,7 +237,7 @@ def test_the_next_request_pays_what_the_last_one_used_beyond_its_estimate() -> N
     async def main() -> None:
         admission = gate(tpm=6000)
         first = await admission.enter(30, 90)
-        admission.passed(first, Usage(10, 90 + 3000))
+        admission.gates[0].passed(first, Usage(10, 90 + 3000))
         assert (await admission.enter(30, 90)).at - first.at > 29
 
     run(main)
@@ -237,7 +248,7 @@ def test_what_was_not_used_is_given_back_at_most_a_request_deep() -> None:
         admission = gate(tpm=6000)
         departures = [await admission.enter(30, 90) for _ in range(20)]
         for departure in departures:
-            admission.passed(departure, Usage(1, 1))
+            admission.gates[0].passed(departure, Usage(1, 1))
         began = anyio.current_time()
         for _ in range(600):
             await admission.enter(30, 90)
@@ -252,10 +263,10 @@ def test_an_unknown_rate_is_guessed_from_what_was_accepted() -> None:
         departure: Departure
         for _ in range(60):
             departure = await admission.enter(1, 1)
-            admission.leave()
-            admission.passed(departure, Usage())
+            admission.leave(departure)
+            admission.gates[0].passed(departure, Usage())
             await anyio.sleep(1)
-        admission.throttled(departure, 0.1, by_rate=True)
+        admission.gates[0].throttled(departure, 0.1)
         await anyio.sleep(1)
         began = anyio.current_time()
         for _ in range(60):
@@ -275,9 +286,10 @@ def test_a_share_handed_on_a_minute_after_its_end_keeps_every_minute_within_the_
 
     async def ask(admission: Admission, until: float) -> None:
         while anyio.current_time() < until:
-            left.append(((await admission.enter(1, 1)).at, 1))
+            departure = await admission.enter(1, 1)
+            left.append((departure.at, 1))
             await anyio.sleep(latency_s)
-            admission.leave()
+            admission.leave(departure)
 
     async def main() -> None:
         async with anyio.create_task_group() as tasks:
@@ -285,7 +297,7 @@ def test_a_share_handed_on_a_minute_after_its_end_keeps_every_minute_within_the_
                 tasks.start_soon(ask, second, ends_at + 250)
             await ask(first, ends_at)
             await anyio.sleep(WINDOW_S + MARGIN_S)
-            await second.change(Limits(rpm=rpm, concurrency=1000))
+            change(second, Limits(rpm=rpm, concurrency=1000))
 
     run(main)
     assert most_in_a_window(sorted(left)) <= rpm
@@ -295,16 +307,14 @@ def test_changed_limits_hold_from_the_next_request_on() -> None:
     async def main() -> None:
         admission = gate(rpm=60)
         await admission.enter(1, 1)
-        await admission.change(Limits(rpm=600))
+        change(admission, Limits(rpm=600))
         began = anyio.current_time()
         for _ in range(101):
-            await admission.enter(1, 1)
-            admission.leave()
+            admission.leave(await admission.enter(1, 1))
         assert 10 < anyio.current_time() - began < 10.5
-        await admission.change(Limits(concurrency=5))  # a rate that is not given stays
+        change(admission, Limits(concurrency=5))  # a rate that is not given stays
         for _ in range(100):
-            await admission.enter(1, 1)
-            admission.leave()
+            admission.leave(await admission.enter(1, 1))
         assert anyio.current_time() - began > 20
 
     run(main)
@@ -320,18 +330,18 @@ def test_slots_grow_and_shrink_without_losing_one(changes: list[tuple[int, float
 
         async def ask() -> None:
             with anyio.move_on_after(20):  # some give up while they wait
-                await admission.enter(1, 1)
+                departure = await admission.enter(1, 1)
                 try:
                     await anyio.sleep(1)
                 finally:
-                    admission.leave()
+                    admission.leave(departure)
 
         async with anyio.create_task_group() as tasks:
             for concurrency, pause_s in changes:
                 for _ in range(15):
                     tasks.start_soon(ask)
                 await anyio.sleep(pause_s)
-                await admission.change(Limits(concurrency=concurrency))
+                change(admission, Limits(concurrency=concurrency))
                 allowed.append(concurrency)
         assert admission.in_flight == 0
         async with anyio.create_task_group() as tasks:
@@ -346,11 +356,10 @@ def test_slots_grow_and_shrink_without_losing_one(changes: list[tuple[int, float
 def test_fewer_slots_take_hold_as_requests_come_back() -> None:
     async def main() -> None:
         admission = gate(concurrency=4)
-        for _ in range(4):
-            await admission.enter(1, 1)
-        await admission.change(Limits(concurrency=2))
+        departures = [await admission.enter(1, 1) for _ in range(4)]
+        change(admission, Limits(concurrency=2))
         for left in (3, 2, 1):
-            admission.leave()
+            admission.leave(departures.pop())
             assert admission.in_flight == left
         await admission.enter(1, 1)
         with anyio.move_on_after(60) as waited:
@@ -388,8 +397,8 @@ def test_a_reply_that_announces_nothing_leaves_the_announced_limit_in_force() ->
     async def main() -> None:
         admission = gate(rpm=1200)
         for _ in range(10):
-            admission.told(Rates(600, None))
-            admission.told(Rates(None, None))
+            admission.gates[0].told(Rates(600, None, None, None))
+            admission.gates[0].told(Rates(None, None, None, None))
         began = anyio.current_time()
         for _ in range(300):
             await admission.enter(1, 1)
@@ -400,11 +409,11 @@ def test_a_reply_that_announces_nothing_leaves_the_announced_limit_in_force() ->
 
 def test_an_announced_limit_is_divided_anew_when_others_end() -> None:
     async def main() -> None:
-        admission = Admission(Limits(concurrency=1000, shared_by=3), Random(0))  # noqa: S311 - jitter
-        admission.told(Rates(900, None))
+        admission = queue(Limits(concurrency=1000, shared_by=3))
+        admission.gates[0].told(Rates(900, None, None, None))
         for _ in range(100):
             await admission.enter(1, 1)
-        await admission.change(Limits(concurrency=1000))
+        change(admission, Limits(concurrency=1000))
         began = anyio.current_time()
         for _ in range(300):
             await admission.enter(1, 1)

@@ -331,7 +331,7 @@ def test_more_requests_in_flight_are_used_as_soon_as_they_are_allowed() -> None:
         for concurrency in (9, 2):
             await anyio.sleep(9)
             seen.append(run.engine.in_flight)
-            await run.engine.change(Limits(concurrency=concurrency))
+            run.engine.change([Limits(concurrency=concurrency)])
         await anyio.sleep(9)
         seen.append(run.engine.in_flight)
 

@@ -1,6 +1,5 @@
 """The wire format: what is sent, what counts as a completion, and what a failure says."""
 
-from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -14,14 +13,10 @@ from vcgen.chat import (
     Failure,
     Message,
     Schema,
-    announced,
     decode,
-    duration_s,
     encode,
-    retry_after,
 )
 from vcgen.config import Dialect, Structured
-from vcgen.pacing import Rates
 from vcgen.records import Usage
 
 REQUEST = ChatRequest(
@@ -187,64 +182,3 @@ def test_only_text_with_a_finish_reason_is_accepted(content: Any, finish_reason:
     accepted = isinstance(decode(200, {}, body), Completion)
     parsed = orjson.loads(body)["choices"][0]["message"]["content"]
     assert accepted == ((parsed is None or isinstance(parsed, str)) and finish_reason is not None)
-
-
-NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
-
-
-@pytest.mark.parametrize(
-    ("given_headers", "seconds"),
-    [
-        ({}, None),
-        ({"retry-after": "7"}, 7),
-        ({"retry-after": "0"}, 0),
-        ({"retry-after": "1e9"}, 1e9),
-        ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
-        ({"retry-after-ms": "soon", "retry-after": "7"}, 7),
-        ({"retry-after": "-3"}, None),
-        ({"retry-after": "nan"}, None),
-        ({"retry-after": "inf"}, None),
-        ({"retry-after": "tomorrow"}, None),
-        ({"retry-after": "Thu, 01 Jan 2026 12:00:30 GMT"}, 30),
-        ({"retry-after": "Thu, 01 Jan 2026 11:00:00 GMT"}, 0),
-        ({"retry-after": "Thu, 01 Jan 2026 12:00:30 +" + "9" * 20}, None),
-        ({"retry-after": "1 Jan 2026 99999999999999999999:00:00 GMT"}, None),
-    ],
-)
-def test_retry_after_is_seconds_to_wait(
-    given_headers: dict[str, str], seconds: float | None
-) -> None:
-    assert retry_after(given_headers, NOW) == seconds
-
-
-def test_a_date_counts_from_the_replys_own_date() -> None:
-    dates = {
-        "retry-after": "Thu, 01 Jan 1998 00:01:00 GMT",
-        "date": "Thu, 01 Jan 1998 00:00:00 GMT",
-    }
-    assert retry_after(dates) == 60
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"),
-    [
-        *(("20ms", 0.02), ("1.5s", 1.5), ("6m0s", 360), ("1h2m3s", 3723), ("", None), ("7", None)),
-        *(("soon", None), ("1s later", None), ("-1s", None), ("9" * 5000 + "s", None)),
-    ],
-)
-def test_durations_are_read_as_endpoints_write_them(text: str, seconds: float | None) -> None:
-    assert duration_s(text) == seconds
-
-
-@pytest.mark.parametrize(
-    ("limit", "reset", "allowed"),
-    [
-        *(("6000", "10ms", 6000), ("6000", "1m0s", 6000), ("200", "7m12s", None)),
-        *(("6000", "", None), ("many", "1s", None), ("0", "1s", None)),
-    ],
-)
-def test_a_limit_is_announced_if_its_window_is_a_minute(
-    limit: str, reset: str, allowed: int | None
-) -> None:
-    headers = {"x-ratelimit-limit-requests": limit, "x-ratelimit-reset-requests": reset}
-    assert announced(headers) == Rates(allowed, None)

@@ -12,9 +12,10 @@ from pydantic import SecretStr
 
 from vcgen.chat import ChatRequest, Message, Schema
 from vcgen.config import Endpoint, Limits
-from vcgen.engine import NEVER_REACHED_S, OUT_OF_REACH_S, REACH_AGAIN_S, Engine
+from vcgen.engine import REACH_AGAIN_S, Engine
 from vcgen.errors import ConnectFailed, ConnectionLost, Reason, Rejected, RunStopped, UsageError
 from vcgen.http1 import Reply
+from vcgen.lane import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.sim import SimTransport, Simulator
 
 KEY = "sk-very-secret-0123456789"

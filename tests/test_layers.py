@@ -15,14 +15,15 @@ SOURCE = Path(vcgen.__file__).parent
 LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
-        "chat", "http1", "retry", "pacing", "evidence", "prompts", "checks", "journal", "hashes",
+        "chat", "http1", "ratelimits", "retry", "pacing", "circuit", "hedging", "evidence",
+        "prompts", "checks", "journal", "hashes",
         "limiting", "places", "pricing", "spending",
     ],
     "adapters": [
-        "transport", "httpx_transport", "admission", "store", "sources", "exporters", "sim",
-        "testing",
+        "transport", "httpx_transport", "meter", "gate", "admission", "store", "sources",
+        "exporters", "sim", "testing",
     ],
-    "engine": ["engine", "answers"],
+    "engine": ["lane", "engine", "answers"],
     "tasks": ["tasks"],
     "run": ["intake", "samples", "tally", "batch", "api", "job", "fleet", "worker"],
     "surface": ["", "plan", "preview", "progress", "terminal", "options", "cli", "__main__"],

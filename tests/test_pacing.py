@@ -118,13 +118,13 @@ def test_backing_off_doubles_up_to_its_cap(closures: int, draw: float) -> None:
 
 def test_an_estimate_takes_the_room_until_a_reply_has_told_better() -> None:
     estimate = TokenEstimate()
-    assert estimate.of(3000, 1024) == 990 + 1024 + 1
+    assert estimate.of(3000, 1024) == (991, 1024)
     estimate.learn(3000, 750, 100)
-    assert estimate.of(3000, 1024) < 990 + 101
+    assert estimate.of(3000, 1024) < (991, 101)
     for _ in range(200):
         estimate.learn(3000, 750, 100)
-    assert estimate.of(3000, 1024) == pytest.approx(851, abs=2)
-    assert estimate.of(3000, 40) == pytest.approx(791, abs=2)
+    assert estimate.of(3000, 1024) == pytest.approx((751, 100), abs=2)
+    assert estimate.of(3000, 40) == pytest.approx((751, 40), abs=2)
 
 
 def test_a_reply_without_usage_teaches_nothing() -> None:

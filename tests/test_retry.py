@@ -56,7 +56,6 @@ def test_what_no_other_request_can_survive_stops_the_run(status: int, code: str)
         (529, "", None),
         (200, "overloaded_error", None),
         (503, "", 2.0),
-        (0, "connect_failed", None),
     ],
 )
 def test_a_throttle_closes_the_gate_and_never_costs_an_attempt(

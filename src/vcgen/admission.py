@@ -1,245 +1,176 @@
-"""One fair gate for an endpoint, over aiolimiter: requests, tokens, and requests in flight.
+"""One fair queue before the gates of one or more endpoints.
 
-Whoever asks first leaves first, however large the request: one lock in front of the limiters keeps
-all but one waiter away from them (aiolimiter alone serves the smallest first). A throttled request
-closes the gate for everybody. Nobody polls: the one waiter sleeps until it may leave. No 60 s hold
-more than the requests allowed, nor more than the tokens allowed and one request's.
+Whoever asks first leaves first, however large the request, and through whichever gate it can leave
+soonest; work that has begun goes before new work. One request at a time stands in a gate and pays
+(aiolimiter alone would serve the smallest first), the others wait in the queue and none of them
+polls: each is woken when it is its turn. No 60 s hold more requests than a gate allows, nor more
+tokens than it allows and one request's.
 
-The locks are asyncio's, as the limiter is: anyio's cost ten times as much, on every request.
+Futures and timers are asyncio's, as the limiter is: anyio's cost ten times as much, on every
+request.
 """
 
 import asyncio
-from random import Random
-from typing import TYPE_CHECKING, NamedTuple
+from collections import deque
+from collections.abc import Sequence
 
-import anyio
-
-from vcgen.config import Limits
 from vcgen.errors import RunStopped
-from vcgen.pacing import Accepted, Rates, Share, TokenEstimate, backoff_s, bucket, excess
-from vcgen.records import Usage
-
-if TYPE_CHECKING:
-    from aiolimiter import AsyncLimiter
-
-LEAST_RPM = 6.0  # where the rate has to be guessed from an endpoint that accepted next to nothing
-
-
-class Departure(NamedTuple):
-    """A request that has left: when, in loop time, and what it was taken to use."""
-
-    at: float
-    prompt_bytes: int
-    max_tokens: int
-    tokens: int
+from vcgen.gate import Departure, Gate
+from vcgen.limiting import Factor
 
 
 class Admission:
-    """The gate of one endpoint. Used from one event loop.
+    """The queue. Used from one event loop.
 
     Attributes:
-        in_flight: requests that have left and not come back.
-        closures: flights in a row that closed the gate, without a success between.
+        gates: where requests leave; one that is dead is never used again.
+        waits_for_budget: how many requests wait outside, for their budget.
     """
 
-    def __init__(self, limits: Limits, random: Random) -> None:
-        self.in_flight = 0
-        self.closures = 0
-        self._random = random
-        self._given = limits
-        self._announced = Rates(None, None)
-        self._rpm: float | None = limits.rpm
-        self._tpm: float | None = limits.tpm
-        self._share = Share()
-        self._allowed = limits.in_flight
-        self._slots = asyncio.Semaphore(self._allowed)
-        self._excess = 0
-        self._queued = 0
-        self._turn = asyncio.Lock()
-        self._waiting: anyio.CancelScope | None = None
-        self._opens_at = float("-inf")
+    def __init__(self, gates: Sequence[Gate]) -> None:
+        self.gates = tuple(gates)
+        self.waits_for_budget = 0
+        # Sent away by a gate that closed; begun; new. In this order they leave.
+        self._returned: deque[asyncio.Future[Gate]] = deque()
+        self._begun: deque[asyncio.Future[Gate]] = deque()
+        self._new: deque[asyncio.Future[Gate]] = deque()
+        self._alarms: dict[Gate, asyncio.TimerHandle] = {}
         self._stopped: RunStopped | None = None
-        self._estimate = TokenEstimate()
-        # What has left without being paid for, and is paid before the next request leaves.
-        self._owed_requests = 0.0
-        self._owed_tokens = 0.0
-        self._left = 0
-        self._left_tokens = 0
-        self._accepted = Accepted()
-        self._began = float("inf")
-        self._requests: AsyncLimiter | None = None
-        self._tokens: AsyncLimiter | None = None
-        self._rebuild()
 
-    async def enter(self, prompt_bytes: int, max_tokens: int) -> Departure:
-        """Wait until a request may leave.
+    @property
+    def in_flight(self) -> int:
+        """Requests that have left and not come back."""
+        return sum(gate.in_flight for gate in self.gates)
+
+    async def enter(self, prompt_bytes: int, max_tokens: int, *, begun: bool = False) -> Departure:
+        """Wait until a request may leave, and let it.
 
         Every `enter` that returns is followed by one `leave`.
 
+        Args:
+            prompt_bytes, max_tokens: what its tokens are estimated from.
+            begun: whether it belongs to work that has begun.
+
         Raises:
-            RunStopped: the gate was stopped.
+            RunStopped: the queue was stopped.
         """
-        self.check()
-        self._queued += 1
-        try:
-            await self._slots.acquire()
-        finally:
-            self._queued -= 1
-        try:
-            async with self._turn:
+        queue = self._begun if begun else self._new
+        gate = None if self._next_queue() else self._idle()
+        while True:
+            if gate is None:
+                gate = await self._turn(queue)
+            gate.taken = True
+            try:
                 self.check()
-                # Not before its turn: whoever has waited knows more than when it came.
-                tokens = self._estimate.of(prompt_bytes, max_tokens)
-                if self._is_limited or _now() < self._opens_at:
-                    await self._wait(tokens)
-        except BaseException:
-            self._free_slot()
-            raise
-        self.in_flight += 1
-        self._left += 1
-        self._left_tokens += tokens
-        now = _now()
-        self._began = min(self._began, now)
-        return Departure(now, prompt_bytes, max_tokens, tokens)
+                amounts = gate.charge(prompt_bytes, max_tokens)
+                if not gate.metered or await self._paid(gate):
+                    return gate.let_out(prompt_bytes, max_tokens, amounts)
+            finally:
+                gate.taken = False
+                self._offer(gate)
+            queue, gate = self._returned, None
 
-    def leave(self) -> None:
+    def leave(self, departure: Departure) -> None:
         """The request is back, or lost."""
-        self.in_flight -= 1
-        self._free_slot()
+        gate = departure.gate
+        gate.leave(departure)
+        self._offer(gate)
 
-    async def change(self, limits: Limits) -> None:
-        """Go by other limits from the next request on; a rate not given stays what it was."""
-        self._excess += self._allowed - limits.in_flight
-        self._allowed = limits.in_flight
-        while self._excess < 0:
-            self._excess += 1
-            self._slots.release()
-        while self._excess > 0 and not self._slots.locked():
-            self._excess -= 1
-            await self._slots.acquire()
-        self._given = limits
-        self._go_by_all_known()
-
-    def told(self, announced: Rates) -> None:
-        """A reply says what the endpoint allows: go by that, or by what was given if it is less.
-
-        A reply that does not say, as errors often do not, changes nothing.
-        """
-        pairs = zip(announced, self._announced, strict=True)
-        known = Rates(*(before if now is None else now for now, before in pairs))
-        if known != self._announced:
-            self._announced = known
-            self._go_by_all_known()
-
-    def _go_by_all_known(self) -> None:
-        given, share = self._given, self._given.shared_by
-        rpm, tpm = (None if rate is None else max(1, rate // share) for rate in self._announced)
-        rpm, tpm = _least(given.rpm, rpm), _least(given.tpm, tpm)
-        # What has left beyond a new rate is owed.
-        if rpm is not None and rpm != self._rpm:
-            before, self._rpm = self._rpm, rpm
-            self._requests = self._limiter(rpm)
-            owed = excess(self._left, before, rpm, self._requests.max_rate)
-            self._owed_requests = max(self._owed_requests, owed)
-        if tpm is not None and tpm != self._tpm:
-            before, self._tpm = self._tpm, tpm
-            self._tokens = self._limiter(tpm)
-            owed = excess(self._left_tokens, before, tpm, self._tokens.max_rate)
-            self._owed_tokens = max(self._owed_tokens, owed)
-
-    def passed(self, departure: Departure, usage: Usage) -> None:
-        """A request succeeded; the next one pays the difference between estimate and use."""
-        now = _now()
-        self.closures = 0
-        self._accepted.add(now)
-        used = usage.prompt_tokens + usage.completion_tokens
-        _, prompt_bytes, max_tokens, tokens = departure
-        self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
-        if used and self._tokens is not None:
-            # Tokens set aside before the first replies told better, or more than a request's, are
-            # not given back: they would fall into another window.
-            known = min(tokens, self._estimate.of(prompt_bytes, max_tokens))
-            self._owed_tokens = max(-known, self._owed_tokens + used - known)
-        if self._share.passed(departure.at, now):
-            self._rebuild()
-
-    def throttled(self, departure: Departure, delay_s: float | None, *, by_rate: bool) -> None:
-        """A request came back throttled: close the gate, slow down if the rate was why."""
-        now = _now()
-        if by_rate:
-            if self._rpm is None and self._tpm is None:
-                self._rpm = max(LEAST_RPM, self._accepted.per_minute(now, self._began))
-            if self._share.throttled(departure.at, now):
-                self._rebuild()
-        if departure.at >= self._opens_at:
-            self.closures += 1
-        elif delay_s is None:
-            return  # of the same burst as the closure already in force
-        delay = backoff_s(self.closures, self._random.random()) if delay_s is None else delay_s
-        self._opens_at = max(self._opens_at, now + delay)
+    def offer_all(self) -> None:
+        """Gates have changed: let leave who may."""
+        for gate in self.gates:
+            self._offer(gate)
 
     def stop(self, reason: RunStopped) -> None:
         """Let nobody leave any more; all who wait get `reason`."""
         self._stopped = reason
-        if self._waiting is not None:
-            self._waiting.cancel()
-        for _ in range(self._queued):
-            self._slots.release()
-
-    @property
-    def _is_limited(self) -> bool:
-        return self._requests is not None or self._tokens is not None
+        for gate in self.gates:
+            gate.wake()
+        while queue := self._next_queue():
+            waiter = queue.popleft()
+            if not waiter.done():
+                waiter.set_exception(reason)
+        for alarm in self._alarms.values():
+            alarm.cancel()
 
     def check(self) -> None:
-        """Raises RunStopped once the gate was stopped."""
+        """Raises RunStopped once the queue was stopped."""
         if self._stopped is not None:
             raise self._stopped
 
-    def _free_slot(self) -> None:
-        if self._excess > 0:
-            self._excess -= 1
-        else:
-            self._slots.release()
+    @property
+    def limited_by(self) -> Factor:
+        """What keeps the next request from leaving."""
+        now = _now()
+        factors = [gate.limited_by(now) for gate in self.gates if not gate.dead]
+        factor = "caller" if "caller" in factors else (factors or ["server"])[0]
+        return "budget" if factor == "caller" and self.waits_for_budget else factor
 
-    async def _wait(self, tokens: int) -> None:
-        """Until the gate is open and the limiters let this request through, or all is stopped."""
-        with anyio.CancelScope() as self._waiting:
-            await self._open()
-            await self._pay(tokens)
-            await self._open()
+    async def _paid(self, gate: Gate) -> bool:
+        """Wait until a request is paid for; whether it may leave then."""
+        may_leave = False
+        try:
+            may_leave = await gate.pay() and self._stopped is None
+        finally:
+            if not may_leave:
+                gate.give_back()
+        return may_leave
+
+    async def _turn(self, queue: deque[asyncio.Future[Gate]]) -> Gate:
+        """Wait in a queue until a gate is offered."""
         self.check()
+        waiter: asyncio.Future[Gate] = asyncio.get_running_loop().create_future()
+        queue.append(waiter)
+        for gate in self.gates:
+            self._offer(gate)
+        try:
+            return await waiter
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                gate = waiter.result()
+                gate.taken = False
+                self._offer(gate)
+            raise
 
-    async def _open(self) -> None:
-        while _now() < self._opens_at:  # noqa: ASYNC110 - it may move meanwhile
-            await anyio.sleep_until(self._opens_at)
+    def _next_queue(self) -> deque[asyncio.Future[Gate]]:
+        return self._returned or self._begun or self._new
 
-    async def _pay(self, tokens: int) -> None:
-        # A limiter refuses more than its capacity at once, so what is owed is paid in pieces; and
-        # it may be replaced between two of them.
-        while self._requests is not None and self._owed_requests > 0:
-            piece = min(self._owed_requests, self._requests.max_rate)
-            await self._requests.acquire(piece)
-            self._owed_requests -= piece
-        if self._requests is not None:
-            await self._requests.acquire()
-        self._owed_tokens += tokens
-        while self._tokens is not None and self._owed_tokens > 0:
-            piece = min(self._owed_tokens, self._tokens.max_rate)
-            await self._tokens.acquire(piece)
-            self._owed_tokens -= piece
+    def _idle(self) -> Gate | None:
+        """A gate that nobody stands in and that lets through, the emptiest of them."""
+        if len(self.gates) == 1:
+            gate = self.gates[0]
+            return gate if self._is_free(gate) else None
+        free = [gate for gate in self.gates if self._is_free(gate)]
+        return min(free, key=lambda gate: gate.in_flight / gate.allowed, default=None)
 
-    def _rebuild(self) -> None:
-        self._requests = None if self._rpm is None else self._limiter(self._rpm)
-        self._tokens = None if self._tpm is None else self._limiter(self._tpm)
+    def _is_free(self, gate: Gate) -> bool:
+        return not (gate.taken or gate.dead) and gate.has_room and _now() >= gate.opens_at
 
-    def _limiter(self, per_minute: float) -> "AsyncLimiter":
-        from aiolimiter import AsyncLimiter  # noqa: PLC0415 - it loads all of importlib.metadata
+    def _offer(self, gate: Gate) -> None:
+        """Give a gate's turn to whoever is next, now or when it opens."""
+        if not self._next_queue() or gate.taken or gate.dead or not gate.has_room:
+            return
+        if _now() < gate.opens_at:
+            self._offer_later(gate)
+            return
+        while queue := self._next_queue():
+            waiter = queue.popleft()
+            if not waiter.done():
+                gate.taken = True
+                waiter.set_result(gate)
+                return
 
-        return AsyncLimiter(*bucket(max(1.0, per_minute * self._share.share)))
+    def _offer_later(self, gate: Gate) -> None:
+        alarm = self._alarms.get(gate)
+        if alarm is None or alarm.when() != gate.opens_at:
+            if alarm is not None:
+                alarm.cancel()
+            loop = asyncio.get_running_loop()
+            self._alarms[gate] = loop.call_at(gate.opens_at, self._opened, gate)
 
-
-def _least(given: int | None, announced: int | None) -> int | None:
-    return min((rate for rate in (given, announced) if rate is not None), default=None)
+    def _opened(self, gate: Gate) -> None:
+        del self._alarms[gate]
+        self._offer(gate)
 
 
 def _now() -> float:

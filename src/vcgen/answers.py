@@ -112,7 +112,7 @@ class ClipCalls:
                 self._answered[request] = completion
                 return completion, kept["sample"] == sample
         self.keep()
-        completion = await self.engine.complete(request)
+        completion = await self.engine.complete(request, begun=bool(self._answered))
         self._answered[request] = completion
         self._unkept.append((request, sample, completion))
         return completion, True

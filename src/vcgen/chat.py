@@ -4,23 +4,16 @@ Pure. The vocabulary is that of https://platform.openai.com/docs/api-reference/c
 compatible server speaks. A reply is a success only if it is whole and says so.
 """
 
-import math
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 import orjson
 
 from vcgen.config import Dialect, Structured
-from vcgen.pacing import Rates
+from vcgen.ratelimits import retry_after
 from vcgen.records import Usage
 
-_DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
-_UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
-_LONGEST_RESET_S = 61.0
-_MOST_DIGITS = 12
 # What servers say of an answer they broke off themselves.
 _UNFINISHED = frozenset({"error", "abort", "insufficient_system_resource"})
 
@@ -196,62 +189,3 @@ def _text(value: Any) -> str:
 
 def _start(body: bytes) -> str:
     return repr(body[:200].decode("utf-8", "replace")) if body else "empty"
-
-
-def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
-    """Seconds to wait by `retry-after-ms` or `retry-after` (RFC 9110, 10.2.3), None without either.
-
-    Garbage, negative and infinite values count as absent. `now` is for dates; the reply's own
-    `date` header is taken without it, so that a wrong clock here does no harm.
-    """
-    milliseconds = _finite(headers.get("retry-after-ms"))
-    if milliseconds is not None:
-        return milliseconds / 1000
-    value = headers.get("retry-after")
-    seconds = _finite(value)
-    if seconds is not None or value is None:
-        return seconds
-    then, now = _date(value), now or _date(headers.get("date", "")) or datetime.now(UTC)
-    return None if then is None else max(0.0, (then - now).total_seconds())
-
-
-def announced(headers: Mapping[str, str]) -> Rates:
-    """What a reply's `x-ratelimit-*` headers say is allowed a minute.
-
-    A limit whose reset is further away than a minute is one of an hour or a day, and left out.
-    See https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers.
-    """
-    return Rates(_allowed(headers, "requests"), _allowed(headers, "tokens"))
-
-
-def _allowed(headers: Mapping[str, str], what: str) -> int | None:
-    limit = headers.get(f"x-ratelimit-limit-{what}")
-    if limit is None or not (limit.isascii() and limit.isdigit()) or len(limit) > _MOST_DIGITS:
-        return None
-    reset_s = duration_s(headers.get(f"x-ratelimit-reset-{what}", ""))
-    return None if reset_s is None or reset_s > _LONGEST_RESET_S else int(limit) or None
-
-
-def duration_s(text: str) -> float | None:
-    """Seconds of a duration such as `20ms`, `1.5s`, `6m0s` or `1h2m3s`; None if it is none."""
-    if not (parts := _DURATION.findall(text)) or "".join(map("".join, parts)) != text:
-        return None
-    return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
-
-
-def _finite(value: str | None) -> float | None:
-    try:
-        number = float(value or "")
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
-def _date(value: str) -> datetime | None:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 7 ms, for the few that say so
-
-    try:
-        parsed = parsedate_to_datetime(value)
-    except (ValueError, IndexError, TypeError, OverflowError):
-        return None
-    return parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=UTC)

@@ -14,7 +14,6 @@ import anyio
 import orjson
 
 from vcgen.api import DEFAULT_TASKS, Options, price_of, use_uvloop
-from vcgen.chat import duration_s
 from vcgen.clips import Clip
 from vcgen.config import (
     DEFAULT_KINDS,
@@ -81,6 +80,7 @@ from vcgen.plan import estimate
 from vcgen.preview import preview
 from vcgen.progress import print_plan, print_summary, tell
 from vcgen.prompts import Prompts
+from vcgen.ratelimits import duration_s
 from vcgen.records import Kind, Record
 from vcgen.sim import Simulator, parse_faults, serve
 from vcgen.sources import read_clips

@@ -43,6 +43,41 @@ StructuredName = Literal["auto", "json_schema", "json_object", "prompt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the endpoint allows; None where it is not known.
+
+    Attributes:
+        rpm: requests a minute.
+        tpm: tokens a minute, input and output together.
+        input_tpm, output_tpm: the same by themselves, where the endpoint counts them so; input read
+            from its cache is not counted.
+        concurrency: requests in flight.
+        shared_by: how many processes share what the endpoint says it allows; what is given here is
+            for this one alone.
+    """
+
+    rpm: int | None = None
+    tpm: int | None = None
+    input_tpm: int | None = None
+    output_tpm: int | None = None
+    concurrency: int | None = None
+    shared_by: int = 1
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and value < 1:
+                raise UsageError(f"{each.name} must be at least 1, not {value}")
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests to keep in flight: what is given, else ten seconds' worth of `rpm`."""
+        if self.concurrency is not None:
+            return self.concurrency
+        return 64 if self.rpm is None else min(1000, max(16, self.rpm // 6))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A server of chat completions and the model asked there.
 
@@ -51,6 +86,7 @@ class Endpoint:
         base_url: up to and including the version, e.g. `https://api.openai.com/v1`.
         key: sent as a bearer token; None sends none.
         price: US dollars a million tokens, of prompts and of replies; None looks it up.
+        limits: what it allows; None goes by those of the run.
         structured: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
             down where the endpoint refuses it.
 
@@ -63,6 +99,7 @@ class Endpoint:
     key: SecretStr | None = None
     structured: StructuredName = "auto"
     price: tuple[float, float] | None = None
+    limits: Limits | None = None
 
     def __post_init__(self) -> None:
         if any(letter in self.base_url for letter in "@?#"):
@@ -153,37 +190,6 @@ def _is_address(url: str) -> bool:
     except ValueError:  # the port is no number, or a bracket is open
         return False
     return named and parts.scheme in {"http", "https"} and url.isprintable() and " " not in url
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
-    """What the endpoint allows; None where it is not known.
-
-    Attributes:
-        rpm: requests a minute.
-        tpm: tokens a minute, input and output together.
-        concurrency: requests in flight.
-        shared_by: how many processes share what the endpoint says it allows; what is given here is
-            for this one alone.
-    """
-
-    rpm: int | None = None
-    tpm: int | None = None
-    concurrency: int | None = None
-    shared_by: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("rpm", "tpm", "concurrency", "shared_by"):
-            value = getattr(self, name)
-            if value is not None and value < 1:
-                raise UsageError(f"{name} must be at least 1, not {value}")
-
-    @property
-    def in_flight(self) -> int:
-        """How many requests to keep in flight: what is given, else ten seconds' worth of `rpm`."""
-        if self.concurrency is not None:
-            return self.concurrency
-        return 64 if self.rpm is None else min(1000, max(16, self.rpm // 6))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

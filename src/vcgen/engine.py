@@ -6,37 +6,28 @@
 It knows nothing of video and is usable alone, for prompts of any kind.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import anyio
 
-from vcgen._version import __version__
-from vcgen.admission import Admission, Departure
-from vcgen.chat import ChatRequest, Completion, Failure, announced, decode, encode
-from vcgen.config import Dialect, Endpoint, Limits, Structured
-from vcgen.errors import (
-    BudgetSpent,
-    ConnectFailed,
-    Rejected,
-    ReplyTooLarge,
-    RunStopped,
-    TimedOut,
-    TransportError,
-    UsageError,
-)
-from vcgen.limiting import Limiting
+from vcgen.admission import Admission
+from vcgen.chat import ChatRequest, Completion, Failure
+from vcgen.circuit import RetryBudget
+from vcgen.config import Dialect, Endpoint, Limits
+from vcgen.errors import BudgetSpent, Rejected, RunStopped, UsageError
+from vcgen.gate import Departure
+from vcgen.lane import Lane
+from vcgen.limiting import Factor
 from vcgen.records import Usage
-from vcgen.retry import Again, GiveUp, Stop, Throttle, decide
+from vcgen.retry import Again, GiveUp, Stop, Throttle, Unreached, decide
 from vcgen.spending import Amount, Spending
 from vcgen.transport import HttpTransport, Transport
 
-# How long an endpoint may be out of reach: before it ever answered, and after.
-NEVER_REACHED_S = 30.0
-REACH_AGAIN_S = 2.0
-OUT_OF_REACH_S = 600.0
+REACH_AGAIN_S = 2.0  # where nothing has ever answered
 
 
 @dataclass(slots=True)
@@ -50,24 +41,34 @@ class Counters:
     usage: Usage = Usage()
 
 
+class Attempt(NamedTuple):
+    """One request sent, and what came of it."""
+
+    result: Completion | Failure
+    departure: Departure
+    lane: Lane
+    dialect: Dialect
+
+
 class Engine:
-    """Sends chat requests to one endpoint as fast as it allows.
+    """Sends chat requests to an endpoint, or to several, as fast as they allow.
 
     Args:
-        endpoint: where to.
-        limits: what the endpoint allows.
+        endpoints: where to. Several are servers of the same model: each request goes where it can
+            leave soonest.
+        limits: what an endpoint allows that has none of its own.
         timeout_s: deadline of one attempt, from its first byte out to the reply's last byte in.
         transport: None opens the default one, or the simulator for the model `sim`.
         seed: of the jitter.
         spending: the books of a budget; None spends without end.
 
     Raises:
-        UsageError: the timeout is none.
+        UsageError: there is no endpoint, or the timeout is none.
     """
 
     def __init__(
         self,
-        endpoint: Endpoint,
+        endpoints: Endpoint | Sequence[Endpoint],
         *,
         limits: Limits | None = None,
         timeout_s: float = 120.0,
@@ -77,22 +78,24 @@ class Engine:
     ) -> None:
         if not 0 < timeout_s < float("inf"):
             raise UsageError(f"the timeout must be a number of seconds above 0, not {timeout_s}")
-        self.endpoint = endpoint
-        self.limits = limits or Limits()
+        self.endpoints = (endpoints,) if isinstance(endpoints, Endpoint) else tuple(endpoints)
+        if not self.endpoints:
+            raise UsageError("name at least one endpoint")
         self.counters = Counters()
         self.timeout_s = timeout_s
         self._owned = transport is None
-        self._transport = transport or _default_transport(endpoint)
+        self._transport = transport or _default_transport(self.endpoints[0])
         self._random = Random(seed)  # noqa: S311 - jitter
-        self._admission = Admission(self.limits, self._random)
-        self._dialect = endpoint.dialect
-        self._proven = endpoint.structured != "auto"
-        self._headers = _headers(endpoint)
+        everywhere = limits or Limits()
+        self._limits = [endpoint.limits or everywhere for endpoint in self.endpoints]
+        pairs = zip(self.endpoints, self._limits, strict=True)
+        self._lanes = [Lane(endpoint, limits, self._random) for endpoint, limits in pairs]
+        self._lane_of = {lane.gate: lane for lane in self._lanes}
+        self._admission = Admission([lane.gate for lane in self._lanes])
+        self._retries: RetryBudget | None = None
         self._spending = spending
         self._settled = anyio.Event()
         self._ending = anyio.Event()
-        self._reached = False
-        self._failing_since: float | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -108,14 +111,24 @@ class Engine:
                 await self._transport.aclose()
 
     @property
+    def endpoint(self) -> Endpoint:
+        """The first endpoint, which names the model."""
+        return self.endpoints[0]
+
+    @property
+    def limits(self) -> Limits:
+        """What all endpoints allow together; a rate is None where one of them has none."""
+        return self._limits[0] if len(self._limits) == 1 else total(self._limits)
+
+    @property
     def in_flight(self) -> int:
         """Requests sent whose reply has not come."""
         return self._admission.in_flight
 
     @property
-    def limiting(self) -> Limiting:
-        """What has kept requests from leaving so far."""
-        return Limiting()
+    def limited_by(self) -> Factor:
+        """What keeps the next request from leaving at this moment."""
+        return self._admission.limited_by
 
     def stop(self, reason: RunStopped) -> None:
         """Send nothing more; whoever waits to send gets `reason`. Requests in flight go on."""
@@ -123,65 +136,59 @@ class Engine:
         self._ending.set()
         self._settled.set()
 
-    async def change(self, limits: Limits) -> None:
-        """Go by other limits from now on; a rate not given stays what it was."""
-        self.limits = limits
-        await self._admission.change(limits)
+    def change(self, limits: Sequence[Limits]) -> None:
+        """Go by other limits from now on, one an endpoint; a rate not given stays what it was."""
+        self._limits = list(limits)
+        for lane, each in zip(self._lanes, limits, strict=True):
+            lane.gate.change(each)
+        self._admission.offer_all()
 
-    async def complete(self, request: ChatRequest) -> Completion:
+    async def complete(self, request: ChatRequest, *, begun: bool = False) -> Completion:
         """The answer to one request, retried as `vcgen.retry` decides.
+
+        Args:
+            request: what to ask.
+            begun: whether it belongs to work that has begun, which goes before new work.
 
         Raises:
             Rejected: the endpoint's last word on this request, or its attempts are used up.
-            RunStopped: nothing can be sent to the endpoint any more.
+            RunStopped: nothing can be sent to any endpoint any more.
         """
-        attempt, sent = 1, 0
-        dialect = self._dialect
+        attempts, sent = 1, 0
+        dialects: dict[Lane, Dialect] = {}
         while True:
             sent += 1
-            result, departure = await self._attempt(request, dialect)
+            attempt = await self._attempt(request, dialects, begun=begun)
+            result, _, lane, dialect = attempt
             if isinstance(result, Completion):
-                self._learn(request, dialect)
+                lane.learn(request, dialect)
                 return result if sent == 1 else replace(result, attempts=sent)
-            easier = self._easier(request, dialect, result)
-            if easier is not None:
-                dialect = easier
+            if (easier := lane.easier(request, dialect, result)) is not None:
+                dialects[lane] = easier
                 continue
-            decision = decide(result, attempt, self._random.random())
-            match decision:
-                case Throttle(delay_s):
-                    self.counters.throttled += 1
-                    self._stop_if_dead(result, departure.at)
-                    if self._is_unreached(result):
-                        delay_s = REACH_AGAIN_S
-                    by_rate = result.status != 0
-                    self._admission.throttled(departure, delay_s, by_rate=by_rate)
-                case Again(delay_s):
-                    attempt += 1
-                    with anyio.move_on_after(delay_s):
-                        await self._ending.wait()
-                case GiveUp(reason):
-                    raise Rejected(reason, result.message, attempts=sent)
-                case Stop(message):
-                    raise self._stopped(message)
+            decision = decide(result, attempts, self._random.random())
+            if isinstance(decision, GiveUp):
+                raise Rejected(decision.reason, result.message, attempts=sent)
             self.counters.retries += 1
+            attempts = await self._again(decision, attempts, attempt)
 
     async def _attempt(
-        self, request: ChatRequest, dialect: Dialect
-    ) -> tuple[Completion | Failure, Departure]:
-        body = encode(request, self.endpoint.model, dialect)
+        self, request: ChatRequest, dialects: dict[Lane, Dialect], *, begun: bool
+    ) -> Attempt:
+        first = self._lanes[0]
+        body = first.encode(request, dialects.get(first) or first.dialect)
         if self._spending is None:
-            return await self._send(body, request.max_tokens)
+            return await self._send(request, dialects, body, begun=begun)
         amount = await self._set_aside(self._spending, len(body), request.max_tokens)
         usage = None
         try:
-            result, departure = await self._send(body, request.max_tokens)
-            usage = _used(result)
+            attempt = await self._send(request, dialects, body, begun=begun)
+            usage = _used(attempt.result)
         finally:
             self._spending.settle(amount, usage)
             self._settled.set()
             self._settled = anyio.Event()
-        return result, departure
+        return attempt
 
     async def _set_aside(self, spending: Spending, prompt_bytes: int, max_tokens: int) -> Amount:
         """Wait until the budget allows a request, which it may once others are back."""
@@ -191,79 +198,107 @@ class Engine:
                 reason = BudgetSpent("the budget allows no further request")
                 self.stop(reason)
                 raise reason
-            await self._settled.wait()
+            self._admission.waits_for_budget += 1
+            try:
+                await self._settled.wait()
+            finally:
+                self._admission.waits_for_budget -= 1
         return amount
 
-    async def _send(self, body: bytes, max_tokens: int) -> tuple[Completion | Failure, Departure]:
-        departure = await self._admission.enter(len(body), max_tokens)
+    async def _send(
+        self, request: ChatRequest, dialects: dict[Lane, Dialect], body: bytes, *, begun: bool
+    ) -> Attempt:
+        departure = await self._admission.enter(len(body), request.max_tokens, begun=begun)
+        lane = self._lane_of[departure.gate]
+        dialect = dialects.get(lane) or lane.dialect
         self.counters.requests += 1
-        result: Completion | Failure
         try:
-            reply = await self._transport.post(
-                self.endpoint.url, self._headers, body, self.timeout_s
-            )
-        except TransportError as error:
-            result = _no_reply(error)
-        else:
-            self._reached = True
-            self._admission.told(announced(reply.headers))
-            result = decode(reply.status, reply.headers, reply.body)
+            if lane is not self._lanes[0]:
+                body = lane.encode(request, dialect)
+            result = await lane.post(self._transport, body, self.timeout_s)
         finally:
-            self._admission.leave()
+            self._admission.leave(departure)
         if isinstance(result, Completion):
-            self._account(result.usage)
-            self._admission.passed(departure, result.usage)
-            return result, departure
-        return replace(result, message=self._without_key(result.message)), departure
+            self.counters.completions += 1
+            self.counters.usage += result.usage
+            lane.gate.passed(departure, result.usage)
+            if self._retries is not None:
+                self._retries.passed()
+        return Attempt(result, departure, lane, dialect)
 
-    def _without_key(self, message: str) -> str:
-        """What an endpoint says, should it repeat the key it was sent."""
-        key = self.endpoint.key
-        return message.replace(key.get_secret_value(), "(the key)") if key else message
+    async def _again(
+        self, decision: Throttle | Unreached | Again | Stop, attempts: int, attempt: Attempt
+    ) -> int:
+        """Do what a failure calls for; how many attempts the request has used up then.
 
-    def _account(self, usage: Usage) -> None:
-        self._failing_since = None
-        self.counters.completions += 1
-        self.counters.usage += usage
+        Raises:
+            RunStopped: it was the last endpoint, and there is no hope.
+        """
+        _, departure, lane, _ = attempt
+        gate = lane.gate
+        match decision:
+            case Throttle(delay_s):
+                self.counters.throttled += 1
+                self._fails(attempt)
+                gate.throttled(departure, delay_s)
+            case Unreached():
+                self._fails(attempt)
+                gate.unreached(departure, None if lane.is_reached else REACH_AGAIN_S)
+            case Again(delay_s):
+                is_outage = gate.failed(departure)
+                if gate.is_out:
+                    self._fails(attempt)
+                if not is_outage:
+                    attempts += 1
+                    await self._pause(delay_s)
+            case Stop(message):
+                self._give_up(lane, message)
+        self._admission.offer_all()
+        return attempts
 
-    def _easier(self, request: ChatRequest, dialect: Dialect, failure: Failure) -> Dialect | None:
-        """What to try after the endpoint refused a way of asking that it has not yet accepted."""
-        if failure.status not in {400, 422}:
-            return None
-        if "max_completion_tokens" in failure.message and dialect.token_limit == "max_tokens":  # noqa: S105
-            return dialect._replace(token_limit="max_completion_tokens")  # noqa: S106
-        if request.schema is None or dialect.structured is Structured.PROMPT:
-            return None
-        if not self._proven:
-            return dialect._replace(structured=Structured(dialect.structured - 1))
-        known = self._dialect.structured
-        return dialect._replace(structured=known) if known < dialect.structured else None
+    async def _pause(self, delay_s: float) -> None:
+        """Before a request is sent again; ends early when the run does."""
+        now = anyio.current_time()
+        if self._retries is None:
+            self._retries = RetryBudget(now)
+        with anyio.move_on_after(max(delay_s, self._retries.take(now))):
+            await self._ending.wait()
 
-    def _learn(self, request: ChatRequest, dialect: Dialect) -> None:
-        if request.schema is not None and not self._proven:
-            self._proven = True
-            self._dialect = dialect
-        elif dialect.token_limit != self._dialect.token_limit:
-            self._dialect = self._dialect._replace(token_limit=dialect.token_limit)
+    def _fails(self, attempt: Attempt) -> None:
+        """Stop the run when no gate has let anything through for longer than one should wait."""
+        result, departure, lane, _ = attempt
+        lane.fails(departure.at)
+        if isinstance(result, Failure) and all(each.is_given_up for each in self._lanes):
+            url, seconds = lane.endpoint.url, lane.failing_s
+            raise self._stopped(f"{url} has given no answer for {seconds:.0f} s: {result.message}")
 
-    def _stop_if_dead(self, failure: Failure, sent_at: float) -> None:
-        """Stop the run when the gate has been closed for longer than anybody should wait."""
-        if self._failing_since is None:
-            self._failing_since = sent_at
-        waited = anyio.current_time() - self._failing_since
-        patience = NEVER_REACHED_S if self._is_unreached(failure) else OUT_OF_REACH_S
-        if waited >= patience:
-            raise self._stopped(
-                f"{self.endpoint.url} has given no answer for {waited:.0f} s: {failure.message}"
-            )
-
-    def _is_unreached(self, failure: Failure) -> bool:
-        return failure.status == 0 and not self._reached
+    def _give_up(self, lane: Lane, message: str) -> None:
+        """Send nothing more to an endpoint; stop the run if it was the last."""
+        lane.gate.dead = True
+        lane.gate.wake()
+        if all(each.gate.dead for each in self._lanes):
+            raise self._stopped(message)
 
     def _stopped(self, message: str) -> RunStopped:
         reason = RunStopped(message)
         self.stop(reason)
         return reason
+
+
+def total(limits: Sequence[Limits]) -> Limits:
+    """What several endpoints allow together; a rate is None where one of them has none."""
+
+    def add(name: str) -> int | None:
+        rates = [getattr(each, name) for each in limits]
+        return None if None in rates else sum(rates)
+
+    return Limits(
+        rpm=add("rpm"),
+        tpm=add("tpm"),
+        input_tpm=add("input_tpm"),
+        output_tpm=add("output_tpm"),
+        concurrency=sum(each.in_flight for each in limits),
+    )
 
 
 def _used(result: Completion | Failure) -> Usage | None:
@@ -280,18 +315,3 @@ def _default_transport(endpoint: Endpoint) -> Transport:
 
         return SimTransport()
     return HttpTransport()
-
-
-def _headers(endpoint: Endpoint) -> dict[str, str]:
-    headers = {"content-type": "application/json", "user-agent": f"vcgen/{__version__}"}
-    if endpoint.key is not None:
-        headers["authorization"] = f"Bearer {endpoint.key.get_secret_value()}"
-    return headers
-
-
-def _no_reply(error: TransportError) -> Failure:
-    codes = {ConnectFailed: "connect_failed", TimedOut: "timed_out", ReplyTooLarge: "too_large"}
-    code = codes.get(type(error), "connection_lost")
-    return Failure(
-        status=0, code=code, message=str(error), should_retry=False if code == "too_large" else None
-    )

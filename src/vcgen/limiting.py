@@ -31,28 +31,3 @@ class Limiting:
     def __sub__(self, other: "Limiting") -> "Limiting":
         pairs = zip(astuple(self), astuple(other), strict=True)
         return Limiting(*(mine - theirs for mine, theirs in pairs))
-
-
-class Watch:
-    """Times one factor after another; each lasts until the next turn.
-
-    Args:
-        now: seconds of the clock that all other calls go by.
-    """
-
-    def __init__(self, now: float) -> None:
-        self._factor: Factor = "caller"
-        self._since = now
-        self._seconds: dict[Factor, float] = {}
-
-    def turn(self, factor: Factor, now: float) -> None:
-        """From `now` on it is this factor."""
-        if factor != self._factor:
-            seconds = self._seconds.get(self._factor, 0.0) + now - self._since
-            self._seconds[self._factor] = seconds
-            self._factor, self._since = factor, now
-
-    def so_far(self, now: float) -> Limiting:
-        """All factors up to `now`, the present one included."""
-        present = self._seconds.get(self._factor, 0.0) + now - self._since
-        return Limiting(**{**self._seconds, self._factor: present})

@@ -6,7 +6,9 @@ after* the last cut may cut again, so that the 429s of one burst count once.
 
 from collections import deque
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 WINDOW_S = 60.0
 SLICE_S = 0.25
@@ -20,11 +22,13 @@ FAR_DOWN = 0.75
 BACKOFF_S, BACKOFF_CAP_S = 1.0, 30.0
 
 
-class Rates(NamedTuple):
-    """Requests and tokens a minute; None where not known."""
+class Rates(NamedTuple, Generic[T]):
+    """Something of each limit: of requests, of tokens, and of tokens in and out by themselves."""
 
-    rpm: int | None
-    tpm: int | None
+    rpm: T
+    tpm: T
+    input_tpm: T
+    output_tpm: T
 
 
 class Bucket(NamedTuple):
@@ -158,10 +162,10 @@ class TokenEstimate:
     completion: float | None = None
     weight: float = 0.05
 
-    def of(self, prompt_bytes: int, max_tokens: int) -> int:
-        """Estimated tokens, prompt and reply together."""
+    def of(self, prompt_bytes: int, max_tokens: int) -> tuple[int, int]:
+        """Estimated tokens of the prompt and of the reply."""
         reply = max_tokens if self.completion is None else min(self.completion, max_tokens)
-        return int(prompt_bytes * self.prompt_per_byte + reply) + 1
+        return int(prompt_bytes * self.prompt_per_byte) + 1, int(reply)
 
     def learn(self, prompt_bytes: int, prompt_tokens: int, completion_tokens: int) -> None:
         """Take in what a call really used."""

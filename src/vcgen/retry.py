@@ -1,6 +1,7 @@
 """What to do after a request failed: one pure function, the only retry policy in vcgen.
 
-A rate limit is a property of the endpoint and not of the request, so it never costs an attempt.
+A rate limit is a property of the endpoint and not of the request, so it never costs an attempt, and
+neither does an endpoint that cannot be reached.
 Full jitter after https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
 
@@ -33,8 +34,12 @@ class Throttle(NamedTuple):
     delay_s: float | None
 
 
+class Unreached(NamedTuple):
+    """The endpoint is not there: close its gate until it is."""
+
+
 class Again(NamedTuple):
-    """Send this request once more after `delay_s` seconds."""
+    """Send this request once more after `delay_s` seconds, which costs it an attempt."""
 
     delay_s: float
 
@@ -46,12 +51,12 @@ class GiveUp(NamedTuple):
 
 
 class Stop(NamedTuple):
-    """End the run: no other request can succeed either."""
+    """Give up this endpoint: no other request can succeed there either."""
 
     message: str
 
 
-Decision = Throttle | Again | GiveUp | Stop
+Decision = Throttle | Unreached | Again | GiveUp | Stop
 
 
 def decide(failure: Failure, attempt: int, draw: float) -> Decision:
@@ -66,6 +71,8 @@ def decide(failure: Failure, attempt: int, draw: float) -> Decision:
         return Stop(message)
     if _is_too_large(failure):
         return GiveUp(Reason.PROMPT_TOO_LARGE)
+    if failure.code == "connect_failed":
+        return Unreached()
     if _is_throttle(failure):
         return _throttle(failure)
     if failure.should_retry is False or not _is_transient(failure):
@@ -97,7 +104,6 @@ def _is_throttle(failure: Failure) -> bool:
         failure.status in {429, 529}
         or failure.code in _OVERLOADED
         or (failure.status == 503 and failure.retry_after_s is not None)
-        or failure.code == "connect_failed"
     )
 
 

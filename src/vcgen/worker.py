@@ -109,7 +109,7 @@ async def _obey(run: Run, orders: asyncio.StreamReader) -> None:
     while line := await orders.readline():
         order = decode(Order, line)
         if order.limits is not None:
-            await run.engine.change(order.limits)
+            run.engine.change([order.limits])
         if order.stop is not None:
             run.stop(RunStopped(order.stop))
     run.stop(RunStopped("the process that started this worker has ended"))

@@ -1,0 +1,119 @@
+"""One endpoint of an engine: how it is spoken to, and whether it can be reached."""
+
+from dataclasses import replace
+from random import Random
+
+import anyio
+
+from vcgen._version import __version__
+from vcgen.chat import ChatRequest, Completion, Failure, decode, encode
+from vcgen.config import Dialect, Endpoint, Limits, Structured
+from vcgen.errors import ConnectFailed, ReplyTooLarge, TimedOut, TransportError
+from vcgen.gate import Gate
+from vcgen.ratelimits import announced
+from vcgen.transport import Transport
+
+# How long an endpoint may be out of reach: before it ever answered, and after.
+NEVER_REACHED_S = 30.0
+OUT_OF_REACH_S = 600.0
+
+
+class Lane:
+    """What is known of one endpoint.
+
+    Attributes:
+        gate: lets requests leave for it.
+        dialect: what it has been found to understand.
+        is_reached: it has answered at least once.
+    """
+
+    def __init__(self, endpoint: Endpoint, limits: Limits, random: Random) -> None:
+        self.endpoint = endpoint
+        self.gate = Gate(limits, random)
+        self.dialect = endpoint.dialect
+        self.is_reached = False
+        self._is_proven = endpoint.structured != "auto"
+        self._headers = _headers(endpoint)
+        self._failing_since: float | None = None
+        self._is_absent = False
+
+    def encode(self, request: ChatRequest, dialect: Dialect) -> bytes:
+        """A request as it is sent here."""
+        return encode(request, self.endpoint.model, dialect)
+
+    async def post(
+        self, transport: Transport, body: bytes, timeout_s: float
+    ) -> Completion | Failure:
+        """What one request comes to."""
+        result: Completion | Failure
+        try:
+            reply = await transport.post(self.endpoint.url, self._headers, body, timeout_s)
+        except TransportError as error:
+            result = _no_reply(error)
+            self._is_absent = not self.is_reached and isinstance(error, ConnectFailed)
+        else:
+            self.is_reached = True
+            self.gate.told(announced(reply.headers))
+            result = decode(reply.status, reply.headers, reply.body)
+        if isinstance(result, Completion):
+            self._failing_since = None
+            return result
+        return replace(result, message=self._without_key(result.message))
+
+    def easier(self, request: ChatRequest, dialect: Dialect, failure: Failure) -> Dialect | None:
+        """What to try after the endpoint refused a way of asking that it has not yet accepted."""
+        if failure.status not in {400, 422}:
+            return None
+        if "max_completion_tokens" in failure.message and dialect.token_limit == "max_tokens":  # noqa: S105
+            return dialect._replace(token_limit="max_completion_tokens")  # noqa: S106
+        if request.schema is None or dialect.structured is Structured.PROMPT:
+            return None
+        if not self._is_proven:
+            return dialect._replace(structured=Structured(dialect.structured - 1))
+        known = self.dialect.structured
+        return dialect._replace(structured=known) if known < dialect.structured else None
+
+    def learn(self, request: ChatRequest, dialect: Dialect) -> None:
+        """The endpoint has understood."""
+        if request.schema is not None and not self._is_proven:
+            self._is_proven = True
+            self.dialect = dialect
+        elif dialect.token_limit != self.dialect.token_limit:
+            self.dialect = self.dialect._replace(token_limit=dialect.token_limit)
+
+    def fails(self, sent_at: float) -> None:
+        """A request sent then did not get through."""
+        if self._failing_since is None:
+            self._failing_since = sent_at
+
+    @property
+    def failing_s(self) -> float:
+        """For how many seconds no request has got through."""
+        since = self._failing_since
+        return 0.0 if since is None else anyio.current_time() - since
+
+    @property
+    def is_given_up(self) -> bool:
+        """Whether it is refused to us, or has been out of reach for longer than one should wait."""
+        patience_s = NEVER_REACHED_S if self._is_absent else OUT_OF_REACH_S
+        return self.gate.dead or self.failing_s >= patience_s
+
+    def _without_key(self, message: str) -> str:
+        """What an endpoint says, should it repeat the key it was sent."""
+        key = self.endpoint.key
+        return message.replace(key.get_secret_value(), "(the key)") if key else message
+
+
+def _headers(endpoint: Endpoint) -> dict[str, str]:
+    headers = {"content-type": "application/json", "user-agent": f"vcgen/{__version__}"}
+    if endpoint.key is not None:
+        headers["authorization"] = f"Bearer {endpoint.key.get_secret_value()}"
+    return headers
+
+
+def _no_reply(error: TransportError) -> Failure:
+    codes = {ConnectFailed: "connect_failed", TimedOut: "timed_out", ReplyTooLarge: "too_large"}
+    code = codes.get(type(error), "connection_lost")
+    return Failure(
+        status=0, code=code, message=str(error), should_retry=False if code == "too_large" else None
+    )

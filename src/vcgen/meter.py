@@ -1,0 +1,73 @@
+"""One limit of an endpoint over aiolimiter: whatever leaves is paid for, however much it is."""
+
+from typing import TYPE_CHECKING
+
+from vcgen.limiting import Factor
+from vcgen.pacing import bucket, excess
+
+if TYPE_CHECKING:
+    from aiolimiter import AsyncLimiter
+
+
+class Meter:
+    """How much may leave a minute. One pays at a time, so that aiolimiter has nobody to choose.
+
+    Attributes:
+        at: which of a request's amounts it meters, by its place in `Rates`.
+        factor: what it is called where it keeps requests waiting.
+        left: how much has left.
+        rate: amounts a minute, None where there is no limit: then nothing has to be paid.
+        owed: what has left and is not paid; below 0 it is paid ahead.
+        due: what the request that is about to leave has to pay.
+    """
+
+    __slots__ = ("_limiter", "at", "due", "factor", "left", "owed", "rate")
+
+    def __init__(self, at: int, rate: float | None) -> None:
+        self.at = at
+        self.factor: Factor = "tpm" if at else "rpm"
+        self.left = 0
+        self.rate = rate
+        self.owed = 0.0
+        self.due = 0.0
+        self._limiter = None if rate is None else _limiter(rate)
+
+    def go_by(self, rate: float, share: float) -> None:
+        """Another rate, and the share of it in use; what has left beyond it is owed."""
+        before, self.rate = self.rate, rate
+        self._limiter = limiter = _limiter(rate * share)
+        self.owed = max(self.owed, excess(self.left, before, rate, limiter.max_rate))
+
+    def use(self, rate: float, share: float) -> None:
+        """That share of a rate, whatever has left before."""
+        self.rate = rate
+        self._limiter = _limiter(rate * share)
+
+    @property
+    def is_covered(self) -> bool:
+        """Whether all that has to be paid can be paid at once."""
+        limiter, amount = self._limiter, self.owed + self.due
+        if limiter is None or amount <= 0:
+            return True
+        return amount <= limiter.max_rate and limiter.has_capacity(amount)
+
+    async def pay(self) -> None:
+        """Wait until all is paid, that of the request about to leave included."""
+        # A limiter refuses more than its capacity at once, so it is paid in pieces; and the limiter
+        # may be replaced between two of them.
+        while self._limiter is not None and self.owed + self.due > 0:
+            piece = min(self.owed + self.due, self._limiter.max_rate)
+            await self._limiter.acquire(piece)
+            self.owed -= piece
+
+    def let_out(self, amount: int) -> None:
+        """The request has left."""
+        self.left += amount
+        self.owed += self.due
+        self.due = 0.0
+
+
+def _limiter(per_minute: float) -> "AsyncLimiter":
+    from aiolimiter import AsyncLimiter  # noqa: PLC0415 - it loads all of importlib.metadata
+
+    return AsyncLimiter(*bucket(max(1.0, per_minute)))
