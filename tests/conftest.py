@@ -19,8 +19,7 @@ from vcgen.cli import main
 from vcgen.clips import Clip
 from vcgen.config import Limits
 from vcgen.http1 import Reply
-from vcgen.sim import SimTransport, Simulator, serve
-from vcgen.sim.simulator import Answer
+from vcgen.sim import Answer, SimTransport, Simulator, serve
 from vcgen.store import read_records, read_rejects
 from vcgen.testing import virtual_clock
 

@@ -17,8 +17,7 @@ from vcgen.api import open_run
 from vcgen.config import Limits
 from vcgen.errors import Reason, RunStopped, StoreError
 from vcgen.intake import intake, intake_files
-from vcgen.sim import Simulator, parse_faults, serve
-from vcgen.sim.simulator import Answer
+from vcgen.sim import Answer, Simulator, parse_faults, serve
 from vcgen.store import read_rejects
 from vcgen.testing import virtual_clock
 

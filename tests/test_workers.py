@@ -29,7 +29,7 @@ from vcgen.config import Budget, Limits
 from vcgen.errors import Reason
 from vcgen.fleet import HAND_ON_S, most_workers, shares
 from vcgen.records import Reject
-from vcgen.sim import Simulator
+from vcgen.sim import Latency, Simulator
 from vcgen.store import read_manifest, read_records, read_rejects
 from vcgen.worker import worker_of
 
@@ -206,7 +206,7 @@ def test_workers_of_a_killed_parent_end_and_hold_the_directory_until_then(
     wait_until(lambda: not any(map(is_running, workers)))
     assert simulator.requests == 2  # they waited for these and sent no more
 
-    simulator._latency_s = 0.0
+    simulator._latency = Latency()
     finished = command(*arguments)
     assert finished.code == 0
     assert re.search(r"^done before +2$", finished.err, re.MULTILINE)

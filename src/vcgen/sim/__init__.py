@@ -1,8 +1,12 @@
 """A simulated chat-completions endpoint: demos, tests and benchmarks with no key and no network."""
 
+from vcgen.sim.conditions import Capacity, Conditions, Outage
 from vcgen.sim.faults import Faults, parse_faults
+from vcgen.sim.limits import TrueLimits
+from vcgen.sim.replies import Answer
 from vcgen.sim.server import serve
-from vcgen.sim.simulator import Answer, Arrival, Simulator
+from vcgen.sim.service import Latency
+from vcgen.sim.simulator import Arrival, Simulator
 from vcgen.sim.transport import SimTransport
 from vcgen.sim.validation import Behaviour
 
@@ -10,9 +14,14 @@ __all__ = [
     "Answer",
     "Arrival",
     "Behaviour",
+    "Capacity",
+    "Conditions",
     "Faults",
+    "Latency",
+    "Outage",
     "SimTransport",
     "Simulator",
+    "TrueLimits",
     "parse_faults",
     "serve",
 ]

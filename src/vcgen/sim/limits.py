@@ -1,56 +1,151 @@
-"""True limits of the simulated endpoint: no 60 s hold more than `rpm` requests and `tpm` tokens."""
+"""True limits of the simulated endpoint: what a minute may hold, and what its replies say of that.
+
+Time is an argument, in seconds; the clock's 0 is the moment `CREATED`.
+"""
 
 import math
-from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple
 
-WINDOW_S = 60.0
+from vcgen.errors import UsageError
+from vcgen.sim.meters import WINDOW_S, FixedWindow, Meter, SlidingWindow, TokenBucket
+
+# A constant, so that the same request brings the same bytes: 2026-01-01T00:00:00Z.
+CREATED = 1_767_225_600
 
 
-@dataclass(slots=True)
-class Window:
-    """What was taken in the last 60 s of one limit; time is an argument, in seconds.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrueLimits:
+    """What the simulated endpoint allows a minute, and how it says so.
 
     Attributes:
-        limit: the most that any 60 s may hold.
-        used: what the last 60 s hold.
+        rpm: requests, None for any number, as in the next three.
+        tpm: tokens of prompts and replies together.
+        input_tpm: tokens of prompts, without those found in the prefix cache.
+        output_tpm: tokens of replies.
+        kind: `sliding`: no 60 s hold more. `fixed`: no minute of the clock does. `bucket`: refills
+            evenly and holds `burst_s`. `strict`: no burst at all, a request every 60 / rpm s.
+        burst_s: a full bucket, as seconds of refill: 60 is a minute's worth.
+        headers: whose headers announce the limits.
+        retry_after: whether a 429 says when to come back.
+        refusal_s: seconds until a 429 is answered.
+
+    Raises:
+        UsageError: a limit below 1, or seconds below 0.
     """
 
+    rpm: int | None = None
+    tpm: int | None = None
+    input_tpm: int | None = None
+    output_tpm: int | None = None
+    kind: Literal["sliding", "fixed", "bucket", "strict"] = "sliding"
+    burst_s: float = WINDOW_S
+    headers: Literal["openai", "anthropic", "none"] = "openai"
+    retry_after: bool = True
+    refusal_s: float = 0.05
+
+    def __post_init__(self) -> None:
+        for name in ("rpm", "tpm", "input_tpm", "output_tpm"):
+            limit = getattr(self, name)
+            if limit is not None and limit < 1:
+                raise UsageError(
+                    f"sim: {name} is {limit}, not 1 or more; leave it out for no limit"
+                )
+        require_seconds("burst_s", self.burst_s)
+        require_seconds("refusal_s", self.refusal_s)
+
+
+def require_seconds(name: str, seconds: float) -> None:
+    """Refuse what is no duration.
+
+    Raises:
+        UsageError: it is negative or not finite.
+    """
+    if not (math.isfinite(seconds) and seconds >= 0):
+        raise UsageError(f"sim: {name} is {seconds} s, not 0 or more")
+
+
+class Lack(NamedTuple):
+    """A limit that has no room: which, how much it allows and holds, and seconds until it has."""
+
+    name: str
     limit: int
-    used: int = 0
-    _taken: deque[tuple[float, int]] = field(default_factory=deque)
+    used: int
+    wait_s: float
 
-    def wait_s(self, amount: int, now: float) -> float:
-        """Seconds until `amount` would fit, 0 if it fits now, infinite if it never will."""
-        self._forget(now)
-        if amount > self.limit:
-            return math.inf
-        excess, wait = self.used + amount - self.limit, 0.0
-        for taken_at, taken in self._taken:
-            if excess <= 0:
-                break
-            excess, wait = excess - taken, taken_at + WINDOW_S - now
-        return wait
 
-    def take(self, amount: int, now: float) -> None:
-        """Count `amount` from now on."""
-        self._taken.append((now, amount))
-        self.used += amount
+class Meters:
+    """The meters of all limits of one endpoint.
 
-    def headers(self, name: str, now: float) -> Mapping[str, str]:
-        """`x-ratelimit-*` as they stand; the reset is when all that was taken is forgotten."""
-        self._forget(now)
-        reset_s = self._taken[-1][0] + WINDOW_S - now if self._taken else 0.0
-        return {
-            f"x-ratelimit-limit-{name}": str(self.limit),
-            f"x-ratelimit-remaining-{name}": str(max(0, self.limit - self.used)),
-            f"x-ratelimit-reset-{name}": format_reset(reset_s),
+    Amounts are by name: `requests`, `tokens`, `input-tokens`, `output-tokens`; what has no limit is
+    not counted.
+    """
+
+    def __init__(self, limits: TrueLimits) -> None:
+        given = {
+            "requests": limits.rpm,
+            "tokens": limits.tpm,
+            "input-tokens": limits.input_tpm,
+            "output-tokens": limits.output_tpm,
         }
+        self._given = {name: limit for name, limit in given.items() if limit is not None}
+        self._meters = {name: _meter(limits, limit) for name, limit in self._given.items()}
+        self._style = limits.headers
 
-    def _forget(self, now: float) -> None:
-        while self._taken and self._taken[0][0] <= now - WINDOW_S:
-            self.used -= self._taken.popleft()[1]
+    def lack(self, amounts: Mapping[str, int], now: float) -> Lack | None:
+        """The limit that the amounts must wait for longest, None if all have room."""
+        worst: Lack | None = None
+        for name, amount in amounts.items():
+            if (meter := self._meters.get(name)) is None:
+                continue
+            wait_s = meter.wait_s(amount, now)
+            if wait_s > (worst.wait_s if worst else 0.0):
+                worst = Lack(name, meter.limit, meter.look(now)[0], wait_s)
+        return worst
+
+    def take(self, amounts: Mapping[str, int], now: float) -> None:
+        """Count the amounts from now on."""
+        for name, amount in amounts.items():
+            if amount and (meter := self._meters.get(name)) is not None:
+                meter.take(amount, now)
+
+    def scale(self, factor: float) -> None:
+        """From now on the limits are those given times `factor`, each at least 1."""
+        for name, meter in self._meters.items():
+            meter.limit = max(1, round(self._given[name] * factor))
+
+    def announce(self, headers: dict[str, str], now: float) -> None:
+        """Add to a reply's headers what they say of the limits as they stand."""
+        if self._style != "none":
+            write = _anthropic if self._style == "anthropic" else _openai
+            for name, meter in self._meters.items():
+                write(headers, name, meter, now)
+
+
+def _meter(limits: TrueLimits, limit: int) -> Meter:
+    if limits.kind == "sliding":
+        return SlidingWindow(limit)
+    if limits.kind == "fixed":
+        return FixedWindow(limit)
+    return TokenBucket(limit, limits.burst_s if limits.kind == "bucket" else 0.0)
+
+
+def _openai(headers: dict[str, str], name: str, meter: Meter, now: float) -> None:
+    if name in {"requests", "tokens"}:
+        used, reset_s = meter.look(now)
+        headers[f"x-ratelimit-limit-{name}"] = str(meter.limit)
+        headers[f"x-ratelimit-remaining-{name}"] = str(max(0, meter.limit - used))
+        headers[f"x-ratelimit-reset-{name}"] = format_reset(reset_s)
+
+
+def _anthropic(headers: dict[str, str], name: str, meter: Meter, now: float) -> None:
+    used, reset_s = meter.look(now)
+    resets_at = datetime.fromtimestamp(CREATED + math.ceil(now + reset_s), UTC)
+    headers[f"anthropic-ratelimit-{name}-limit"] = str(meter.limit)
+    headers[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, meter.limit - used))
+    headers[f"anthropic-ratelimit-{name}-reset"] = f"{resets_at:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def format_reset(seconds: float) -> str:

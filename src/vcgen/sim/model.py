@@ -43,13 +43,13 @@ class Draft:
     usage: Usage
 
 
-def write(request: Mapping[str, Any], body: bytes, random: Random) -> Draft | Refusal:
+def write(request: Mapping[str, Any], body: bytes, seed: str) -> Draft | Refusal:
     """The answer to a valid request; the tokens of the prompt are counted from its bytes, `body`.
 
     A schema that cannot be filled is a Refusal.
     """
     try:
-        text = _Conversation(request, random).reply()
+        text = _Conversation(request, seed).reply()
     except Unfillable as error:
         return Refusal(
             400,
@@ -71,20 +71,20 @@ def completion(
     *,
     name: str,
     created: int,
-    most_tokens: int | None = None,
+    is_cut: bool = False,
     refusal: str | None = None,
 ) -> bytes:
-    """The `chat.completion` object with that text, cut to `most_tokens`.
+    """The `chat.completion` object with that text and usage.
 
     Args:
         name: what makes the reply's id.
         created: seconds since the epoch.
+        is_cut: the usage has fewer tokens than the text, which is cut to them.
         refusal: takes the text's place.
     """
-    is_cut = most_tokens is not None and usage.completion_tokens > most_tokens
-    if is_cut and most_tokens is not None:
-        text = text.encode()[: most_tokens * BYTES_PER_TOKEN].decode(errors="ignore")
-    written = most_tokens if is_cut and most_tokens is not None else usage.completion_tokens
+    if is_cut:
+        most_bytes = usage.completion_tokens * BYTES_PER_TOKEN
+        text = text.encode()[:most_bytes].decode(errors="ignore")
     return orjson.dumps(
         {
             "id": f"chatcmpl-{name}",
@@ -105,9 +105,9 @@ def completion(
             ],
             "usage": {
                 "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": written,
-                "total_tokens": usage.prompt_tokens + written,
-                "prompt_tokens_details": {"cached_tokens": 0},
+                "completion_tokens": usage.completion_tokens,
+                "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+                "prompt_tokens_details": {"cached_tokens": usage.cached_tokens},
             },
         }
     )
@@ -116,12 +116,12 @@ def completion(
 class _Conversation:
     """One request, read once."""
 
-    def __init__(self, request: Mapping[str, Any], random: Random) -> None:
+    def __init__(self, request: Mapping[str, Any], seed: str) -> None:
         said = [(message["role"], _text(message.get("content"))) for message in request["messages"]]
         # A repair asks for the task before the reply that could not be used.
         while len(said) > 2 and _REPAIR in said[-1][1] and said[-2][0] == "assistant":
             del said[-2:]
-        self._said, self._last, self._random = said, said[-1][1], random
+        self._said, self._last, self._seed = said, said[-1][1], seed
         asked = request.get("response_format") or {}
         self._format = asked.get("type", "text")
         self._schema = asked["json_schema"]["schema"] if self._format == "json_schema" else None
@@ -144,6 +144,10 @@ class _Conversation:
         if self._has_scene and (length := _LENGTH.search(self._last)):
             return describe(self._scene, int(length[1]), int(length[2]), self._random)
         return " ".join(self._sentences()[:2])
+
+    @cached_property
+    def _random(self) -> Random:
+        return Random(self._seed)
 
     def _wants_turns(self) -> bool:
         if self._schema is None:

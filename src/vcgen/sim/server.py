@@ -21,7 +21,9 @@ import h11
 import orjson
 
 from vcgen.errors import UsageError
-from vcgen.sim.simulator import CREATED, Answer, Simulator, refuse
+from vcgen.sim.limits import CREATED
+from vcgen.sim.replies import Answer, refuse
+from vcgen.sim.simulator import Simulator
 from vcgen.sim.validation import Refusal
 
 MAX_BODY_BYTES = 16 << 20
@@ -42,15 +44,18 @@ _LINGER_ZERO = struct.pack("ii", 1, 0)
 async def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
     """Serve the simulator while the block runs; yields the base URL, `http://127.0.0.1:8099/v1`.
 
-    Port 0 takes a free one.
+    Port 0 takes a free one. The simulator's clock begins with the block.
 
     Raises:
         UsageError: the address cannot be bound.
     """
     connections: set[_Connection] = set()
     loop = asyncio.get_running_loop()
+    began = loop.time()
     try:
-        server = await loop.create_server(lambda: _Connection(simulator, connections), host, port)
+        server = await loop.create_server(
+            lambda: _Connection(simulator, began, connections), host, port
+        )
     except OSError as error:
         taken = "is taken: choose another" if error.errno == errno.EADDRINUSE else "cannot be bound"
         raise UsageError(f"sim: port {port} on {host} {taken}") from error
@@ -68,8 +73,8 @@ async def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) ->
 class _Connection(asyncio.Protocol):
     """One client's connection; requests on it are answered one after another."""
 
-    def __init__(self, simulator: Simulator, connections: "set[_Connection]") -> None:
-        self._simulator, self._connections = simulator, connections
+    def __init__(self, simulator: Simulator, began: float, connections: "set[_Connection]") -> None:
+        self._simulator, self._began, self._connections = simulator, began, connections
         self._http = h11.Connection(h11.SERVER)
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport
@@ -155,7 +160,8 @@ class _Connection(asyncio.Protocol):
 
     def _complete(self, request: h11.Request) -> None:
         headers = {name.decode("ascii"): value.decode("latin-1") for name, value in request.headers}
-        answer = self._simulator.answer(headers, b"".join(self._body), self._loop.time())
+        now = self._loop.time() - self._began
+        answer = self._simulator.answer(headers, b"".join(self._body), now)
         self._body = []
         if answer.fault == "hang":
             return
@@ -167,7 +173,7 @@ class _Connection(asyncio.Protocol):
     def _finish(self, answer: Answer) -> None:
         if self._transport.is_closing():
             return
-        if answer.fault == "close":
+        if answer.fault in {"close", "refused"}:
             self._transport.close()
         elif answer.fault == "reset":
             self._reset(answer)

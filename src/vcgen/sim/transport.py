@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import anyio
 
-from vcgen.errors import ConnectionLost, TimedOut
+from vcgen.errors import ConnectFailed, ConnectionLost, TimedOut
 from vcgen.http1 import Reply
 from vcgen.sim.simulator import Simulator
 
@@ -25,6 +25,7 @@ class SimTransport:
         """Answer after the simulator's latency; faults of the connection raise.
 
         Raises:
+            ConnectFailed: there is an outage that refuses connections.
             ConnectionLost: the fault was `reset` or `close`.
             TimedOut: the fault was `hang`, or the latency is longer than `timeout_s`.
         """
@@ -33,6 +34,8 @@ class SimTransport:
             await anyio.sleep(timeout_s)
             raise TimedOut(f"no whole reply within {timeout_s:g} s")
         await anyio.sleep(answer.delay_s)
+        if answer.fault == "refused":
+            raise ConnectFailed("connection refused by the simulated endpoint")
         if answer.fault == "reset":
             raise ConnectionLost("connection reset by the simulated endpoint")
         if answer.fault == "close":

@@ -1,0 +1,75 @@
+"""What the simulated endpoint allows, how fast it is, and what becomes of it by the clock."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from vcgen.errors import UsageError
+from vcgen.sim.limits import TrueLimits
+from vcgen.sim.service import Latency
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """From one second of the clock until another, no request is served.
+
+    Attributes:
+        kind: connections are refused, or every answer is a 503 without a hint, or none ever comes.
+    """
+
+    from_s: float
+    to_s: float
+    kind: Literal["refused", "503", "hang"] = "refused"
+
+
+@dataclass(frozen=True, slots=True)
+class Capacity:
+    """From a second of the clock until the next such change, limits and slots are `times` theirs.
+
+    Raises:
+        UsageError: not a number over 0.
+    """
+
+    from_s: float
+    times: float
+
+    def __post_init__(self) -> None:
+        if not 0 < self.times < math.inf:
+            raise UsageError(f"sim: the capacity is {self.times} times, not a number over 0")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """The nature of a simulated endpoint.
+
+    Attributes:
+        slots: how many requests are worked on at once, each for its latency, while others wait;
+            None for any number.
+        outages, capacity: by the clock whose seconds `Simulator.answer` is given.
+
+    Raises:
+        UsageError: fewer than one slot.
+    """
+
+    limits: TrueLimits = TrueLimits()
+    latency: Latency = Latency()
+    slots: int | None = None
+    outages: Sequence[Outage] = ()
+    capacity: Sequence[Capacity] = ()
+
+    def __post_init__(self) -> None:
+        if self.slots is not None and self.slots < 1:
+            raise UsageError(f"sim: slots is {self.slots}, not 1 or more; leave it out for any")
+
+    def outage_at(self, now: float) -> Outage | None:
+        """The first outage that the moment is in."""
+        for outage in self.outages:
+            if outage.from_s <= now < outage.to_s:
+                return outage
+        return None
+
+    def capacity_at(self, now: float) -> float:
+        """How many times the capacity is what it was at first."""
+        begun = [change for change in self.capacity if change.from_s <= now]
+        return max(begun, key=lambda change: change.from_s).times if begun else 1.0
