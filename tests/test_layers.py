@@ -23,7 +23,7 @@ LAYERS = {
         "transport", "httpx_transport", "meter", "gate", "admission", "store", "sources",
         "exporters", "sim", "testing",
     ],
-    "engine": ["lane", "engine", "answers"],
+    "engine": ["lane", "errand", "engine", "answers"],
     "tasks": ["tasks"],
     "run": ["intake", "samples", "tally", "batch", "api", "job", "fleet", "worker"],
     "surface": ["", "plan", "preview", "progress", "terminal", "options", "cli", "__main__"],

@@ -13,10 +13,27 @@ request.
 import asyncio
 from collections import deque
 from collections.abc import Sequence
+from enum import IntEnum
 
 from vcgen.errors import RunStopped
 from vcgen.gate import Departure, Gate
 from vcgen.limiting import Factor
+
+
+class Rank(IntEnum):
+    """Who leaves first.
+
+    Attributes:
+        RETURNED: was sent away by a gate that closed.
+        BEGUN: belongs to work that has begun.
+        NEW: begins some.
+        SPARE: leaves only while there is room and nobody else waits.
+    """
+
+    RETURNED = 0
+    BEGUN = 1
+    NEW = 2
+    SPARE = 3
 
 
 class Admission:
@@ -30,10 +47,7 @@ class Admission:
     def __init__(self, gates: Sequence[Gate]) -> None:
         self.gates = tuple(gates)
         self.waits_for_budget = 0
-        # Sent away by a gate that closed; begun; new. In this order they leave.
-        self._returned: deque[asyncio.Future[Gate]] = deque()
-        self._begun: deque[asyncio.Future[Gate]] = deque()
-        self._new: deque[asyncio.Future[Gate]] = deque()
+        self._queues: tuple[deque[asyncio.Future[Gate]], ...] = tuple(deque() for _ in Rank)
         self._alarms: dict[Gate, asyncio.TimerHandle] = {}
         self._stopped: RunStopped | None = None
 
@@ -42,23 +56,22 @@ class Admission:
         """Requests that have left and not come back."""
         return sum(gate.in_flight for gate in self.gates)
 
-    async def enter(self, prompt_bytes: int, max_tokens: int, *, begun: bool = False) -> Departure:
+    async def enter(self, prompt_bytes: int, max_tokens: int, rank: Rank = Rank.NEW) -> Departure:
         """Wait until a request may leave, and let it.
 
         Every `enter` that returns is followed by one `leave`.
 
         Args:
             prompt_bytes, max_tokens: what its tokens are estimated from.
-            begun: whether it belongs to work that has begun.
+            rank: who goes before it.
 
         Raises:
             RunStopped: the queue was stopped.
         """
-        queue = self._begun if begun else self._new
-        gate = None if self._next_queue() else self._idle()
+        gate = None if rank is Rank.SPARE or self._next_queue() else self._idle()
         while True:
             if gate is None:
-                gate = await self._turn(queue)
+                gate = await self._turn(rank)
             gate.taken = True
             try:
                 self.check()
@@ -68,7 +81,7 @@ class Admission:
             finally:
                 gate.taken = False
                 self._offer(gate)
-            queue, gate = self._returned, None
+            rank, gate = Rank.RETURNED, None
 
     def leave(self, departure: Departure) -> None:
         """The request is back, or lost."""
@@ -116,11 +129,11 @@ class Admission:
                 gate.give_back()
         return may_leave
 
-    async def _turn(self, queue: deque[asyncio.Future[Gate]]) -> Gate:
-        """Wait in a queue until a gate is offered."""
+    async def _turn(self, rank: Rank) -> Gate:
+        """Wait in the queue until a gate is offered."""
         self.check()
         waiter: asyncio.Future[Gate] = asyncio.get_running_loop().create_future()
-        queue.append(waiter)
+        self._queues[rank].append(waiter)
         for gate in self.gates:
             self._offer(gate)
         try:
@@ -133,7 +146,8 @@ class Admission:
             raise
 
     def _next_queue(self) -> deque[asyncio.Future[Gate]]:
-        return self._returned or self._begun or self._new
+        returned, begun, new, spare = self._queues
+        return returned or begun or new or spare
 
     def _idle(self) -> Gate | None:
         """A gate that nobody stands in and that lets through, the emptiest of them."""
@@ -154,6 +168,8 @@ class Admission:
             self._offer_later(gate)
             return
         while queue := self._next_queue():
+            if queue is self._queues[Rank.SPARE] and not gate.has_spare_room:
+                return
             waiter = queue.popleft()
             if not waiter.done():
                 gate.taken = True

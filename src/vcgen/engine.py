@@ -6,20 +6,24 @@
 It knows nothing of video and is usable alone, for prompts of any kind.
 """
 
-from collections.abc import Sequence
+import asyncio
+from asyncio import FIRST_COMPLETED
+from collections.abc import Coroutine, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from types import TracebackType
-from typing import NamedTuple, Self
+from typing import Any, Self
 
 import anyio
 
-from vcgen.admission import Admission
+from vcgen.admission import Admission, Rank
 from vcgen.chat import ChatRequest, Completion, Failure
 from vcgen.circuit import RetryBudget
-from vcgen.config import Dialect, Endpoint, Limits
+from vcgen.config import Endpoint, Limits
+from vcgen.errand import Attempt, Errand, Ticket
 from vcgen.errors import BudgetSpent, Rejected, RunStopped, UsageError
 from vcgen.gate import Departure
+from vcgen.hedging import Hedging
 from vcgen.lane import Lane
 from vcgen.limiting import Factor
 from vcgen.records import Usage
@@ -41,15 +45,6 @@ class Counters:
     usage: Usage = Usage()
 
 
-class Attempt(NamedTuple):
-    """One request sent, and what came of it."""
-
-    result: Completion | Failure
-    departure: Departure
-    lane: Lane
-    dialect: Dialect
-
-
 class Engine:
     """Sends chat requests to an endpoint, or to several, as fast as they allow.
 
@@ -61,6 +56,8 @@ class Engine:
         transport: None opens the default one, or the simulator for the model `sim`.
         seed: of the jitter.
         spending: the books of a budget; None spends without end.
+        hedge: whether a request that is later than 99 of 100 is sent once more where there is room,
+            one in a hundred at most; the first answer wins, both are paid for.
 
     Raises:
         UsageError: there is no endpoint, or the timeout is none.
@@ -75,6 +72,7 @@ class Engine:
         transport: Transport | None = None,
         seed: int = 0,
         spending: Spending | None = None,
+        hedge: bool = False,
     ) -> None:
         if not 0 < timeout_s < float("inf"):
             raise UsageError(f"the timeout must be a number of seconds above 0, not {timeout_s}")
@@ -93,6 +91,7 @@ class Engine:
         self._lane_of = {lane.gate: lane for lane in self._lanes}
         self._admission = Admission([lane.gate for lane in self._lanes])
         self._retries: RetryBudget | None = None
+        self._hedging = Hedging() if hedge else None
         self._spending = spending
         self._settled = anyio.Event()
         self._ending = anyio.Event()
@@ -154,41 +153,35 @@ class Engine:
             Rejected: the endpoint's last word on this request, or its attempts are used up.
             RunStopped: nothing can be sent to any endpoint any more.
         """
-        attempts, sent = 1, 0
-        dialects: dict[Lane, Dialect] = {}
+        errand = Errand(request, Rank.BEGUN if begun else Rank.NEW)
         while True:
-            sent += 1
-            attempt = await self._attempt(request, dialects, begun=begun)
+            attempt = await self._attempt(errand)
             result, _, lane, dialect = attempt
             if isinstance(result, Completion):
                 lane.learn(request, dialect)
-                return result if sent == 1 else replace(result, attempts=sent)
+                return result if errand.sent == 1 else replace(result, attempts=errand.sent)
             if (easier := lane.easier(request, dialect, result)) is not None:
-                dialects[lane] = easier
+                errand.dialects[lane] = easier
                 continue
-            decision = decide(result, attempts, self._random.random())
+            decision = decide(result, errand.attempts, self._random.random())
             if isinstance(decision, GiveUp):
-                raise Rejected(decision.reason, result.message, attempts=sent)
+                raise Rejected(decision.reason, result.message, attempts=errand.sent)
             self.counters.retries += 1
-            attempts = await self._again(decision, attempts, attempt)
+            await self._again(decision, errand, attempt)
 
-    async def _attempt(
-        self, request: ChatRequest, dialects: dict[Lane, Dialect], *, begun: bool
-    ) -> Attempt:
-        first = self._lanes[0]
-        body = first.encode(request, dialects.get(first) or first.dialect)
-        if self._spending is None:
-            return await self._send(request, dialects, body, begun=begun)
-        amount = await self._set_aside(self._spending, len(body), request.max_tokens)
-        usage = None
-        try:
-            attempt = await self._send(request, dialects, body, begun=begun)
-            usage = _used(attempt.result)
-        finally:
-            self._spending.settle(amount, usage)
-            self._settled.set()
-            self._settled = anyio.Event()
-        return attempt
+    async def _attempt(self, errand: Errand) -> Attempt:
+        amount = None
+        if self._spending is not None:
+            amount = await self._set_aside(self._spending, *self._size(errand))
+        ticket = await self._depart(errand, errand.rank, amount)
+        sending = self._send(errand, ticket)
+        if self._hedging is None or self._hedging.late_s is None:
+            return await sending
+        return await self._hedged(errand, sending, self._hedging)
+
+    def _size(self, errand: Errand) -> tuple[int, int]:
+        """Bytes of the prompt, and the most tokens of the reply."""
+        return len(errand.body(self._lanes[0])), errand.request.max_tokens
 
     async def _set_aside(self, spending: Spending, prompt_bytes: int, max_tokens: int) -> Amount:
         """Wait until the budget allows a request, which it may once others are back."""
@@ -205,31 +198,98 @@ class Engine:
                 self._admission.waits_for_budget -= 1
         return amount
 
-    async def _send(
-        self, request: ChatRequest, dialects: dict[Lane, Dialect], body: bytes, *, begun: bool
-    ) -> Attempt:
-        departure = await self._admission.enter(len(body), request.max_tokens, begun=begun)
-        lane = self._lane_of[departure.gate]
-        dialect = dialects.get(lane) or lane.dialect
-        self.counters.requests += 1
+    async def _depart(self, errand: Errand, rank: Rank, amount: Amount | None) -> Ticket:
         try:
-            if lane is not self._lanes[0]:
-                body = lane.encode(request, dialect)
+            departure = await self._admission.enter(*self._size(errand), rank)
+        except BaseException:
+            self._settle(amount, Usage())
+            raise
+        return Ticket(departure, amount)
+
+    def _settle(self, amount: Amount | None, usage: Usage | None) -> None:
+        if self._spending is not None and amount is not None:
+            self._spending.settle(amount, usage)
+            self._settled.set()
+            self._settled = anyio.Event()
+
+    async def _send(self, errand: Errand, ticket: Ticket) -> Attempt:
+        departure, amount = ticket
+        lane = self._lane_of[departure.gate]
+        dialect, body = errand.dialect(lane), errand.body(lane)
+        errand.sent += 1
+        self.counters.requests += 1
+        if self._hedging is not None:
+            self._hedging.sent()
+        usage = None
+        try:
             result = await lane.post(self._transport, body, self.timeout_s)
+            usage = _used(result)
         finally:
             self._admission.leave(departure)
+            self._settle(amount, usage)
         if isinstance(result, Completion):
-            self.counters.completions += 1
-            self.counters.usage += result.usage
-            lane.gate.passed(departure, result.usage)
-            if self._retries is not None:
-                self._retries.passed()
+            self._passed(lane, departure, result.usage)
         return Attempt(result, departure, lane, dialect)
 
+    def _passed(self, lane: Lane, departure: Departure, usage: Usage) -> None:
+        self.counters.completions += 1
+        self.counters.usage += usage
+        lane.gate.passed(departure, usage)
+        if self._retries is not None:
+            self._retries.passed()
+        if self._hedging is not None:
+            self._hedging.back(anyio.current_time() - departure.at)
+
+    async def _hedged(
+        self, errand: Errand, sending: Coroutine[Any, Any, Attempt], hedging: Hedging
+    ) -> Attempt:
+        """A request, and copies of it each time that all which have left are late.
+
+        The first answer wins.
+        """
+        before = errand.sent
+        tasks = [asyncio.ensure_future(sending)]
+        try:
+            while (attempt := _answer(tasks, max(1, errand.sent - before))) is None:
+                pending = [task for task in tasks if not task.done()]
+                done, _ = await asyncio.wait(
+                    pending, timeout=hedging.late_s, return_when=FIRST_COMPLETED
+                )
+                if not done and hedging.may_copy and errand.sent - before == len(tasks):
+                    tasks.append(asyncio.ensure_future(self._copy(errand, tasks[0], hedging)))
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.wait(tasks)
+        copies = errand.sent - before - 1
+        if not copies or not isinstance(attempt.result, Completion):
+            return attempt
+        # What was given up is billed too: as far as anybody knows, as much as its twin.
+        given_up = sum([attempt.result.usage] * copies, Usage())
+        self.counters.usage += given_up
+        usage = attempt.result.usage + given_up
+        return attempt._replace(result=replace(attempt.result, usage=usage))
+
+    async def _copy(
+        self, errand: Errand, first: asyncio.Task[Attempt], hedging: Hedging
+    ) -> Attempt:
+        """Send an errand once more if there is room; otherwise it is as the first one says."""
+        amount = None
+        if self._spending is not None:
+            amount = self._spending.set_aside(*self._size(errand))
+            if amount is None:
+                return await asyncio.shield(first)
+        try:
+            ticket = await self._depart(errand, Rank.SPARE, amount)
+        except RunStopped:
+            return await asyncio.shield(first)
+        hedging.copied()
+        return await self._send(errand, ticket)
+
     async def _again(
-        self, decision: Throttle | Unreached | Again | Stop, attempts: int, attempt: Attempt
-    ) -> int:
-        """Do what a failure calls for; how many attempts the request has used up then.
+        self, decision: Throttle | Unreached | Again | Stop, errand: Errand, attempt: Attempt
+    ) -> None:
+        """Do what a failure calls for before its request is sent again.
 
         Raises:
             RunStopped: it was the last endpoint, and there is no hope.
@@ -249,12 +309,11 @@ class Engine:
                 if gate.is_out:
                     self._fails(attempt)
                 if not is_outage:
-                    attempts += 1
+                    errand.attempts += 1
                     await self._pause(delay_s)
             case Stop(message):
                 self._give_up(lane, message)
         self._admission.offer_all()
-        return attempts
 
     async def _pause(self, delay_s: float) -> None:
         """Before a request is sent again; ends early when the run does."""
@@ -283,6 +342,13 @@ class Engine:
         reason = RunStopped(message)
         self.stop(reason)
         return reason
+
+
+def _answer(tasks: Sequence[asyncio.Task[Attempt]], sent: int) -> Attempt | None:
+    """The first completion, or else the last failure once all that were sent failed."""
+    came = [task.result() for task in tasks if task.done()]
+    completions = [attempt for attempt in came if isinstance(attempt.result, Completion)]
+    return next(iter(completions or (came[-1:] if len(came) >= sent else [])), None)
 
 
 def total(limits: Sequence[Limits]) -> Limits:

@@ -17,6 +17,7 @@ from vcgen.meter import Meter
 from vcgen.pacing import Accepted, Rates, Share, TokenEstimate, backoff_s
 from vcgen.records import Usage
 
+SPARE_FROM = 0.9
 LEAST_RPM = 6.0  # where the rate has to be guessed from an endpoint that accepted next to nothing
 
 
@@ -70,6 +71,11 @@ class Gate:
         if self.is_out:
             return self._probing_at is None
         return self.in_flight < self.allowed
+
+    @property
+    def has_spare_room(self) -> bool:
+        """Whether there is more room than a request leaves that comes back and is followed."""
+        return self.in_flight + 1 <= SPARE_FROM * self.allowed
 
     def limited_by(self, now: float) -> Factor:
         """What keeps the next request from leaving."""

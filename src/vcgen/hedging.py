@@ -6,7 +6,7 @@ longer than nearly all took, so that few are sent and the slowest are overtaken.
 
 from collections import deque
 
-QUANTILE = 0.99
+QUANTILE = 0.95
 MOST = 0.01  # of all requests
 _REMEMBERED = 1000
 _ENOUGH = 100
@@ -37,9 +37,11 @@ class Hedging:
         if count >= _ENOUGH and (self.late_s is None or self._sent % _SORT_EVERY == 0):
             self.late_s = sorted(self._took)[int(count * QUANTILE)]
 
-    def take(self) -> bool:
-        """Whether one more copy may be sent, which then counts as sent."""
-        if self._copies + 1 > MOST * self._sent:
-            return False
+    @property
+    def may_copy(self) -> bool:
+        """Whether one more copy may be sent."""
+        return self._copies + 1 <= MOST * self._sent
+
+    def copied(self) -> None:
+        """A copy has left."""
         self._copies += 1
-        return True

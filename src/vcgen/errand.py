@@ -1,0 +1,57 @@
+"""One request on its way: what it is in each endpoint's words, and what each sending came to."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from vcgen.admission import Rank
+from vcgen.chat import ChatRequest, Completion, Failure
+from vcgen.config import Dialect
+from vcgen.gate import Departure
+from vcgen.lane import Lane
+from vcgen.spending import Amount
+
+
+@dataclass(slots=True)
+class Errand:
+    """A request until it is answered.
+
+    Attributes:
+        attempts: how many it has used up, the one under way included.
+        sent: how many requests were sent for it.
+        dialects: what to try where the endpoint has refused its usual one.
+    """
+
+    request: ChatRequest
+    rank: Rank
+    attempts: int = 1
+    sent: int = 0
+    dialects: dict[Lane, Dialect] = field(default_factory=dict)
+    _body: bytes = b""
+    _body_for: tuple[Lane, Dialect] | None = None
+
+    def dialect(self, lane: Lane) -> Dialect:
+        """How it is said to an endpoint."""
+        return self.dialects.get(lane) or lane.dialect
+
+    def body(self, lane: Lane) -> bytes:
+        """Its bytes for an endpoint."""
+        said = lane, self.dialect(lane)
+        if said != self._body_for:
+            self._body, self._body_for = lane.encode(self.request, said[1]), said
+        return self._body
+
+
+class Ticket(NamedTuple):
+    """What a request leaves with: its departure, and what its budget has set aside for it."""
+
+    departure: Departure
+    amount: Amount | None
+
+
+class Attempt(NamedTuple):
+    """What one sending came to, where, and how it was said there."""
+
+    result: Completion | Failure
+    departure: Departure
+    lane: Lane
+    dialect: Dialect
