@@ -25,7 +25,7 @@ LAYERS = {
     ],
     "engine": ["lane", "errand", "engine", "answers"],
     "tasks": ["tasks"],
-    "run": ["intake", "samples", "tally", "batch", "api", "job", "fleet", "worker"],
+    "run": ["intake", "samples", "tally", "batch", "api", "endpoints", "job", "fleet", "worker"],
     "surface": ["", "plan", "preview", "progress", "terminal", "options", "cli", "__main__"],
 }  # fmt: skip
 RANK = {module: rank for rank, layer in enumerate(LAYERS.values()) for module in layer}

@@ -55,14 +55,22 @@ def endpoint() -> Iterator[str]:
 
 
 def environment(endpoint: str) -> dict[str, str]:
-    return {**os.environ, "OPENAI_BASE_URL": endpoint, "OPENAI_API_KEY": KEY}
+    keys = {"KEY_A": f"{KEY}-a", "KEY_B": f"{KEY}-b"}
+    return {**os.environ, **keys, "OPENAI_BASE_URL": endpoint, "OPENAI_API_KEY": KEY}
+
+
+def redirected(text: str, endpoint: str) -> str:
+    """With all base URLs replaced."""
+    return re.sub(r"https?://[^\s,\"]+/v1", endpoint, text)
 
 
 def test_every_vcgen_command_of_the_readme_runs(directory: Path, endpoint: str) -> None:
+    [endpoints] = blocks("toml")
+    (directory / "endpoints.toml").write_text(redirected(endpoints, endpoint))
     for command in commands("vcgen"):
         if command[1] == "sim":
             continue
-        local = [endpoint if word.startswith("http://127.0.0.1") else word for word in command]
+        local = [redirected(word, endpoint) for word in command]
         done = subprocess.run(
             [sys.executable, "-m", *local],
             cwd=directory,

@@ -34,6 +34,9 @@ from vcgen.store import read_manifest, read_records, read_rejects
 from vcgen.worker import worker_of
 
 LIMIT = st.none() | st.integers(8, 10**7)
+LIMITS = st.lists(
+    st.builds(Limits, rpm=LIMIT, tpm=LIMIT, concurrency=LIMIT), min_size=1, max_size=4
+)
 ENDED_S = st.lists(st.none() | st.floats(0, 200), min_size=1, max_size=8)
 
 
@@ -265,8 +268,8 @@ def test_no_more_workers_than_requests_in_flight(command: Command, tmp_path: Pat
     arguments = ("generate", CLIPS, "--model", "sim", "-o", tmp_path, "--concurrency", 1)
     assert command(*arguments, "--workers", 4).code == 0
     assert not (tmp_path / "records-2.jsonl").exists()
-    assert most_workers(Limits(rpm=3), Budget()) == 3
-    assert most_workers(Limits(tpm=5, concurrency=9), Budget()) == 5
+    assert most_workers([Limits(rpm=3)], Budget()) == 3
+    assert most_workers([Limits(rpm=30), Limits(tpm=5, concurrency=9)], Budget()) == 5
 
 
 def test_workers_together_keep_the_limit(
@@ -298,38 +301,42 @@ def test_requests_in_flight_of_a_worker_that_ended_go_over_to_the_others(
     assert 3 < max(together) <= 6
 
 
-@given(LIMIT, LIMIT, LIMIT, ENDED_S)
-def test_shares_add_up_to_the_limits(
-    rpm: int | None, tpm: int | None, concurrency: int | None, ended_s: list[float | None]
+@given(LIMITS, ENDED_S)
+def test_shares_of_each_endpoint_add_up_to_its_limits(
+    limits: list[Limits], ended_s: list[float | None]
 ) -> None:
-    limits = Limits(rpm=rpm, tpm=tpm, concurrency=concurrency)
     given = shares(limits, ended_s)
     assert [*given] == [at for at, seconds in enumerate(ended_s) if seconds is None]
-    if given:
-        assert sum(share.in_flight for share in given.values()) == limits.in_flight
-    gone = [seconds for seconds in ended_s if seconds is not None]
-    for name in ("rpm", "tpm"):
-        whole, parts = getattr(limits, name), [getattr(share, name) for share in given.values()]
-        if whole is None:
-            assert {*parts} <= {None}
-        elif not [seconds for seconds in gone if seconds < HAND_ON_S] and parts:
-            assert sum(parts) == whole
-        else:
-            assert sum(parts) <= whole
+    is_handed_on = all(seconds is None or seconds >= HAND_ON_S for seconds in ended_s)
+    for each, parts in zip(limits, zip(*given.values(), strict=True), strict=False):
+        assert sum(part.in_flight for part in parts) == each.in_flight
+        for name in ("rpm", "tpm"):
+            whole, rates = getattr(each, name), [getattr(part, name) for part in parts]
+            if whole is None:
+                assert {*rates} == {None}
+            else:
+                assert sum(rates) == whole if is_handed_on else sum(rates) <= whole
 
 
-@given(LIMIT, st.integers(8, 500), ENDED_S, st.integers(0, 7), st.floats(0, 200))
+@given(LIMITS, st.none() | st.integers(1, 20))
+def test_no_worker_gets_nothing_of_anything(limits: list[Limits], requests: int | None) -> None:
+    workers = most_workers(limits, Budget(requests=requests))
+    given = shares(limits, [None] * min(workers, 50))  # `Limits` of 0 are refused
+    assert all(len(parts) == len(limits) for parts in given.values())
+
+
+@given(LIMITS, ENDED_S, st.integers(0, 7), st.floats(0, 200))
 def test_no_share_shrinks_as_workers_end(
-    rpm: int | None, concurrency: int, ended_s: list[float | None], at: int, passed_s: float
+    limits: list[Limits], ended_s: list[float | None], at: int, passed_s: float
 ) -> None:
-    limits = Limits(rpm=rpm, concurrency=concurrency)
     later = [None if seconds is None else seconds + passed_s for seconds in ended_s]
     if at < len(later) and later[at] is None:
         later[at] = 0.0
     before, after = shares(limits, ended_s), shares(limits, later)
-    for number, share in after.items():
-        assert share.in_flight >= before[number].in_flight
-        assert (share.rpm or 0) >= (before[number].rpm or 0)
+    for number, parts in after.items():
+        for was, now in zip(before[number], parts, strict=True):
+            assert now.in_flight >= was.in_flight
+            assert (now.rpm or 0) >= (was.rpm or 0)
 
 
 def test_a_row_meets_the_same_worker_in_whatever_form_it_comes() -> None:

@@ -13,7 +13,7 @@ import anyio
 
 from vcgen._version import __version__
 from vcgen.batch import Deliver, Run
-from vcgen.config import Budget, Endpoint, Limits, Recipe
+from vcgen.config import Budget, Endpoint, Limits, Recipe, is_simulated
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
 from vcgen.intake import Clips, PlacedStream, intake
@@ -32,6 +32,7 @@ DEFAULT_TASKS = ("description", "conversation")
 _BUFFERED = 64  # outcomes a slow consumer of `stream` may leave waiting
 
 T = TypeVar("T")
+Model = str | Endpoint | Sequence[Endpoint]
 
 
 class Options(TypedDict, total=False):
@@ -40,7 +41,7 @@ class Options(TypedDict, total=False):
     Keys:
         tasks: names, or what `@vcgen.task` made; description and conversation if not given.
         output: the run directory; without it outcomes are returned and kept nowhere.
-        limits: what the endpoint allows.
+        limits: what the endpoint allows, each of several that has no limits of its own.
         budget: what this run may spend.
         recipe: turns, kinds, language, seed and the like.
         templates: a directory of your own, whose files replace the built-in ones by name.
@@ -94,14 +95,13 @@ class Result:
     summary: dict[str, Any]
 
 
-async def generate_batch(
-    clips: Clips, *, model: str | Endpoint, **options: Unpack[Options]
-) -> Result:
+async def generate_batch(clips: Clips, *, model: Model, **options: Unpack[Options]) -> Result:
     """Generate the samples of all clips.
 
     Args:
         clips: a path, or an iterable or async iterable of `Clip` or dicts of its fields.
-        model: a name (endpoint and key come from the environment), an `Endpoint`, or `sim`.
+        model: a name (endpoint and key come from the environment), `sim`, an `Endpoint`, or several
+            of one model, among which the requests are divided.
         options: see `Options`.
 
     Raises:
@@ -134,7 +134,7 @@ async def generate_batch(
 
 
 async def stream(
-    clips: Clips, *, model: str | Endpoint, **options: Unpack[Options]
+    clips: Clips, *, model: Model, **options: Unpack[Options]
 ) -> AsyncGenerator[Outcome, None]:
     """Outcomes as they finish, memory flat. Arguments and errors as for `generate_batch`.
 
@@ -162,7 +162,7 @@ async def stream(
             worker.exception()  # raised above, or of no interest to a consumer that has left
 
 
-def run(clips: Clips, *, model: str | Endpoint, **options: Unpack[Options]) -> Result:
+def run(clips: Clips, *, model: Model, **options: Unpack[Options]) -> Result:
     """`generate_batch` for scripts: blocks until all is done. Not for code that runs in a loop."""
 
     async def main() -> Result:
@@ -183,7 +183,7 @@ def use_uvloop() -> bool:
 @asynccontextmanager
 async def open_run(
     placed: PlacedStream,
-    model: str | Endpoint,
+    model: Model,
     options: Options,
     deliver: Deliver | None = None,
     *,
@@ -199,14 +199,14 @@ async def open_run(
     if strangers := options.keys() - Options.__annotations__.keys():
         known = ", ".join(Options.__annotations__)
         raise UsageError(f"no option {', '.join(sorted(strangers))}: there are {known}")
-    endpoint = model if isinstance(model, Endpoint) else Endpoint.from_environment(model)
+    endpoints = _endpoints(model)
     tasks = _tasks(options.get("tasks", DEFAULT_TASKS))
     recipe = options.get("recipe") or Recipe()
     templates = options.get("templates")
     from vcgen.prompts import Prompts  # noqa: PLC0415 - jinja2, which importing vcgen need not load
 
     prompts = Prompts(Path(templates) if templates else None)
-    price = price_of(endpoint)
+    price = price_of(endpoints)
     budget = options.get("budget") or Budget()
     spending = None if budget == Budget(seconds=budget.seconds) else Spending(budget, price)
     loop, started = asyncio.get_running_loop(), datetime.now(UTC)
@@ -222,11 +222,11 @@ async def open_run(
     if output and worker is not None:
         store = RunDirectory.join(Path(output), worker)
     elif output:
-        manifest = _manifest(endpoint, tasks, recipe, prompts, started)
+        manifest = _manifest(endpoints[0].model, tasks, recipe, prompts, started)
         store = RunDirectory.open(Path(output), manifest)
     try:
         engine = Engine(
-            endpoint,
+            endpoints,
             limits=options.get("limits"),
             timeout_s=options.get("timeout_s", 120.0),
             transport=options.get("transport"),
@@ -250,6 +250,28 @@ async def open_run(
             store.close()
 
 
+def _endpoints(model: Model) -> tuple[Endpoint, ...]:
+    if isinstance(model, str):
+        return (Endpoint.from_environment(model),)
+    given: Sequence[object] = model if isinstance(model, Sequence) else (model,)
+    endpoints = tuple(each for each in given if isinstance(each, Endpoint))
+    if not endpoints or len(endpoints) < len(given):
+        raise UsageError("model: give a name, an Endpoint or a list of at least one Endpoint")
+    first, seen = endpoints[0], set()
+    for each in endpoints:
+        if each.model != first.model:
+            raise UsageError(
+                f"a run belongs to one model, not to {first.model!r} and {each.model!r}; what an "
+                "endpoint calls it is its served_as"
+            )
+        if each.simulated != first.simulated:
+            raise UsageError("a run goes to servers or to the simulator in memory, not to both")
+        if (same := (each.url, each.key, each.asked_for)) in seen:
+            raise UsageError(f"the endpoint {each.base_url} is given twice, with the same key")
+        seen.add(same)
+    return endpoints
+
+
 def _tasks(names: Sequence[str | Task]) -> list[Task]:
     tasks = [find_task(name) for name in names]
     if not tasks or len({task.name for task in tasks}) < len(tasks):
@@ -257,15 +279,20 @@ def _tasks(names: Sequence[str | Task]) -> list[Task]:
     return tasks
 
 
-def price_of(endpoint: Endpoint) -> Price | None:
-    """What the tokens of an endpoint cost, None if that is not known."""
+def price_of(endpoints: Sequence[Endpoint]) -> Price | None:
+    """What tokens cost, None if that is not known, or not the same everywhere."""
+    prices = {_price(each) for each in endpoints}
+    return prices.pop() if len(prices) == 1 else None
+
+
+def _price(endpoint: Endpoint) -> Price | None:
     if endpoint.price is not None:
         return per_million(*endpoint.price)
     return FREE if endpoint.simulated else find_price(endpoint.model, endpoint.base_url)
 
 
 def _manifest(
-    endpoint: Endpoint,
+    model: str,
     tasks: Sequence[Task],
     recipe: Recipe,
     prompts: "Prompts",
@@ -275,9 +302,9 @@ def _manifest(
         "layout": 1,
         "vcgen": __version__,
         "started": started.isoformat(timespec="seconds"),
-        "simulated": endpoint.model.partition(":")[0] == "sim",
+        "simulated": is_simulated(model),
         "run": {
-            "model": endpoint.model,
+            "model": model,
             "tasks": [task.name for task in tasks],
             "recipe": asdict(recipe),
             "templates": prompts.digests(),

@@ -17,14 +17,14 @@ from vcgen.api import DEFAULT_TASKS, Options, price_of, use_uvloop
 from vcgen.clips import Clip
 from vcgen.config import (
     DEFAULT_KINDS,
-    OPENAI_URL,
     Budget,
     Endpoint,
     Limits,
     Recipe,
     StructuredName,
-    base_url_of,
+    together,
 )
+from vcgen.endpoints import choose_endpoints, parse_price
 from vcgen.errors import RunStopped, StoreError, UsageError
 from vcgen.exporters import export_records
 from vcgen.fleet import Fleet, most_workers
@@ -35,6 +35,7 @@ from vcgen.options import (
     ClipOption,
     ConcurrencyOption,
     DeadlineOption,
+    EndpointOption,
     ExportFileOption,
     ExportFormatOption,
     FaultsOption,
@@ -122,7 +123,8 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     input_format: FormatOption = "auto",
     speech: SpeechOption = None,
     base_url: BaseUrlOption = None,
-    api_key_env: KeyOption = "OPENAI_API_KEY",
+    api_key_env: KeyOption = None,
+    endpoint: EndpointOption = None,
     structured: StructuredOption = "auto",
     rpm: RpmOption = None,
     tpm: TpmOption = None,
@@ -151,7 +153,15 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         temperature=temperature,
         max_tokens=max_tokens,
     )
-    limits = Limits(rpm=rpm, tpm=tpm, concurrency=concurrency)
+    common = Endpoint(
+        model=model,
+        structured=cast("StructuredName", structured),
+        price=None if price is None else parse_price(price),
+        limits=Limits(rpm=rpm, tpm=tpm, concurrency=concurrency),
+    )
+    endpoints = choose_endpoints(
+        endpoint or (), common, base_url=base_url, key_variable=api_key_env
+    )
     budget = Budget(
         cost=max_cost,
         requests=max_requests,
@@ -162,19 +172,14 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         inputs=tuple(inputs),
         input_format=input_format,
         speech=speech,
-        model=model,
-        base_url=base_url,
-        key_variable=api_key_env,
-        structured=cast("StructuredName", structured),
+        endpoints=endpoints,
         tasks=tuple(_names(tasks)),
         output=output,
         recipe=recipe,
         templates=templates,
         timeout_s=timeout,
-        limits=limits,
         budget=budget,
-        price=None if price is None else _price(price),
-        workers=min(workers, most_workers(limits, budget)),
+        workers=min(workers, most_workers([each.limits for each in endpoints], budget)),
     )
     if fresh:
         require_fresh(output)
@@ -224,6 +229,7 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
     input_format: FormatOption = "auto",
     speech: SpeechOption = None,
     base_url: BaseUrlOption = None,
+    endpoint: EndpointOption = None,
     rpm: RpmOption = None,
     tpm: TpmOption = None,
     price: PriceOption = None,
@@ -241,19 +247,21 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
         seed=seed,
         max_tokens=max_tokens,
     )
-    endpoint = Endpoint(
+    common = Endpoint(
         model=model,
-        base_url=OPENAI_URL if model.partition(":")[0] == "sim" else base_url_of(base_url),
-        price=None if price is None else _price(price),
+        price=None if price is None else parse_price(price),
+        limits=Limits(rpm=rpm, tpm=tpm),
     )
+    endpoints = choose_endpoints(endpoint or (), common, base_url=base_url, key_variable=None)
     options = Options(
         tasks=_names(tasks),
         recipe=recipe,
         templates=templates,
-        limits=Limits(rpm=rpm, tpm=tpm),
+        limits=together([each.limits for each in endpoints]),
     )
     clips = intake_files(inputs, input_format, speech)
-    planned = _run(functools.partial(estimate, clips, price_of(endpoint), options))
+    known = price_of([each.endpoint for each in endpoints])
+    planned = _run(functools.partial(estimate, clips, known, options))
     if as_json:
         print(orjson.dumps(planned).decode())
     else:
@@ -368,14 +376,6 @@ def _range(text: str) -> tuple[int, int]:
         return int(least), int(most if dash else least)
     except ValueError:
         raise UsageError(f"turns {text!r}: give a number or a range such as 3-5") from None
-
-
-def _price(text: str) -> tuple[float, float]:
-    try:
-        prompt, reply = map(float, text.split(","))
-    except ValueError:
-        raise UsageError(f"price {text!r}: give two numbers such as 0.15,0.60") from None
-    return prompt, reply
 
 
 def _seconds(text: str) -> float:

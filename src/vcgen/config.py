@@ -1,8 +1,8 @@
-"""What a run is told: the endpoint, its limits, and what to produce. Checked when built."""
+"""What a run is told: its endpoints, their limits, and what to produce. Checked when built."""
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from enum import IntEnum
 from math import inf
 from typing import Literal, NamedTuple
@@ -70,6 +70,11 @@ class Limits:
                 raise UsageError(f"{each.name} must be at least 1, not {value}")
 
     @property
+    def rates(self) -> tuple[int | None, int | None, int | None, int | None]:
+        """All that is counted by the minute."""
+        return self.rpm, self.tpm, self.input_tpm, self.output_tpm
+
+    @property
     def in_flight(self) -> int:
         """How many requests to keep in flight: what is given, else ten seconds' worth of `rpm`."""
         if self.concurrency is not None:
@@ -77,18 +82,37 @@ class Limits:
         return 64 if self.rpm is None else min(1000, max(16, self.rpm // 6))
 
 
+def together(limits: Sequence[Limits]) -> Limits:
+    """What endpoints allow in sum; a rate is known if that of each is."""
+
+    def whole(rates: Sequence[int | None]) -> int | None:
+        known = [rate for rate in rates if rate is not None]
+        return sum(known) if len(known) == len(rates) else None
+
+    rpm, tpm, input_tpm, output_tpm = map(whole, zip(*(each.rates for each in limits), strict=True))
+    return Limits(
+        rpm=rpm,
+        tpm=tpm,
+        input_tpm=input_tpm,
+        output_tpm=output_tpm,
+        concurrency=sum(each.in_flight for each in limits),
+        shared_by=max(each.shared_by for each in limits),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """A server of chat completions and the model asked there.
 
     Attributes:
-        model: as the endpoint names it; `sim` is the simulated endpoint.
+        model: what is asked; `sim` is the simulated endpoint.
         base_url: up to and including the version, e.g. `https://api.openai.com/v1`.
+        served_as: what this endpoint calls the model, None if the same.
         key: sent as a bearer token; None sends none.
         price: US dollars a million tokens, of prompts and of replies; None looks it up.
-        limits: what it allows; None goes by those of the run.
         structured: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
             down where the endpoint refuses it.
+        limits: what this endpoint allows; None goes by the limits of the run.
 
     Raises:
         UsageError: the address is none, the key is none, or it would travel unencrypted.
@@ -96,6 +120,7 @@ class Endpoint:
 
     model: str
     base_url: str = OPENAI_URL
+    served_as: str | None = None
     key: SecretStr | None = None
     structured: StructuredName = "auto"
     price: tuple[float, float] | None = None
@@ -116,8 +141,12 @@ class Endpoint:
             raise UsageError(
                 f"the key would travel unencrypted to {parts.hostname}: use https or unset the key"
             )
-        if not self.model:
+        if not self.model or self.served_as == "":
             raise UsageError("the model has no name")
+        if is_simulated(self.model) != is_simulated(self.asked_for):
+            raise UsageError(
+                f"{self.model!r} cannot be served as {self.asked_for!r}: one of them is simulated"
+            )
         if self.structured not in _STRUCTURED:
             raise UsageError(
                 f"structured output {self.structured!r}: choose {', '.join(_STRUCTURED)}"
@@ -128,7 +157,12 @@ class Endpoint:
     @property
     def simulated(self) -> bool:
         """Whether this is the simulator in memory rather than a server."""
-        return self.base_url == OPENAI_URL and self.model.partition(":")[0] == "sim"
+        return self.base_url == OPENAI_URL and is_simulated(self.model)
+
+    @property
+    def asked_for(self) -> str:
+        """The model's name in requests."""
+        return self.model if self.served_as is None else self.served_as
 
     @property
     def url(self) -> str:
@@ -165,22 +199,70 @@ class Endpoint:
         Raises:
             UsageError: an https endpoint and no key, or as for `Endpoint`.
         """
-        if base_url is None and model.partition(":")[0] == "sim":
-            return cls(model=model, structured=structured, price=price)
-        url = base_url_of(base_url, environment)
-        key = environment.get(key_variable) or None
-        if key is None and url.startswith("https:"):
+        common = cls(model=model, structured=structured, price=price)
+        keyless = Keyless.from_environment(common, base_url, key_variable, environment)
+        return keyless.with_key(environment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyless:
+    """An endpoint without its key, as it may be written down and passed on.
+
+    Attributes:
+        endpoint: its `key` is None.
+        key_variable: the environment variable that holds the key, None if it needs none.
+    """
+
+    endpoint: Endpoint
+    key_variable: str | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """What is known of what the endpoint allows."""
+        return self.endpoint.limits or Limits()
+
+    @classmethod
+    def from_environment(
+        cls,
+        common: Endpoint,
+        base_url: str | None,
+        key_variable: str,
+        environment: Mapping[str, str] = os.environ,
+    ) -> "Keyless":
+        """`common` at the address that arguments and environment name; over http a key may lack."""
+        if base_url is None and is_simulated(common.model):
+            return cls(endpoint=common)
+        url = base_url or environment.get("OPENAI_BASE_URL") or OPENAI_URL
+        needed = url.startswith("https:") or environment.get(key_variable)
+        return cls(
+            endpoint=replace(common, base_url=url), key_variable=key_variable if needed else None
+        )
+
+    def with_key(self, environment: Mapping[str, str] = os.environ) -> Endpoint:
+        """The endpoint, ready to be asked.
+
+        Raises:
+            UsageError: it needs a key and there is none.
+        """
+        endpoint, variable = self.endpoint, self.key_variable
+        if variable is None:
+            if endpoint.base_url.startswith("https:") and not endpoint.simulated:
+                raise UsageError(
+                    f"no key for {endpoint.base_url}: name the variable that holds it, key-env=NAME"
+                )
+            return endpoint
+        key = environment.get(variable)
+        if not key:
             raise UsageError(
-                f"no key for {url}: set {key_variable}, or name another variable (--api-key-env), "
-                "or try without one: --model sim"
+                f"no key for {endpoint.base_url}: set {variable}, or name another variable "
+                "(--api-key-env; key-env in --endpoint), or try without one: --model sim"
             )
-        secret = None if key is None else SecretStr(key)
-        return cls(model=model, base_url=url, key=secret, structured=structured, price=price)
+        return replace(endpoint, key=SecretStr(key))
 
 
-def base_url_of(base_url: str | None, environment: Mapping[str, str] = os.environ) -> str:
-    """The base URL that an option, or else the environment, names."""
-    return base_url or environment.get("OPENAI_BASE_URL") or OPENAI_URL
+def is_simulated(model: str) -> bool:
+    """Whether a model is the simulated one, in memory or served."""
+    return model.partition(":")[0] == "sim"
 
 
 def _is_address(url: str) -> bool:

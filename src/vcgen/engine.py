@@ -19,7 +19,7 @@ import anyio
 from vcgen.admission import Admission, Rank
 from vcgen.chat import ChatRequest, Completion, Failure
 from vcgen.circuit import RetryBudget
-from vcgen.config import Endpoint, Limits
+from vcgen.config import Endpoint, Limits, together
 from vcgen.errand import Attempt, Errand, Ticket
 from vcgen.errors import BudgetSpent, Rejected, RunStopped, UsageError
 from vcgen.gate import Departure
@@ -117,7 +117,7 @@ class Engine:
     @property
     def limits(self) -> Limits:
         """What all endpoints allow together; a rate is None where one of them has none."""
-        return self._limits[0] if len(self._limits) == 1 else total(self._limits)
+        return self._limits[0] if len(self._limits) == 1 else together(self._limits)
 
     @property
     def in_flight(self) -> int:
@@ -349,22 +349,6 @@ def _answer(tasks: Sequence[asyncio.Task[Attempt]], sent: int) -> Attempt | None
     came = [task.result() for task in tasks if task.done()]
     completions = [attempt for attempt in came if isinstance(attempt.result, Completion)]
     return next(iter(completions or (came[-1:] if len(came) >= sent else [])), None)
-
-
-def total(limits: Sequence[Limits]) -> Limits:
-    """What several endpoints allow together; a rate is None where one of them has none."""
-
-    def add(name: str) -> int | None:
-        rates = [getattr(each, name) for each in limits]
-        return None if None in rates else sum(rates)
-
-    return Limits(
-        rpm=add("rpm"),
-        tpm=add("tpm"),
-        input_tpm=add("input_tpm"),
-        output_tpm=add("output_tpm"),
-        concurrency=sum(each.in_flight for each in limits),
-    )
 
 
 def _used(result: Completion | Failure) -> Usage | None:

@@ -52,7 +52,7 @@ class Fleet:
     """What a `Run` is to those who watch it, done by worker processes.
 
     Attributes:
-        limits: of the whole run.
+        limits: of the whole run, all endpoints together.
         stopped: why the run is ending early, None while it is not.
 
     Args:
@@ -61,7 +61,7 @@ class Fleet:
     """
 
     def __init__(self, run: Run, job: Job) -> None:
-        self.limits = job.limits
+        self.limits = run.limits
         self.stopped: Exception | None = None
         self._spent: BudgetSpent | None = None
         self._run = run
@@ -115,9 +115,9 @@ class Fleet:
             return
         async with process:
             worker.orders = process.stdin
-            share = self._shares()[worker.number - 1]
-            budget = self._job.budget.part(self._job.workers)
-            await worker.tell(replace(self._job, number=worker.number, limits=share, budget=budget))
+            job = self._job.limited(self._shares()[worker.number - 1])
+            budget = job.budget.part(job.workers)
+            await worker.tell(replace(job, number=worker.number, budget=budget))
             if self.stopped is not None:
                 await worker.tell(Order(stop=str(self.stopped)))
             report = await self._listen(worker, process)
@@ -163,10 +163,10 @@ class Fleet:
         worker.tally = tally
         self._store.count(now.records - before.records, now.rejects - before.rejects)
 
-    def _shares(self) -> dict[int, Limits]:
+    def _shares(self) -> dict[int, tuple[Limits, ...]]:
         now = anyio.current_time()
         ended = [None if x.ended_at is None else now - x.ended_at for x in self._workers]
-        return shares(self.limits, ended)
+        return shares(self._job.limits, ended)
 
     async def _divide_anew(self) -> None:
         for pause_s in (0.0, HAND_ON_S + 1.0):  # one more, as a timer may come a moment early
@@ -182,29 +182,46 @@ class Fleet:
         workers.cancel_scope.cancel()
 
 
-def most_workers(limits: Limits, budget: Budget) -> int:
+def most_workers(limits: Sequence[Limits], budget: Budget) -> int:
     """How many processes limits and budget can be divided among, each with something of each."""
-    divided = (limits.in_flight, limits.rpm, limits.tpm, budget.tokens, budget.requests)
+    divided = [budget.tokens, budget.requests]
+    for each in limits:
+        divided += [each.in_flight, *each.rates]
     return min(amount for amount in divided if amount is not None)
 
 
-def shares(limits: Limits, ended_s: Sequence[float | None]) -> dict[int, Limits]:
-    """What each worker still at work may use, by its place in `ended_s`.
+def shares(
+    limits: Sequence[Limits], ended_s: Sequence[float | None]
+) -> dict[int, tuple[Limits, ...]]:
+    """What each worker still at work may use of each endpoint, by its place in `ended_s`.
 
     Requests in flight go over to the others at once. What a worker was allowed a minute does only a
     minute after its end: until then, what it sent counts in the same minute. No share ever shrinks.
 
     Args:
-        limits: of the whole run.
+        limits: of the whole run, one an endpoint.
         ended_s: how many seconds ago each ended, None while it is at work.
     """
+    divided = [_divided(each, ended_s) for each in limits]
+    return {at: tuple(parts[at] for parts in divided) for at in divided[0]}
+
+
+def _divided(limits: Limits, ended_s: Sequence[float | None]) -> dict[int, Limits]:
     working = [seconds is None for seconds in ended_s]
     counting = [seconds is None or seconds < HAND_ON_S for seconds in ended_s]
     in_flight = _split(limits.in_flight, working)
-    rpm = [None] * len(ended_s) if limits.rpm is None else _split(limits.rpm, counting)
-    tpm = [None] * len(ended_s) if limits.tpm is None else _split(limits.tpm, counting)
+    rpm, tpm, input_tpm, output_tpm = (
+        [None] * len(ended_s) if rate is None else _split(rate, counting) for rate in limits.rates
+    )
     return {
-        at: Limits(rpm=rpm[at], tpm=tpm[at], concurrency=in_flight[at], shared_by=sum(counting))
+        at: Limits(
+            rpm=rpm[at],
+            tpm=tpm[at],
+            input_tpm=input_tpm[at],
+            output_tpm=output_tpm[at],
+            concurrency=in_flight[at],
+            shared_by=sum(counting),
+        )
         for at, works in enumerate(working)
         if works
     }

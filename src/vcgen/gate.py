@@ -54,7 +54,7 @@ class Gate:
         self._random = random
         self._limits = limits
         self._announced: Rates[int | None] = Rates(None, None, None, None)
-        self._meters = Rates(*map(Meter, range(4), _given(limits)))
+        self._meters = Rates(*map(Meter, range(4), limits.rates))
         self.metered = [meter for meter in self._meters if meter.rate is not None]
         self._share = Share()
         self._estimate = TokenEstimate()
@@ -150,7 +150,7 @@ class Gate:
 
     def _go_by_all_known(self) -> None:
         shared_by = self._limits.shared_by
-        known = zip(self._meters, _given(self._limits), self._announced, strict=True)
+        known = zip(self._meters, self._limits.rates, self._announced, strict=True)
         for meter, given, announced in known:
             ours = None if announced is None else max(1, announced // shared_by)
             rate = min((x for x in (given, ours) if x is not None), default=None)
@@ -233,10 +233,6 @@ class Gate:
         for meter in self.metered:
             if meter.rate is not None:
                 meter.use(meter.rate, self._share.share)
-
-
-def _given(limits: Limits) -> Rates[int | None]:
-    return Rates(limits.rpm, limits.tpm, limits.input_tpm, limits.output_tpm)
 
 
 def _now() -> float:

@@ -1,18 +1,19 @@
 """What passes between the process of a run and its workers, a line of JSON each. Never a key."""
 
 import sys
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import orjson
 from pydantic import TypeAdapter
 
 from vcgen.api import Options, open_run
 from vcgen.batch import Run
-from vcgen.config import Budget, Endpoint, Limits, Recipe, StructuredName
+from vcgen.config import Budget, Keyless, Limits, Recipe
 from vcgen.errors import UsageError
 from vcgen.intake import PlacedStream, intake_files
 from vcgen.sources import count_rows
@@ -26,8 +27,9 @@ class Job:
     """What `vcgen generate` is told, as plain values.
 
     Attributes:
-        key_variable: the environment variable that holds the key, in every process.
-        limits, budget: of the whole run, or of the worker that gets this job.
+        endpoints: each with its limits, of the whole run or of the worker that gets this job; keys
+            are found in the environment, in every process.
+        budget: of the whole run, or of the worker that gets this job.
         workers: how many do the run.
         number: which of them gets this job, from 1.
         python_path: where tasks of the user's own are looked for.
@@ -39,18 +41,13 @@ class Job:
     inputs: tuple[Path, ...]
     input_format: str
     speech: Path | None
-    model: str
-    base_url: str | None
-    key_variable: str
-    structured: StructuredName
+    endpoints: tuple[Keyless, ...]
     tasks: tuple[str, ...]
     output: Path
     recipe: Recipe
     templates: Path | None
     timeout_s: float
-    limits: Limits
     budget: Budget
-    price: tuple[float, float] | None
     workers: int = 1
     number: int = 1
     python_path: tuple[str, ...] = field(default_factory=lambda: tuple(sys.path))
@@ -63,6 +60,19 @@ class Job:
         """All clips of the input; raises UsageError if there is none."""
         return intake_files(self.inputs, self.input_format, self.speech)
 
+    @property
+    def limits(self) -> tuple[Limits, ...]:
+        """Of each endpoint."""
+        return tuple(each.limits for each in self.endpoints)
+
+    def limited(self, limits: Sequence[Limits]) -> Self:
+        """The same with other limits, one an endpoint."""
+        endpoints = tuple(
+            replace(each, endpoint=replace(each.endpoint, limits=allowed))
+            for each, allowed in zip(self.endpoints, limits, strict=True)
+        )
+        return replace(self, endpoints=endpoints)
+
     def count_samples(self) -> int:
         """About how many samples the whole run has."""
         rows = sum(count_rows(path, format=self.input_format) for path in self.inputs)
@@ -72,30 +82,27 @@ class Job:
         self, clips: PlacedStream, *, worker: int | None = None
     ) -> AbstractAsyncContextManager[Run]:
         """The run of some of the clips; arguments and errors as for `open_run`."""
-        endpoint = Endpoint.from_environment(
-            self.model,
-            base_url=self.base_url,
-            key_variable=self.key_variable,
-            structured=self.structured,
-            price=self.price,
-        )
+        endpoints = [each.with_key() for each in self.endpoints]
         options = Options(
             tasks=self.tasks,
             output=self.output,
-            limits=self.limits,
             budget=self.budget,
             recipe=self.recipe,
             templates=self.templates,
             timeout_s=self.timeout_s,
         )
-        return open_run(clips, endpoint, options, worker=worker)
+        return open_run(clips, endpoints, options, worker=worker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """What a worker is told while it works: its share of the limits, or to stop and why."""
+    """What a worker is told while it works: to stop and why, or its share of the limits.
 
-    limits: Limits | None = None
+    Attributes:
+        limits: one an endpoint.
+    """
+
+    limits: tuple[Limits, ...] | None = None
     stop: str | None = None
 
 

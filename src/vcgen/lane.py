@@ -39,7 +39,7 @@ class Lane:
 
     def encode(self, request: ChatRequest, dialect: Dialect) -> bytes:
         """A request as it is sent here."""
-        return encode(request, self.endpoint.model, dialect)
+        return encode(request, self.endpoint.asked_for, dialect)
 
     async def post(
         self, transport: Transport, body: bytes, timeout_s: float

@@ -115,15 +115,27 @@ BaseUrlOption = Annotated[
         "OPENAI_BASE_URL or OpenAI's own.",
     ),
 ]
-KeyOption = Annotated[str, _value("NAME", "Environment variable that holds the key.")]
+KeyOption = Annotated[
+    str | None,
+    _value("NAME", "Environment variable that holds the key; OPENAI_API_KEY if not given."),
+]
+EndpointOption = Annotated[
+    list[str] | None,
+    _value(
+        "SPEC",
+        "One of several endpoints, each by an option of its own: URL,name=value,... or a TOML file "
+        "of [[endpoint]] tables. Names: key-env, model, rpm, tpm, concurrency, structured, price.",
+    ),
+]
 StructuredOption = Annotated[
     str,
     _value("HOW", "How JSON is asked for: json_schema, json_object, prompt, or auto to find out."),
 ]
-RpmOption = Annotated[int | None, _value("N", "Requests a minute the endpoint allows.")]
-TpmOption = Annotated[int | None, _value("N", "Tokens a minute the endpoint allows.")]
+RpmOption = Annotated[int | None, _value("N", "Requests a minute an endpoint allows.")]
+TpmOption = Annotated[int | None, _value("N", "Tokens a minute an endpoint allows.")]
 ConcurrencyOption = Annotated[
-    int | None, _value("N", "Requests under way at once; 64 or to suit --rpm if not given.")
+    int | None,
+    _value("N", "Requests under way at once at an endpoint; 64 or to suit --rpm if not given."),
 ]
 PriceOption = Annotated[
     str | None, _value("IN,OUT", "Dollars a million tokens, of prompts and replies.")

@@ -26,17 +26,17 @@ class Spending:
 
     Args:
         budget: what may be spent.
-        price: of the model's tokens, None if it is not known.
+        price: of the model's tokens, None if it is not known or differs between endpoints.
 
     Raises:
-        UsageError: the budget is in dollars and the price is not known.
+        UsageError: the budget is in dollars and there is no price.
     """
 
     def __init__(self, budget: Budget, price: Price | None) -> None:
         if budget.cost is not None and price is None:
             raise UsageError(
-                "a budget in dollars needs the model's price: give it as --price IN,OUT "
-                "(Endpoint(price=...)), in dollars a million tokens"
+                "a budget in dollars needs the model's price, the same at each endpoint: give it "
+                "as --price IN,OUT (Endpoint(price=...)), in dollars a million tokens"
             )
         self.outstanding = 0  # requests whose use is not known yet
         self._price = price

@@ -109,7 +109,7 @@ async def _obey(run: Run, orders: asyncio.StreamReader) -> None:
     while line := await orders.readline():
         order = decode(Order, line)
         if order.limits is not None:
-            run.engine.change([order.limits])
+            run.engine.change(order.limits)
         if order.stop is not None:
             run.stop(RunStopped(order.stop))
     run.stop(RunStopped("the process that started this worker has ended"))
@@ -136,7 +136,7 @@ def main() -> None:
     # What a task prints goes to standard error: standard output is for reports.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
-    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True)
+    cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True, write_through=False)
     options = {"use_uvloop": use_uvloop()}
     anyio.run(_main, orders, reports, backend_options=options)
 
