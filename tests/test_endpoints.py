@@ -239,6 +239,7 @@ def test_a_job_carries_endpoints_and_no_key(monkeypatch: pytest.MonkeyPatch) -> 
         recipe=Recipe(),
         templates=None,
         timeout_s=1.0,
+        hedge=False,
         budget=Budget(),
     )
     line = encode(job)

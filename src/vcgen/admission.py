@@ -79,8 +79,7 @@ class Admission:
                 if not gate.metered or await self._paid(gate):
                     return gate.let_out(prompt_bytes, max_tokens, amounts)
             finally:
-                gate.taken = False
-                self._offer(gate)
+                self._release(gate)
             rank, gate = Rank.RETURNED, None
 
     def leave(self, departure: Departure) -> None:
@@ -130,20 +129,27 @@ class Admission:
         return may_leave
 
     async def _turn(self, rank: Rank) -> Gate:
-        """Wait in the queue until a gate is offered."""
-        self.check()
-        waiter: asyncio.Future[Gate] = asyncio.get_running_loop().create_future()
-        self._queues[rank].append(waiter)
-        for gate in self.gates:
-            self._offer(gate)
-        try:
-            return await waiter
-        except asyncio.CancelledError:
-            if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                gate = waiter.result()
-                gate.taken = False
-                self._offer(gate)
-            raise
+        """Wait in the queue until a gate is offered that is open still."""
+        while True:
+            self.check()
+            waiter: asyncio.Future[Gate] = asyncio.get_running_loop().create_future()
+            self._queues[rank].append(waiter)
+            self.offer_all()
+            try:
+                gate = await waiter
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
+                    self._release(waiter.result())
+                raise
+            if gate.is_open:
+                return gate
+            rank = Rank.RETURNED
+            self._release(gate)
+
+    def _release(self, gate: Gate) -> None:
+        """Whoever stood in a gate does so no longer."""
+        gate.taken = False
+        self._offer(gate)
 
     def _next_queue(self) -> deque[asyncio.Future[Gate]]:
         returned, begun, new, spare = self._queues
@@ -153,12 +159,9 @@ class Admission:
         """A gate that nobody stands in and that lets through, the emptiest of them."""
         if len(self.gates) == 1:
             gate = self.gates[0]
-            return gate if self._is_free(gate) else None
-        free = [gate for gate in self.gates if self._is_free(gate)]
+            return gate if gate.is_open and not gate.taken else None
+        free = [gate for gate in self.gates if gate.is_open and not gate.taken]
         return min(free, key=lambda gate: gate.in_flight / gate.allowed, default=None)
-
-    def _is_free(self, gate: Gate) -> bool:
-        return not (gate.taken or gate.dead) and gate.has_room and _now() >= gate.opens_at
 
     def _offer(self, gate: Gate) -> None:
         """Give a gate's turn to whoever is next, now or when it opens."""

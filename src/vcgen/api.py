@@ -46,6 +46,7 @@ class Options(TypedDict, total=False):
         recipe: turns, kinds, language, seed and the like.
         templates: a directory of your own, whose files replace the built-in ones by name.
         timeout_s: deadline of one attempt, 120 s if not given.
+        hedge: whether late requests are sent once more at the end, see `vcgen.Engine`.
         transport: what sends the requests, e.g. `vcgen.HttpxTransport(client)`.
     """
 
@@ -56,6 +57,7 @@ class Options(TypedDict, total=False):
     recipe: Recipe
     templates: str | Path | None
     timeout_s: float
+    hedge: bool
     transport: Transport | None
 
 
@@ -229,6 +231,7 @@ async def open_run(
             endpoints,
             limits=options.get("limits"),
             timeout_s=options.get("timeout_s", 120.0),
+            hedge=options.get("hedge", False),
             transport=options.get("transport"),
             seed=recipe.seed,
             spending=spending,

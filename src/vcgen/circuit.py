@@ -30,8 +30,8 @@ class Circuit:
 
     def passed(self, sent_at: float) -> None:
         """A request sent at `sent_at` succeeded."""
-        if sent_at > self._succeeded_at:
-            self._succeeded_at = sent_at
+        self._succeeded_at = max(self._succeeded_at, sent_at)
+        if sent_at >= self._first_at:
             self._failures = 0
         if self.opened_at is not None and sent_at > self.opened_at:
             self.opened_at = None

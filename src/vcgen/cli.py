@@ -41,6 +41,7 @@ from vcgen.options import (
     FaultsOption,
     FormatOption,
     FreshOption,
+    HedgeOption,
     Inputs,
     JsonOption,
     KeyOption,
@@ -136,6 +137,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     deadline: DeadlineOption = None,
     workers: WorkersOption = 1,
     timeout: TimeoutOption = 120.0,
+    hedge: HedgeOption = False,
     fresh: FreshOption = False,
     strict: StrictOption = False,
     as_json: JsonOption = False,
@@ -178,6 +180,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         recipe=recipe,
         templates=templates,
         timeout_s=timeout,
+        hedge=hedge,
         budget=budget,
         workers=min(workers, most_workers([each.limits for each in endpoints], budget)),
     )

@@ -283,6 +283,10 @@ class Engine:
             ticket = await self._depart(errand, Rank.SPARE, amount)
         except RunStopped:
             return await asyncio.shield(first)
+        if not hedging.may_copy:  # others have left meanwhile
+            self._admission.leave(ticket.departure)
+            self._settle(amount, Usage())
+            return await asyncio.shield(first)
         hedging.copied()
         return await self._send(errand, ticket)
 

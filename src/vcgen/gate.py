@@ -73,6 +73,11 @@ class Gate:
         return self.in_flight < self.allowed
 
     @property
+    def is_open(self) -> bool:
+        """Whether a request may leave at this moment, once it is paid for."""
+        return not self.dead and self.has_room and _now() >= self.opens_at
+
+    @property
     def has_spare_room(self) -> bool:
         """Whether there is more room than a request leaves that comes back and is followed."""
         return self.in_flight + 1 <= SPARE_FROM * self.allowed

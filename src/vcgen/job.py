@@ -47,6 +47,7 @@ class Job:
     recipe: Recipe
     templates: Path | None
     timeout_s: float
+    hedge: bool
     budget: Budget
     workers: int = 1
     number: int = 1
@@ -90,6 +91,7 @@ class Job:
             recipe=self.recipe,
             templates=self.templates,
             timeout_s=self.timeout_s,
+            hedge=self.hedge,
         )
         return open_run(clips, endpoints, options, worker=worker)
 

@@ -149,6 +149,10 @@ DeadlineOption = Annotated[
     str | None, _value("TIME", "Send nothing more after so long: 90s, 30m, 1h30m.")
 ]
 TimeoutOption = Annotated[float, _value("SECONDS", "Longest wait for one reply.")]
+HedgeOption = Annotated[
+    bool,
+    typer.Option("--hedge", help="Send late requests once more at the end; both are paid for."),
+]
 WorkersOption = Annotated[
     int, _value("N", "Processes that share the work, where one core is not enough.")
 ]

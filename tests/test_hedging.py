@@ -1,0 +1,103 @@
+"""Second copies of late requests: few, only where there is room, and paid for."""
+
+from itertools import count
+
+import anyio
+import pytest
+from conftest import run
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vcgen.chat import ChatRequest, Completion, Message
+from vcgen.config import Budget, Endpoint, Limits
+from vcgen.engine import Engine
+from vcgen.hedging import MOST, Hedging
+from vcgen.pricing import FREE
+from vcgen.sim import SimTransport, Simulator
+from vcgen.sim.conditions import Conditions
+from vcgen.sim.service import Latency
+from vcgen.spending import Spending
+
+SIM = Endpoint(model="sim")
+TAIL = Latency(2.0, 0.5, straggler_share=0.02, straggler_times=20.0)
+
+
+@given(st.lists(st.sampled_from(["sent", "copied"]), max_size=500))
+def test_copies_are_at_most_their_share_of_all_requests(events: list[str]) -> None:
+    hedging, sent, copies = Hedging(), 0, 0
+    for event in events:
+        if event == "sent":
+            hedging.sent()
+            sent += 1
+        elif hedging.may_copy:
+            hedging.copied()
+            copies += 1
+    assert copies <= MOST * sent
+
+
+def test_late_is_what_few_of_the_last_requests_took() -> None:
+    hedging = Hedging()
+    for at in range(99):
+        hedging.back(1.0 + at / 100)
+    assert hedging.late_s is None
+    hedging.back(50.0)
+    assert hedging.late_s is not None
+    assert 1.9 < hedging.late_s < 2.0
+
+
+def hello(number: int) -> ChatRequest:
+    return ChatRequest(messages=(Message("user", f"Say hello {number}."),), max_tokens=40)
+
+
+def work_off(engine: Engine, samples: int, workers: int) -> list[tuple[float, Completion]]:
+    """When each sample was done, and what it was, in that order."""
+    done: list[tuple[float, Completion]] = []
+    numbers = count()
+
+    async def work() -> None:
+        while (number := next(numbers)) < samples:
+            answer = await engine.complete(hello(number))
+            done.append((anyio.current_time(), answer))
+
+    async def main() -> None:
+        async with anyio.create_task_group() as tasks:
+            for _ in range(workers):
+                tasks.start_soon(work)
+
+    run(main)
+    return done
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_last_samples_do_not_wait_for_stragglers(seed: int) -> None:
+    took = []
+    for hedge in (False, True):
+        simulator = Simulator(Conditions(latency=TAIL), seed=seed)
+        transport = SimTransport(simulator)
+        engine = Engine(SIM, transport=transport, limits=Limits(concurrency=64), hedge=hedge)
+        done = work_off(engine, 5000, 64)
+        took.append(done[-1][0] - done[-50][0])
+        assert len(done) == 5000
+        assert simulator.requests <= 5000 * (1 + MOST)
+        assert engine.in_flight == 0
+    without, hedged = took
+    assert hedged < without / 2
+
+
+def test_the_books_hold_both_copies() -> None:
+    simulator = Simulator(Conditions(latency=TAIL), seed=1)
+    spending = Spending(Budget(requests=10_000, tokens=10**9), FREE)
+    engine = Engine(
+        SIM,
+        transport=SimTransport(simulator),
+        limits=Limits(concurrency=64),
+        spending=spending,
+        hedge=True,
+    )
+    done = work_off(engine, 2000, 64)
+    answers = [answer for _, answer in done]
+    assert sum(answer.attempts for answer in answers) == simulator.requests > 2000
+    assert engine.counters.requests == simulator.requests
+    used = sum(answer.usage.prompt_tokens for answer in answers)
+    assert used == engine.counters.usage.prompt_tokens
+    assert not spending.outstanding
