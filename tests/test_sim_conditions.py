@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import accumulate
 from statistics import median
 from typing import Any
@@ -10,13 +11,14 @@ from typing import Any
 import anyio
 import orjson
 import pytest
-from conftest import run
+from conftest import generate, make_clips, run
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vcgen.errors import ConnectFailed, TimedOut, UsageError
 from vcgen.sim import (
     Answer,
+    Arrival,
     Capacity,
     Conditions,
     Latency,
@@ -26,6 +28,7 @@ from vcgen.sim import (
     TrueLimits,
     parse_faults,
 )
+from vcgen.sim.prefixes import Prefixes, block_keys
 from vcgen.sim.service import Slots
 
 BODY = orjson.dumps({"model": "sim", "messages": [{"role": "user", "content": "Hello."}]})
@@ -238,6 +241,30 @@ def test_a_server_works_on_as_many_requests_as_it_has_slots_and_idles_for_none(
         served.append((started_at, done_at))
 
 
+def test_the_same_seed_brings_the_same_run_byte_for_byte() -> None:
+    conditions = Conditions(
+        limits=TrueLimits(rpm=120, tpm=200_000, kind="bucket", burst_s=1.0, retry_after=False),
+        latency=Latency(2.0, sigma=0.7, straggler_share=0.05),
+        slots=3,
+        prefix_blocks=1000,
+        outages=[Outage(10, 20), Outage(30, 40, "503")],
+        capacity=[Capacity(50, 0.5)],
+    )
+
+    def run_of(seed: int) -> tuple[list[Any], list[Arrival] | None]:
+        faults = parse_faults("500:0.05,429:0.05,badjson:0.05")
+        simulator = Simulator(conditions, seed=seed, faults=faults, log_arrivals=True)
+        result = generate(make_clips(40), transport=SimTransport(simulator))
+        # The one thing that is of the real clock.
+        metas = [{**record.meta, "time": None} for record in result.records]
+        told = zip(result.records, metas, strict=True)
+        return [replace(record, meta=meta) for record, meta in told], simulator.arrivals
+
+    first, again, other = map(run_of, (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
 def test_throughput_saturates_and_latency_grows_with_what_is_in_flight() -> None:
     conditions = Conditions(slots=4, latency=Latency(2.0))
     delays = [answer.delay_s for answer in answers(Simulator(conditions), *[0.0] * 12)]
@@ -254,6 +281,79 @@ def test_slots_that_go_finish_their_work_and_come_back_empty() -> None:
     assert waits == [0, 0, 0, 0, 6, 7, 0, 0, 0, 0, 10]
 
 
+def words_body(*messages: str) -> bytes:
+    said = [{"role": "user", "content": text} for text in messages]
+    return orjson.dumps({"model": "sim", "messages": said})
+
+
+def cached(simulator: Simulator, *messages: str) -> int:
+    reply = orjson.loads(simulator.answer({}, words_body(*messages), 0.0).body)
+    count: int = reply["usage"]["prompt_tokens_details"]["cached_tokens"]
+    return count
+
+
+A, B, C = ("".join(f"{letter}{number:05}" for number in range(1000)) for letter in "abc")
+
+
+def test_a_prompt_is_cached_as_far_as_it_begins_as_an_earlier_one() -> None:
+    simulator = Simulator(Conditions(prefix_blocks=10_000))
+    whole = len(f"user\n{A}\nuser\n{B}\n") // 256 * 64
+    assert cached(simulator, A, B) == 0
+    assert cached(simulator, A, B) == whole
+    assert cached(simulator, A, C) == len(f"user\n{A}\nuser\n") // 256 * 64
+    assert cached(simulator, B, A) == 0
+    assert cached(simulator, A[:100]) == 0
+    prompts = [(A, B), (A, B), (A, C), (B, A), (A[:100],)]
+    assert simulator.prompt_tokens == sum(len(words_body(*said)) // 4 for said in prompts)
+    assert simulator.cached_tokens == whole + len(f"user\n{A}\nuser\n") // 256 * 64
+
+
+def test_without_a_prefix_cache_nothing_is_cached() -> None:
+    simulator = Simulator()
+    assert [cached(simulator, A), cached(simulator, A)] == [0, 0]
+
+
+def test_prompts_used_longest_ago_leave_the_cache_first_from_their_ends() -> None:
+    blocks = len(f"user\n{A}\n") // 256
+    simulator = Simulator(Conditions(prefix_blocks=2 * blocks + 5))
+    for text in (A, B, A, C):
+        cached(simulator, text)
+    assert cached(simulator, A) == blocks * 64
+    assert cached(simulator, B) == 5 * 64
+
+
+def test_cached_tokens_do_not_count_against_the_limit_of_prompts() -> None:
+    body = words_body(A)
+    limit = len(body) // 4
+    limits = TrueLimits(tpm=100 * limit, input_tpm=limit + limit // 2, headers="anthropic")
+    simulator = Simulator(Conditions(limits=limits, prefix_blocks=1000))
+    assert [simulator.answer({}, body, 0.0).status for _ in range(5)] == [200] * 5
+    assert simulator.answer({}, words_body(B), 0.0).status == 429
+    assert cached(simulator, A) > 0
+    assert simulator.answer({}, words_body(B), 60.0).status == 200
+
+
+def common_length(one: str, other: str) -> int:
+    pairs = zip(one, other, strict=False)
+    return next((at for at, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 5)), max_size=30), st.integers(1, 40))
+def test_no_more_is_cached_than_the_longest_common_beginning(
+    prompts: list[tuple[int, int]], most_blocks: int
+) -> None:
+    prefixes, before = Prefixes(most_blocks), [""]
+    for topic, length in prompts:
+        text = f"{topic:>400}" + "x" * 200 * length
+        told = f"user\n{text}\n"
+        keys = block_keys([{"role": "user", "content": text}])
+        common = max(common_length(told, other) for other in before)
+        assert prefixes.known_tokens(keys) <= min(common // 256, most_blocks) * 64
+        prefixes.keep(keys)
+        assert prefixes.known_tokens(keys) == min(len(keys), most_blocks) * 64
+        before.append(told)
+
+
 WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: TrueLimits(input_tpm=0), "input_tpm is 0"),
     (lambda: TrueLimits(burst_s=-1), "burst_s is -1"),
@@ -263,6 +363,10 @@ WRONG: list[tuple[Callable[[], object], str]] = [
     (lambda: Latency(1, straggler_times=math.inf), "straggler_times is inf"),
     (lambda: Capacity(0, 0), "capacity is 0"),
     (lambda: Conditions(slots=0), "slots is 0"),
+    (lambda: Conditions(prefix_blocks=0), "prefix_blocks is 0"),
+    (lambda: TrueLimits(kind="leaky"), "kind is 'leaky'"),  # type: ignore[arg-type]
+    (lambda: TrueLimits(headers="azure"), "headers is 'azure'"),  # type: ignore[arg-type]
+    (lambda: Outage(0, 1, "flood"), "outage is 'flood'"),  # type: ignore[arg-type]
 ]
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from vcgen.sim.meters import WINDOW_S, FixedWindow, Meter, SlidingWindow, TokenBucket
@@ -20,10 +20,11 @@ KINDS: Makers = {
     "strict": lambda limit: TokenBucket(limit, 0.0),
 }
 # Times that floats hold exactly, so that a minute's turn is one.
-TIMES = st.lists(st.integers(0, 20 * 64), min_size=1, max_size=150).map(
+GAPS = st.sampled_from([0, 1, 64, 60 * 64 - 1, 60 * 64]) | st.integers(0, 20 * 64)
+TIMES = st.lists(GAPS, min_size=1, max_size=150).map(
     lambda gaps: [time / 64 for time in accumulate(gaps)]
 )
-AMOUNTS = st.lists(st.integers(1, 30), min_size=150, max_size=150)
+AMOUNTS = st.lists(st.integers(1, 9), min_size=150, max_size=150)
 LIMITS = st.integers(1, 60)
 Grants = list[tuple[float, int]]
 
@@ -80,24 +81,26 @@ def test_a_strict_limit_spaces_requests_evenly(limit: int, times: list[float]) -
 
 @pytest.mark.parametrize("kind", KINDS)
 @given(limit=st.integers(1, 5000), start=st.integers(0, 10**6))
+@example(limit=11, start=0)  # 11 * (60 / 11) < 60
 def test_whoever_keeps_exactly_to_the_pace_is_never_refused(
     kind: str, limit: int, start: int
 ) -> None:
     meter = KINDS[kind](limit)
     for number in range(min(2 * limit + 1, 500)):
-        now = start / 64 + number * WINDOW_S / limit
+        now = start / 64 + number * (WINDOW_S / limit)
         assert meter.wait_s(1, now) == 0
         meter.take(1, now)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_after_a_burst_that_took_all_an_exact_pace_is_kept_up_for_a_day(kind: str) -> None:
-    meter = KINDS[kind](37)
-    while meter.wait_s(1, 0.0) == 0:
-        meter.take(1, 0.0)
-    start = meter.wait_s(1, 0.0)
+    # Months from the clock's start floats are coarse, and sums of them go astray soonest.
+    meter, began = KINDS[kind](37), 1e7
+    while meter.wait_s(1, began) == 0:
+        meter.take(1, began)
+    start = began + meter.wait_s(1, began)
     for number in range(37 * 60 * 24):
-        now = start + number * WINDOW_S / 37
+        now = start + number * (WINDOW_S / 37)
         assert meter.wait_s(1, now) == 0
         meter.take(1, now)
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel
 from vcgen.chat import Completion, decode
 from vcgen.errors import ConnectionLost, TimedOut, TransportError, UsageError
 from vcgen.http1 import Reply
-from vcgen.sim import Simulator, parse_faults, serve
+from vcgen.sim import Conditions, Outage, Simulator, parse_faults, serve
 from vcgen.transport import HttpTransport
 
 HELLO: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Say hello."}]
@@ -153,6 +153,13 @@ def test_faults_of_the_connection_happen_on_the_wire(kind: str, error: type[Exce
     with pytest.raises(error):
         post(simulator, timeout_s=0.2)
     assert simulator.faults_met[kind] >= 1
+
+
+def test_in_an_outage_the_connection_closes_before_any_reply() -> None:
+    simulator = Simulator(Conditions(outages=[Outage(0, 3600)]))
+    with pytest.raises(ConnectionLost, match="closed the connection"):
+        post(simulator)
+    assert simulator.faults_met["refused"] >= 1
 
 
 def test_a_reset_comes_after_the_head_and_part_of_the_body() -> None:

@@ -63,6 +63,7 @@ from vcgen.options import (
     RunArgument,
     SeedOption,
     SendersOption,
+    SlotsOption,
     SpeechOption,
     StrictOption,
     StructuredOption,
@@ -84,7 +85,7 @@ from vcgen.progress import print_plan, print_summary, tell
 from vcgen.prompts import Prompts
 from vcgen.ratelimits import duration_s
 from vcgen.records import Kind, Record
-from vcgen.sim import Simulator, parse_faults, serve
+from vcgen.sim import Conditions, Simulator, parse_faults, serve
 from vcgen.sources import read_clips
 from vcgen.store import RunDirectory, read_manifest, read_records, require_fresh
 from vcgen.tasks import builtin_tasks
@@ -343,13 +344,13 @@ def sim(
     latency: LatencyOption = 0.0,
     rpm: RpmOption = None,
     tpm: TpmOption = None,
+    slots: SlotsOption = None,
     faults: FaultsOption = "",
     seed: SeedOption = 0,
 ) -> None:
     """Serve the simulated endpoint over HTTP on this machine until interrupted."""
-    simulator = Simulator(
-        latency_s=latency, rpm=rpm, tpm=tpm, faults=parse_faults(faults), seed=seed
-    )
+    told, conditions = parse_faults(faults), Conditions(slots=slots)
+    simulator = Simulator(conditions, latency_s=latency, rpm=rpm, tpm=tpm, faults=told, seed=seed)
     _run(functools.partial(_serve, simulator, port))
 
 

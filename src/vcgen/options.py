@@ -181,6 +181,7 @@ PortOption = Annotated[
     int, typer.Option(metavar="N", min=0, max=65_535, help="Port on this machine; 0 for any.")
 ]
 LatencyOption = Annotated[float, _value("SECONDS", "How long each reply takes.")]
+SlotsOption = Annotated[int | None, _value("N", "Requests worked on at once; others wait.")]
 FaultsOption = Annotated[
     str,
     _value(

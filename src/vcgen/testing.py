@@ -1,10 +1,12 @@
-"""Virtual time, for tests of whatever waits.
+"""Virtual time, for tests of whatever waits, yours too.
 
+    simulator = vcgen.sim.Simulator(rpm=600, latency_s=0.8)
     with vcgen.testing.virtual_clock() as runner:
-        runner.run(main())
+        runner.run(my_pipeline(transport=vcgen.SimTransport(simulator)))
 
-An hour passes in milliseconds and is the same each time. Real sockets and threads work, but no
-virtual time passes while they are waited for.
+An hour passes in milliseconds and is the same each time. The clock begins at 0, and so do the
+minutes and outages of a simulated endpoint. Real sockets and threads work, but no virtual time
+passes while they are waited for. See docs/simulator.md.
 """
 
 import asyncio

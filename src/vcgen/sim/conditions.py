@@ -3,11 +3,13 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from vcgen.errors import UsageError
-from vcgen.sim.limits import TrueLimits
+from vcgen.sim.limits import TrueLimits, require_count, require_one_of
 from vcgen.sim.service import Latency
+
+OutageKind = Literal["refused", "503", "hang"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +18,17 @@ class Outage:
 
     Attributes:
         kind: connections are refused, or every answer is a 503 without a hint, or none ever comes.
+
+    Raises:
+        UsageError: an unknown kind.
     """
 
     from_s: float
     to_s: float
-    kind: Literal["refused", "503", "hang"] = "refused"
+    kind: OutageKind = "refused"
+
+    def __post_init__(self) -> None:
+        require_one_of("the outage", self.kind, get_args(OutageKind))
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,21 +54,24 @@ class Conditions:
     Attributes:
         slots: how many requests are worked on at once, each for its latency, while others wait;
             None for any number.
+        prefix_blocks: of how many blocks of 64 tokens a prefix cache remembers the prompts it has
+            read, and tells `cached_tokens`; None for no such cache, which saves time.
         outages, capacity: by the clock whose seconds `Simulator.answer` is given.
 
     Raises:
-        UsageError: fewer than one slot.
+        UsageError: fewer than one slot or block.
     """
 
     limits: TrueLimits = TrueLimits()
     latency: Latency = Latency()
     slots: int | None = None
+    prefix_blocks: int | None = None
     outages: Sequence[Outage] = ()
     capacity: Sequence[Capacity] = ()
 
     def __post_init__(self) -> None:
-        if self.slots is not None and self.slots < 1:
-            raise UsageError(f"sim: slots is {self.slots}, not 1 or more; leave it out for any")
+        require_count("slots", self.slots)
+        require_count("prefix_blocks", self.prefix_blocks)
 
     def outage_at(self, now: float) -> Outage | None:
         """The first outage that the moment is in."""

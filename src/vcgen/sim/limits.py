@@ -4,16 +4,20 @@ Time is an argument, in seconds; the clock's 0 is the moment `CREATED`.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 from vcgen.errors import UsageError
 from vcgen.sim.meters import WINDOW_S, FixedWindow, Meter, SlidingWindow, TokenBucket
 
 # A constant, so that the same request brings the same bytes: 2026-01-01T00:00:00Z.
 CREATED = 1_767_225_600
+
+
+Kind = Literal["sliding", "fixed", "bucket", "strict"]
+Headers = Literal["openai", "anthropic", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,28 +37,46 @@ class TrueLimits:
         refusal_s: seconds until a 429 is answered.
 
     Raises:
-        UsageError: a limit below 1, or seconds below 0.
+        UsageError: a limit below 1, seconds below 0, or an unknown kind.
     """
 
     rpm: int | None = None
     tpm: int | None = None
     input_tpm: int | None = None
     output_tpm: int | None = None
-    kind: Literal["sliding", "fixed", "bucket", "strict"] = "sliding"
+    kind: Kind = "sliding"
     burst_s: float = WINDOW_S
-    headers: Literal["openai", "anthropic", "none"] = "openai"
+    headers: Headers = "openai"
     retry_after: bool = True
     refusal_s: float = 0.05
 
     def __post_init__(self) -> None:
         for name in ("rpm", "tpm", "input_tpm", "output_tpm"):
-            limit = getattr(self, name)
-            if limit is not None and limit < 1:
-                raise UsageError(
-                    f"sim: {name} is {limit}, not 1 or more; leave it out for no limit"
-                )
+            require_count(name, getattr(self, name))
+        require_one_of("kind", self.kind, get_args(Kind))
+        require_one_of("headers", self.headers, get_args(Headers))
         require_seconds("burst_s", self.burst_s)
         require_seconds("refusal_s", self.refusal_s)
+
+
+def require_count(name: str, count: int | None) -> None:
+    """Refuse a number that is no count; None is for no limit.
+
+    Raises:
+        UsageError: it is below 1.
+    """
+    if count is not None and count < 1:
+        raise UsageError(f"sim: {name} is {count}, not 1 or more; leave it out for no limit")
+
+
+def require_one_of(name: str, value: str, known: Sequence[str]) -> None:
+    """Refuse an unknown word.
+
+    Raises:
+        UsageError: it is none of those known.
+    """
+    if value not in known:
+        raise UsageError(f"sim: {name} is {value!r}; there are: {', '.join(known)}")
 
 
 def require_seconds(name: str, seconds: float) -> None:
@@ -76,6 +98,15 @@ class Lack(NamedTuple):
     wait_s: float
 
 
+class _Announced(NamedTuple):
+    """A meter and the names of its headers."""
+
+    meter: Meter
+    limit: str
+    remaining: str
+    reset: str
+
+
 class Meters:
     """The meters of all limits of one endpoint.
 
@@ -92,7 +123,12 @@ class Meters:
         }
         self._given = {name: limit for name, limit in given.items() if limit is not None}
         self._meters = {name: _meter(limits, limit) for name, limit in self._given.items()}
-        self._style = limits.headers
+        self._style = _STYLES[limits.headers]
+        self._announced = [
+            _Announced(meter, *(self._style.header.format(part=part, name=name) for part in _PARTS))
+            for name, meter in self._meters.items()
+            if name in self._style.limits
+        ]
 
     def lack(self, amounts: Mapping[str, int], now: float) -> Lack | None:
         """The limit that the amounts must wait for longest, None if all have room."""
@@ -118,10 +154,11 @@ class Meters:
 
     def announce(self, headers: dict[str, str], now: float) -> None:
         """Add to a reply's headers what they say of the limits as they stand."""
-        if self._style != "none":
-            write = _anthropic if self._style == "anthropic" else _openai
-            for name, meter in self._meters.items():
-                write(headers, name, meter, now)
+        for meter, limit, remaining, reset in self._announced:
+            used, reset_s = meter.look(now)
+            headers[limit] = str(meter.limit)
+            headers[remaining] = str(max(0, meter.limit - used))
+            headers[reset] = self._style.reset(reset_s, now)
 
 
 def _meter(limits: TrueLimits, limit: int) -> Meter:
@@ -132,25 +169,35 @@ def _meter(limits: TrueLimits, limit: int) -> Meter:
     return TokenBucket(limit, limits.burst_s if limits.kind == "bucket" else 0.0)
 
 
-def _openai(headers: dict[str, str], name: str, meter: Meter, now: float) -> None:
-    if name in {"requests", "tokens"}:
-        used, reset_s = meter.look(now)
-        headers[f"x-ratelimit-limit-{name}"] = str(meter.limit)
-        headers[f"x-ratelimit-remaining-{name}"] = str(max(0, meter.limit - used))
-        headers[f"x-ratelimit-reset-{name}"] = format_reset(reset_s)
-
-
-def _anthropic(headers: dict[str, str], name: str, meter: Meter, now: float) -> None:
-    used, reset_s = meter.look(now)
-    resets_at = datetime.fromtimestamp(CREATED + math.ceil(now + reset_s), UTC)
-    headers[f"anthropic-ratelimit-{name}-limit"] = str(meter.limit)
-    headers[f"anthropic-ratelimit-{name}-remaining"] = str(max(0, meter.limit - used))
-    headers[f"anthropic-ratelimit-{name}-reset"] = f"{resets_at:%Y-%m-%dT%H:%M:%SZ}"
-
-
-def format_reset(seconds: float) -> str:
-    """A duration as OpenAI writes it: `20ms`, `1.5s`, `1m0s`."""
+def _as_duration(seconds: float, now: float) -> str:  # noqa: ARG001 - as `_as_date`
+    """As OpenAI writes it: `20ms`, `1.5s`, `1m0s`."""
     if seconds < 1:
         return f"{max(0, round(seconds * 1000))}ms"
     minutes, rest = divmod(round(seconds, 3), 60)
     return f"{int(minutes)}m{rest:g}s" if minutes else f"{rest:g}s"
+
+
+def _as_date(seconds: float, now: float) -> str:
+    """As Anthropic writes it, in RFC 3339: never before that moment."""
+    then = datetime.fromtimestamp(CREATED + math.ceil(now + seconds), UTC)
+    return f"{then:%Y-%m-%dT%H:%M:%SZ}"
+
+
+class _Style(NamedTuple):
+    """How an endpoint's headers are named, which limits have them, and how resets are written."""
+
+    header: str
+    limits: Collection[str]
+    reset: Callable[[float, float], str]
+
+
+_PARTS = _Announced._fields[1:]
+_STYLES = {
+    "openai": _Style("x-ratelimit-{part}-{name}", {"requests", "tokens"}, _as_duration),
+    "anthropic": _Style(
+        "anthropic-ratelimit-{name}-{part}",
+        {"requests", "tokens", "input-tokens", "output-tokens"},
+        _as_date,
+    ),
+    "none": _Style("", (), _as_duration),
+}

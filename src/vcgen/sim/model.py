@@ -117,7 +117,7 @@ class _Conversation:
     """One request, read once."""
 
     def __init__(self, request: Mapping[str, Any], seed: str) -> None:
-        said = [(message["role"], _text(message.get("content"))) for message in request["messages"]]
+        said = [(message["role"], text_of(message)) for message in request["messages"]]
         # A repair asks for the task before the reply that could not be used.
         while len(said) > 2 and _REPAIR in said[-1][1] and said[-2][0] == "assistant":
             del said[-2:]
@@ -198,7 +198,9 @@ class _Conversation:
         return told or ["There is nothing to tell."]
 
 
-def _text(content: Any) -> str:
+def text_of(message: Mapping[str, Any]) -> str:
+    """What a message says; its parts, one a line."""
+    content = message.get("content")
     if isinstance(content, list):
         return "\n".join(part["text"] for part in content)
     return content or ""

@@ -62,7 +62,9 @@ def struck(kind: str, *, retry_after: bool, delay_s: float) -> Answer:
     return answer
 
 
-def told_usage(draft: Draft, request: Mapping[str, Any], fault: str | None) -> Usage:
+def told_usage(
+    draft: Draft, request: Mapping[str, Any], fault: str | None, cached_tokens: int
+) -> Usage:
     """The tokens of the draft, the reply cut to what the request has room for."""
     whole = written = draft.usage.completion_tokens
     for name in ("max_completion_tokens", "max_tokens"):
@@ -70,7 +72,7 @@ def told_usage(draft: Draft, request: Mapping[str, Any], fault: str | None) -> U
             written = most
     if fault == "length":
         written = min(written, whole // 2)
-    return Usage(draft.usage.prompt_tokens, written, draft.usage.cached_tokens)
+    return Usage(draft.usage.prompt_tokens, written, cached_tokens)
 
 
 def complete(draft: Draft, usage: Usage, name: str, fault: str | None, delay_s: float) -> Answer:

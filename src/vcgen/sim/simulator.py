@@ -15,7 +15,8 @@ import orjson
 from vcgen.sim.conditions import Conditions
 from vcgen.sim.faults import INSTEAD, REFUSALS, Faults
 from vcgen.sim.limits import Lack, Meters
-from vcgen.sim.model import write
+from vcgen.sim.model import Draft, write
+from vcgen.sim.prefixes import Prefixes, block_keys
 from vcgen.sim.replies import Answer, complete, limited, refuse, struck, told_usage
 from vcgen.sim.service import Latency, Slots
 from vcgen.sim.validation import NOT_JSON, Behaviour, Refusal, check
@@ -36,7 +37,7 @@ class Simulator:
     """An OpenAI-compatible endpoint that costs nothing.
 
     Args:
-        conditions: limits, latency, slots, outages.
+        conditions: limits, latency, slots, prefix cache, outages, changes of capacity.
         seed: changes what the model writes, how long answers take, and which requests meet faults.
         latency_s: in place of the conditions' latency, seconds every answer takes.
         rpm, tpm: in place of those of the conditions' limits.
@@ -47,6 +48,7 @@ class Simulator:
 
     Attributes:
         requests: how many came.
+        prompt_tokens, cached_tokens: of what was granted; the cached are part of the prompts'.
         statuses, faults_met: how many were answered with each.
 
     Raises:
@@ -66,7 +68,7 @@ class Simulator:
         behaviour: Behaviour = Behaviour(),  # noqa: B008 - frozen
         log_arrivals: bool = False,
     ) -> None:
-        self.requests = 0
+        self.requests = self.prompt_tokens = self.cached_tokens = 0
         self.statuses: Counter[int] = Counter()
         self.faults_met: Counter[str] = Counter()
         self.arrivals: list[Arrival] | None = [] if log_arrivals else None
@@ -78,6 +80,8 @@ class Simulator:
         self._meters = Meters(self._limits)
         self._latency = conditions.latency if latency_s is None else Latency(latency_s)
         self._slots = None if conditions.slots is None else Slots(conditions.slots)
+        blocks = conditions.prefix_blocks
+        self._prefixes = None if blocks is None else Prefixes(blocks)
         self._capacity = 1.0
         self._seed, self._hash_key = seed, str(seed).encode()
 
@@ -124,17 +128,35 @@ class Simulator:
         draft = write(request, body, name)
         if isinstance(draft, Refusal):
             return refuse(draft, delay_s=delay_s), 0
-        usage = told_usage(draft, request, fault)
+        return self._grant(request, draft, name, fault, now, delay_s)
+
+    def _grant(
+        self,
+        request: Mapping[str, Any],
+        draft: Draft,
+        name: str,
+        fault: str | None,
+        now: float,
+        delay_s: float,
+    ) -> tuple[Answer, int]:
+        """As `_decide`, for what the model has written."""
+        blocks = () if self._prefixes is None else block_keys(request["messages"])
+        cached_tokens = self._prefixes.known_tokens(blocks) if self._prefixes else 0
+        usage = told_usage(draft, request, fault, cached_tokens)
         tokens = usage.prompt_tokens + usage.completion_tokens
         amounts = {
             "requests": 1,
             "tokens": tokens,
-            "input-tokens": usage.prompt_tokens - usage.cached_tokens,
+            "input-tokens": usage.prompt_tokens - cached_tokens,
             "output-tokens": usage.completion_tokens,
         }
         if (lack := self._meters.lack(amounts, now)) is not None:
             return self._limited(lack, amounts), 0
         self._meters.take(amounts, now)
+        if self._prefixes is not None:
+            self._prefixes.keep(blocks)
+        self.prompt_tokens += usage.prompt_tokens
+        self.cached_tokens += cached_tokens
         if self._slots is not None:
             delay_s = self._slots.serve(delay_s, now)
         return complete(draft, usage, name, fault, delay_s), tokens
