@@ -194,7 +194,7 @@ def test_an_endpoint_that_is_out_is_probed_by_one_request_at_a_time() -> None:
             for _ in range(FAILURES):
                 tasks.start_soon(ask)
         assert 4 < probes < 15
-        assert anyio.current_time() < 140
+        assert anyio.current_time() < 300
 
     run(main)
 

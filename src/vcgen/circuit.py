@@ -39,8 +39,7 @@ class Circuit:
     def failed(self, sent_at: float, now: float) -> bool:
         """A request sent at `sent_at` failed; whether the endpoint is out, and that was why.
 
-        Of a probe nobody knows: it is not taken for the endpoint's fault, so that a request that
-        always fails is not sent for ever.
+        Of a probe, sent while it was out already, nobody can tell.
         """
         if self.opened_at is not None:
             return sent_at <= self.opened_at

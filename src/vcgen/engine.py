@@ -32,6 +32,9 @@ from vcgen.spending import Amount, Spending
 from vcgen.transport import HttpTransport, Transport
 
 REACH_AGAIN_S = 2.0  # where nothing has ever answered
+# So long may an endpoint fail all requests without costing one an attempt. Not for ever: where
+# there is but one, nobody can tell an endpoint that is out from a request that always fails.
+FORGIVEN_S = 180.0
 
 
 @dataclass(slots=True)
@@ -309,10 +312,10 @@ class Engine:
                 self._fails(attempt)
                 gate.unreached(departure, None if lane.is_reached else REACH_AGAIN_S)
             case Again(delay_s):
-                is_outage = gate.failed(departure)
+                was_outage = gate.failed(departure)
                 if gate.is_out:
                     self._fails(attempt)
-                if not is_outage:
+                if not (was_outage or (gate.is_out and lane.failing_s < FORGIVEN_S)):
                     errand.attempts += 1
                     await self._pause(delay_s)
             case Stop(message):
