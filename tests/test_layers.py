@@ -16,7 +16,7 @@ LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
         "chat", "http1", "retry", "pacing", "evidence", "prompts", "checks", "journal", "hashes",
-        "limiting", "places", "pricing", "spending",
+        "knee", "limiting", "places", "pricing", "spending",
     ],
     "adapters": [
         "transport", "httpx_transport", "admission", "store", "sources", "exporters", "sim",

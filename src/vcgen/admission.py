@@ -16,6 +16,7 @@ import anyio
 
 from vcgen.config import Limits
 from vcgen.errors import RunStopped
+from vcgen.knee import Knee
 from vcgen.pacing import Accepted, Rates, Share, TokenEstimate, backoff_s, bucket, excess
 from vcgen.records import Usage
 
@@ -51,7 +52,8 @@ class Admission:
         self._rpm: float | None = limits.rpm
         self._tpm: float | None = limits.tpm
         self._share = Share()
-        self._allowed = limits.in_flight
+        self._knee = _knee(limits)
+        self._allowed = limits.in_flight if self._knee is None else self._knee.limit
         self._slots = asyncio.Semaphore(self._allowed)
         self._excess = 0
         self._queued = 0
@@ -109,11 +111,9 @@ class Admission:
 
     async def change(self, limits: Limits) -> None:
         """Go by other limits from the next request on; a rate not given stays what it was."""
-        self._excess += self._allowed - limits.in_flight
-        self._allowed = limits.in_flight
-        while self._excess < 0:
-            self._excess += 1
-            self._slots.release()
+        if _knee(limits) is None:
+            self._knee = None
+            self._allow(limits.in_flight)
         while self._excess > 0 and not self._slots.locked():
             self._excess -= 1
             await self._slots.acquire()
@@ -136,6 +136,9 @@ class Admission:
         rpm, tpm = (None if rate is None else max(1, rate // share) for rate in self._announced)
         rpm, tpm = _least(given.rpm, rpm), _least(given.tpm, tpm)
         # What has left beyond a new rate is owed.
+        if rpm is not None and self._knee is not None:
+            self._knee = None
+            self._allow(Limits(rpm=rpm).in_flight)
         if rpm is not None and rpm != self._rpm:
             before, self._rpm = self._rpm, rpm
             self._requests = self._limiter(rpm)
@@ -151,6 +154,12 @@ class Admission:
         """A request succeeded; the next one pays the difference between estimate and use."""
         now = _now()
         self.closures = 0
+        if (
+            self._knee is not None
+            and self._rpm is None
+            and self._knee.back(departure.at, now, self.in_flight + 1, self._queued)
+        ):
+            self._allow(self._knee.limit)
         self._accepted.add(now)
         used = usage.prompt_tokens + usage.completion_tokens
         _, prompt_bytes, max_tokens, tokens = departure
@@ -195,6 +204,13 @@ class Admission:
         if self._stopped is not None:
             raise self._stopped
 
+    def _allow(self, in_flight: int) -> None:
+        self._excess += self._allowed - in_flight
+        self._allowed = in_flight
+        while self._excess < 0:
+            self._excess += 1
+            self._slots.release()
+
     def _free_slot(self) -> None:
         if self._excess > 0:
             self._excess -= 1
@@ -236,6 +252,10 @@ class Admission:
         from aiolimiter import AsyncLimiter  # noqa: PLC0415 - it loads all of importlib.metadata
 
         return AsyncLimiter(*bucket(max(1.0, per_minute * self._share.share)))
+
+
+def _knee(limits: Limits) -> Knee | None:
+    return Knee() if limits.concurrency is None and limits.rpm is None else None
 
 
 def _least(given: int | None, announced: int | None) -> int | None:
