@@ -40,6 +40,7 @@ class Scale:
     rounds: int = 10  # answers a connection in `latency`
     limits_s: float = 120.0
     real_time: bool = False
+    knee_requests: int = 4000
     few: int = 10_000
     many: int = 1_000_000
 

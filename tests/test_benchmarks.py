@@ -33,6 +33,7 @@ TINY = Scale(
     latency_in_flight=(4,),
     rounds=2,
     limits_s=2.0,
+    knee_requests=20,
     few=20,
     many=40,
 )

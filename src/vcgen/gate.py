@@ -12,6 +12,7 @@ import anyio
 
 from vcgen.circuit import Circuit
 from vcgen.config import Limits
+from vcgen.knee import FIRST, MOST, Knee
 from vcgen.limiting import Factor
 from vcgen.meter import Meter
 from vcgen.pacing import Accepted, Rates, Share, TokenEstimate, backoff_s
@@ -34,6 +35,12 @@ class Departure(NamedTuple):
 class Gate:
     """Used from one event loop.
 
+    Args:
+        limits: what the endpoint allows. Where it says neither how many requests may be in flight
+            nor how many may leave a minute, their number is found.
+        random: of the jitter.
+        most: the number found is never larger.
+
     Attributes:
         allowed: how many requests may be in flight.
         in_flight: requests that have left and not come back.
@@ -44,8 +51,9 @@ class Gate:
         metered: the limits that there are.
     """
 
-    def __init__(self, limits: Limits, random: Random) -> None:
-        self.allowed = limits.in_flight
+    def __init__(self, limits: Limits, random: Random, most: int = MOST) -> None:
+        self._knee = Knee(min(most, MOST)) if limits.in_flight is None else None
+        self.allowed: int = limits.in_flight or FIRST
         self.in_flight = 0
         self.closures = 0
         self.opens_at = float("-inf")
@@ -88,7 +96,9 @@ class Gate:
             return "server"
         if self._short_of is not None:
             return self._short_of if self._share.share == 1 else "server"
-        return "caller" if self.in_flight < self.allowed else "concurrency"
+        if self.in_flight < self.allowed:
+            return "caller"
+        return "concurrency" if self._knee is None else "server"
 
     def charge(self, prompt_bytes: int, max_tokens: int) -> Rates[int]:
         """Owe what a request is taken to use, and return it."""
@@ -138,7 +148,8 @@ class Gate:
 
     def change(self, limits: Limits) -> None:
         """Go by other limits from the next request on; a rate not given stays what it was."""
-        self.allowed = limits.in_flight
+        if limits.in_flight is not None:
+            self._knee, self.allowed = None, limits.in_flight
         self._limits = limits
         self._go_by_all_known()
 
@@ -162,10 +173,24 @@ class Gate:
             if rate is not None and rate != meter.rate:
                 meter.go_by(rate, self._share.share)
         self.metered = [meter for meter in self._meters if meter.rate is not None]
+        rpm = self._meters.rpm.rate
+        if self._knee is not None and rpm is not None:
+            self._knee = None
+            self.allowed = Limits(rpm=round(rpm)).in_flight or FIRST
 
-    def passed(self, departure: Departure, usage: Usage) -> None:
-        """A request succeeded; the next one pays the difference between estimate and use."""
+    def passed(self, departure: Departure, usage: Usage, waiting: int = 0) -> None:
+        """A request succeeded; the next one pays the difference between estimate and use.
+
+        Args:
+            departure: its own.
+            usage: its tokens.
+            waiting: how many requests wait in the queue.
+        """
         now = _now()
+        # A rate that was guessed since holds requests back, not the knee.
+        if self._knee is not None and self._meters.rpm.rate is None:
+            self._knee.back(departure.at, now, self.in_flight + 1, waiting)
+            self.allowed = self._knee.limit
         self.closures = 0
         self._circuit.passed(departure.at)
         self._accepted.add(now)
