@@ -199,7 +199,7 @@ async def _generate(job: Job, *, as_json: bool) -> dict[str, Any]:
         _name_damage(run.store)
         work = run if job.workers == 1 else Fleet(run, job)
         try:
-            await work_at_terminal(work, job.count_samples)
+            await work_at_terminal(work, job.count_rows)
         except (RunStopped, StoreError) as error:
             records = work.summary()["records"]
             error.add_note(
