@@ -40,6 +40,7 @@ class Scale:
     rounds: int = 10  # answers a connection in `latency`
     limits_s: float = 120.0
     real_time: bool = False
+    clips: tuple[Path, ...] = ()  # more inputs for `plans`
     few: int = 10_000
     many: int = 1_000_000
 
