@@ -22,11 +22,23 @@ from benchmarks.harness import ROOT, Row, Scale, cores
 from benchmarks.knee import knee
 from benchmarks.limits import limits
 from benchmarks.parts import parts, startup
+from benchmarks.plans import plans
 from benchmarks.runs import memory, resume, workers
 
 BENCHMARKS = {
     function.__name__: function
-    for function in (saturation, latency, limits, knee, memory, resume, workers, parts, startup)
+    for function in (
+        saturation,
+        latency,
+        limits,
+        knee,
+        plans,
+        memory,
+        resume,
+        workers,
+        parts,
+        startup,
+    )
 }
 QUICK = Scale(
     repeats=2,
@@ -87,13 +99,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, two repeats: minutes")
     parser.add_argument("--real-time", action="store_true", help="limits: in real time, over HTTP")
     parser.add_argument("--output", type=Path, default=Path("runs/benchmarks"))
+    parser.add_argument("--clips", type=Path, action="append", default=[], help="plans: of a file")
     options = parser.parse_args()
     if strangers := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark {', '.join(strangers)}: there are {', '.join(BENCHMARKS)}")
     # Thousands of connections need as many descriptors; the children inherit this.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    scale = replace(QUICK if options.quick else Scale(), real_time=options.real_time)
+    scale = QUICK if options.quick else Scale()
+    scale = replace(scale, real_time=options.real_time, clips=tuple(options.clips))
     run(options.names or list(BENCHMARKS), scale, options.output)
 
 

@@ -41,6 +41,7 @@ class Scale:
     limits_s: float = 120.0
     real_time: bool = False
     knee_requests: int = 4000
+    clips: tuple[Path, ...] = ()  # more inputs for `plans`
     few: int = 10_000
     many: int = 1_000_000
 
