@@ -78,6 +78,7 @@ class Run:
         self._places = Places()
         self._limiting: defaultdict[str, float] = defaultdict(float)  # seconds by factor
         self._workers = 1
+        self._is_exhausted = False
         self._taking = asyncio.Lock()
         self._stopping = anyio.Event()
 
@@ -149,7 +150,7 @@ class Run:
             async with anyio.create_task_group() as workers:
                 attendants.start_soon(self._end_grace, workers)
                 attendants.start_soon(self._sync)
-                attendants.start_soon(self._watch_limits)
+                attendants.start_soon(self._watch_limits, workers)
                 attendants.start_soon(self._end_in_time)
                 workers.start_soon(self._worker, workers)
             attendants.cancel_scope.cancel()
@@ -160,14 +161,18 @@ class Run:
 
     async def _worker(self, workers: TaskGroup) -> None:
         while (placed := await self._take()) is not None:
-            if self._workers < self.engine.slots:
-                # Whoever finds work calls one more, so that few clips start few.
-                self._workers += 1
-                workers.start_soon(self._worker, workers)
+            # Whoever finds work calls one more, so that few clips start few.
+            self._call(workers, most=1)
             try:
                 await self._do(*placed)
             except VcgenError as error:
                 self.stop(error)
+
+    def _call(self, workers: TaskGroup, most: int) -> None:
+        """Start workers up to as many as the engine can use, which may have become more."""
+        for _ in range(min(most, self.engine.askers - self._workers)):
+            self._workers += 1
+            workers.start_soon(self._worker, workers)
 
     async def _take(self) -> Placed | None:
         async with self._taking:
@@ -179,6 +184,7 @@ class Run:
                 self.stop(error)
                 return None
         self.progress.clips += placed is not None
+        self._is_exhausted = placed is None
         return placed
 
     async def _do(self, place: str, row: Any) -> None:
@@ -252,13 +258,15 @@ class Run:
             await anyio.sleep_until(self._began_s + self._deadline_s)
             self.stop(BudgetSpent(f"the budget of {self._deadline_s:,g} seconds is spent"))
 
-    async def _watch_limits(self) -> None:
+    async def _watch_limits(self, workers: TaskGroup) -> None:
         looked_at = anyio.current_time()
         while True:
             await anyio.sleep(LOOK_EVERY_S)
             now = anyio.current_time()
             self._limiting[self.engine.limited_by] += now - looked_at
             looked_at = now
+            if not self._is_exhausted:
+                self._call(workers, most=self.engine.askers)
 
     async def _sync(self) -> None:
         if self.store is None:

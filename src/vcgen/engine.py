@@ -134,6 +134,11 @@ class Engine:
         return sum(gate.allowed for gate in self._admission.gates if not gate.dead)
 
     @property
+    def askers(self) -> int:
+        """How many should ask at once to keep all slots in use, those included that are found."""
+        return sum(gate.allowed + gate.may_grow_by for gate in self._admission.gates)
+
+    @property
     def limited_by(self) -> Factor:
         """What keeps the next request from leaving at this moment."""
         return self._admission.limited_by
