@@ -18,12 +18,15 @@ import orjson
 
 from benchmarks import report
 from benchmarks.endpoints import latency, saturation
+from benchmarks.gate import hedging, waiting
 from benchmarks.harness import ROOT, Row, Scale, cores
 from benchmarks.knee import knee
 from benchmarks.limits import limits
+from benchmarks.order import order
 from benchmarks.parts import parts, startup
 from benchmarks.plans import plans
 from benchmarks.runs import memory, resume, workers
+from benchmarks.several import endpoints
 
 BENCHMARKS = {
     function.__name__: function
@@ -33,6 +36,10 @@ BENCHMARKS = {
         limits,
         knee,
         plans,
+        endpoints,
+        hedging,
+        order,
+        waiting,
         memory,
         resume,
         workers,
@@ -51,6 +58,7 @@ QUICK = Scale(
     knee_requests=1000,
     few=1000,
     many=20_000,
+    seeds=2,
 )
 _VERSIONS = ("vcgen", "pyreqwest", "aiohttp", "httpx", "openai", "lm-deluge", "async-batch-llm")
 

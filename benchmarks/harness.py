@@ -44,6 +44,7 @@ class Scale:
     clips: tuple[Path, ...] = ()  # more inputs for `plans`
     few: int = 10_000
     many: int = 1_000_000
+    seeds: int = 8  # of what is cheap in virtual time
 
 
 @dataclass(frozen=True, slots=True)
