@@ -13,7 +13,6 @@ from typing import Any
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from vcgen.answers import ClipCalls
@@ -274,7 +273,9 @@ class Run:
         while True:
             await anyio.sleep(SYNC_EVERY_S)
             try:
-                await anyio.to_thread.run_sync(self.store.sync)
+                # The loop's executor, not anyio's threads: virtual time has one that repeats.
+                with anyio.CancelScope(shield=True):
+                    await asyncio.get_running_loop().run_in_executor(None, self.store.sync)
             except StoreError as error:
                 self.stop(error)
                 return
