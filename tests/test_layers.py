@@ -15,7 +15,7 @@ SOURCE = Path(vcgen.__file__).parent
 LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
-        "chat", "http1", "ratelimits", "retry", "pacing", "circuit", "hedging", "evidence",
+        "chat", "http1", "ratelimits", "retry", "pacing", "share", "circuit", "hedging", "evidence",
         "prompts", "checks", "journal", "hashes",
         "limiting", "places", "pricing", "spending",
     ],
