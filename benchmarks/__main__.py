@@ -27,6 +27,7 @@ from benchmarks.parts import parts, startup
 from benchmarks.plans import plans
 from benchmarks.runs import memory, resume, workers
 from benchmarks.several import endpoints
+from benchmarks.storms import storms
 
 BENCHMARKS = {
     function.__name__: function
@@ -34,6 +35,7 @@ BENCHMARKS = {
         saturation,
         latency,
         limits,
+        storms,
         knee,
         plans,
         endpoints,
@@ -56,6 +58,8 @@ QUICK = Scale(
     latency_in_flight=(500, 2000),
     rounds=4,
     knee_requests=1000,
+    storm_samples=3000,
+    storm_servers=12,
     few=1000,
     many=20_000,
     seeds=2,

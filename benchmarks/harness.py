@@ -42,6 +42,8 @@ class Scale:
     real_time: bool = False
     knee_requests: int = 4000
     clips: tuple[Path, ...] = ()  # more inputs for `plans`
+    storm_samples: int = 6000
+    storm_servers: int = 96
     few: int = 10_000
     many: int = 1_000_000
     seeds: int = 8  # of what is cheap in virtual time

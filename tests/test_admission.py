@@ -18,7 +18,7 @@ from vcgen.config import Endpoint, Limits
 from vcgen.engine import Engine
 from vcgen.errors import RunStopped
 from vcgen.gate import Departure, Gate
-from vcgen.pacing import CUT, MARGIN_S, WINDOW_S, Rates
+from vcgen.pacing import MARGIN_S, WINDOW_S, Rates
 from vcgen.records import Usage
 from vcgen.sim import SimTransport, Simulator
 
@@ -222,13 +222,13 @@ def test_one_burst_of_throttles_backs_off_once_and_a_success_ends_it() -> None:
         burst = [await admission.enter(1, 1) for _ in range(50)]
         for departure in burst:
             admission.gates[0].throttled(departure, None)
-        assert admission.gates[0].closures == 1
+        assert admission.gates[0].closures.count == 1
         later = await admission.enter(1, 1)
         assert 0.5 <= later.at <= 1.01
         admission.gates[0].throttled(later, None)
-        assert admission.gates[0].closures == 2
-        admission.gates[0].passed(later, Usage())
-        assert admission.gates[0].closures == 0
+        assert admission.gates[0].closures.count == 2
+        admission.gates[0].passed(await admission.enter(1, 1), Usage())
+        assert admission.gates[0].closures.count == 0
 
     run(main)
 
@@ -271,7 +271,7 @@ def test_an_unknown_rate_is_guessed_from_what_was_accepted() -> None:
         began = anyio.current_time()
         for _ in range(60):
             await admission.enter(1, 1)
-        assert 60 < anyio.current_time() - began < 60 / CUT + 2
+        assert 59 < anyio.current_time() - began < 62
 
     run(main)
 

@@ -15,18 +15,23 @@ from vcgen.config import Limits
 from vcgen.knee import FIRST, MOST, Knee
 from vcgen.limiting import Factor
 from vcgen.meter import Meter
-from vcgen.pacing import Accepted, Rates, Share, TokenEstimate, backoff_s
+from vcgen.pacing import SLICE_S, SMOOTH_S, WINDOW_S, Accepted, Closures, Rates, TokenEstimate
 from vcgen.records import Usage
+from vcgen.share import FIRST_STEP, Share
 
 SPARE_FROM = 0.9
-LEAST_RPM = 6.0  # where the rate has to be guessed from an endpoint that accepted next to nothing
+# Where the rate has to be guessed: from what a minute accepted, or this. In less than a minute it
+# is a guess on the low side, and doubles.
+LEAST_RPM, GUESS_STEP = 60.0, 1.0
+HELD = 0.5  # the part of the time that a rate keeps requests from leaving where it is what does
 
 
 class Departure(NamedTuple):
-    """A request that has left: from where, when in loop time, and what it was taken to use."""
+    """A request that has left: from where, when in loop time, as which, what it may use."""
 
     gate: "Gate"
     at: float
+    number: int
     prompt_bytes: int
     max_tokens: int
     amounts: Rates[int]
@@ -44,8 +49,7 @@ class Gate:
     Attributes:
         allowed: how many requests may be in flight.
         in_flight: requests that have left and not come back.
-        closures: flights in a row that closed the gate, without a success between.
-        opens_at: before that, in loop time, nobody leaves.
+        closures: whether it is open as far as refusals go.
         taken: somebody stands in it.
         dead: nobody leaves any more.
         metered: the limits that there are.
@@ -55,8 +59,7 @@ class Gate:
         self._knee = Knee(min(most, MOST)) if limits.in_flight is None else None
         self.allowed: int = limits.in_flight or FIRST
         self.in_flight = 0
-        self.closures = 0
-        self.opens_at = float("-inf")
+        self.closures = Closures()
         self.taken = False
         self.dead = False
         self._random = random
@@ -70,6 +73,12 @@ class Gate:
         self._probing_at: float | None = None
         self._accepted = Accepted()
         self._began = float("inf")
+        self._left_at = float("-inf")
+        self._begins_anew = False
+        self._held_s = 0.0
+        self._slice_s = SLICE_S
+        if self._meters.rpm.rate is not None:
+            self._meters.rpm.space(self._meters.rpm.rate, SLICE_S, since_s=float("inf"))
         self._paying: anyio.CancelScope | None = None
         self._short_of: Factor | None = None
 
@@ -77,6 +86,11 @@ class Gate:
     def may_grow_by(self) -> int:
         """By how many requests `allowed` may grow while those in flight come back."""
         return 0 if self._knee is None else self.allowed
+
+    @property
+    def opens_at(self) -> float:
+        """Before that, in loop time, nobody leaves."""
+        return self.closures.opens_at
 
     @property
     def has_room(self) -> bool:
@@ -107,6 +121,8 @@ class Gate:
 
     def charge(self, prompt_bytes: int, max_tokens: int) -> Rates[int]:
         """Owe what a request is taken to use, and return it."""
+        if self._begins_anew:
+            self._begin_anew()
         # Not before its turn: whoever has waited knows more than when it came.
         prompt, reply = self._estimate.of(prompt_bytes, max_tokens)
         amounts = Rates(1, prompt + reply, prompt, reply)
@@ -121,12 +137,14 @@ class Gate:
             for meter in self.metered:
                 await meter.pay()
             return True
+        began = _now()
         try:
             with anyio.CancelScope() as self._paying:
                 for meter in self.metered:
                     await meter.pay()
         finally:
             self._paying = self._short_of = None
+            self._held_s += _now() - began
         return not self.dead and _now() >= self.opens_at
 
     def give_back(self) -> None:
@@ -138,12 +156,15 @@ class Gate:
         """The request leaves."""
         now = _now()
         self._began = min(self._began, now)
+        self._left_at = now
+        self._accepted.add(now, self._part_of_a_minute(amounts))
+        self.closures.left(now)
         if self.is_out:
             self._probing_at = now
         self.in_flight += 1
         for meter in self._meters:
             meter.let_out(amounts[meter.at])
-        return Departure(self, now, prompt_bytes, max_tokens, amounts)
+        return Departure(self, now, self._left, prompt_bytes, max_tokens, amounts)
 
     def leave(self, departure: Departure) -> None:
         """The request is back, or lost."""
@@ -192,19 +213,22 @@ class Gate:
             waiting: how many requests wait in the queue.
         """
         now = _now()
-        # A rate that was guessed since holds requests back, not the knee.
-        if self._knee is not None and self._meters.rpm.rate is None:
-            self._knee.back(departure.at, now, self.in_flight + 1, waiting)
+        if self._knee is not None:
+            # A rate that was guessed since holds back those who wait, not the knee.
+            held_back = waiting if self._meters.rpm.rate is None else 0
+            self._knee.back(departure.at, now, self.in_flight + 1, held_back)
             self.allowed = self._knee.limit
-        self.closures = 0
+        self.closures.passed(departure.at)
         self._circuit.passed(departure.at)
-        self._accepted.add(now)
-        _, _, prompt_bytes, max_tokens, amounts = departure
+        _, _, _, prompt_bytes, max_tokens, amounts = departure
         self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
         if self.metered and usage.prompt_tokens + usage.completion_tokens:
             self._settle(amounts, self._estimate.of(prompt_bytes, max_tokens), usage)
-        if self._share.passed(departure.at, now):
-            self._use_share()
+        busy = self._held_s >= HELD * (now - self._share.changed_at)
+        accepted = self._accepted_share(now, self._began)
+        if self._share.passed(self._left, now, accepted, busy=busy):
+            self._held_s = 0.0
+            self._begins_anew = True
 
     def _settle(self, amounts: Rates[int], estimate: tuple[int, int], usage: Usage) -> None:
         prompt, reply = estimate
@@ -223,20 +247,50 @@ class Gate:
     def throttled(self, departure: Departure, delay_s: float | None) -> None:
         """A request came back throttled: close the gate and slow down."""
         now = _now()
+        self._accepted.refused(departure.at, self._part_of_a_minute(departure.amounts))
+        self._slow_down(departure, now, delay_s or 0.0)
+        if self._share.is_tolerated:
+            self.closures.tolerated(departure.at, now, delay_s)
+            self._close(now)
+            return
+        is_sure = self._share.good is not None and not self._share.is_windowed
+        self._refused(departure, now, delay_s, probe=delay_s is None and not is_sure)
+
+    def _slow_down(self, departure: Departure, now: float, wait_s: float) -> None:
+        self._begins_anew = True
         if not self.metered:
-            guess = max(LEAST_RPM, self._accepted.per_minute(now, self._began))
-            self._meters.rpm.use(guess, self._share.share)
+            guess = max(LEAST_RPM, self._accepted.per_minute(now, now - WINDOW_S))
+            self._meters.rpm.rate = guess
+            self._accepted.scale(1 / guess)
             self.metered = [self._meters.rpm]
-        if self._share.throttled(departure.at, now):
-            self._use_share()
-        self._close(departure.at, now, delay_s)
+            step = GUESS_STEP if now - self._began < WINDOW_S else FIRST_STEP
+            self._share = Share.of_a_guess(step, self._left, now)
+        else:
+            accepted = self._accepted_share(now, now - WINDOW_S)
+            self._share.throttled(departure.number, self._left, now, accepted, wait_s)
+        if self._share.changed_at == now:
+            self._held_s = 0.0
+            self._slice_s = SMOOTH_S
+
+    def _accepted_share(self, now: float, began: float) -> float | None:
+        """What the last minute accepted, as a share of what is allowed."""
+        return self._accepted.per_minute(now, began) if self.metered else None
+
+    def _part_of_a_minute(self, amounts: Rates[int]) -> float:
+        """How much of what is allowed a minute a request takes; 1 where nothing is known."""
+        parts = [amounts[meter.at] / meter.rate for meter in self.metered if meter.rate]
+        return max(parts, default=1.0)
+
+    @property
+    def _left(self) -> int:
+        return self._meters.rpm.left
 
     def failed(self, departure: Departure) -> bool:
         """A request failed; whether that is taken for an outage, which closes the gate."""
         now = _now()
         is_out = self._circuit.failed(departure.at, now)
         if self.is_out:
-            self._close(departure.at, now, None)
+            self._refused(departure, now, None)
         return is_out
 
     @property
@@ -248,26 +302,39 @@ class Gate:
         """A request could not be sent: close the gate until one can."""
         now = _now()
         self._circuit.open(now)
-        self._close(departure.at, now, delay_s)
+        self._accepted.refused(departure.at, self._part_of_a_minute(departure.amounts))
+        self._refused(departure, now, delay_s)
 
-    def _close(self, sent_at: float, now: float, delay_s: float | None) -> None:
-        if sent_at >= self.opens_at:
-            self.closures += 1
-        elif delay_s is None:
-            return  # of the same burst as the closure already in force
-        delay = backoff_s(self.closures, self._random.random()) if delay_s is None else delay_s
-        self.opens_at = max(self.opens_at, now + delay)
-        self.wake()
+    def _refused(
+        self, departure: Departure, now: float, delay_s: float | None, *, probe: bool = False
+    ) -> None:
+        draw = self._random.random()
+        self.closures.refused(departure.at, now, delay_s, draw, probe=probe)
+        self._close(now)
+
+    def _close(self, now: float) -> None:
+        if now < self.opens_at:
+            self._begins_anew = True
+            self.wake()
 
     def wake(self) -> None:
         """Send away whoever stands in the gate and pays."""
         if self._paying is not None:
             self._paying.cancel()
 
-    def _use_share(self) -> None:
+    def _begin_anew(self) -> None:
+        """Let requests leave evenly at the share in use, whatever a closed gate has saved up.
+
+        Only between two requests: what one has paid would not count.
+        """
+        self._begins_anew = False
+        since_s = _now() - self._left_at
         for meter in self.metered:
-            if meter.rate is not None:
-                meter.use(meter.rate, self._share.share)
+            rate = (meter.rate or 0.0) * self._share.share
+            if meter is self._meters.rpm:
+                meter.space(rate, self._slice_s, since_s, self._share.early)
+            else:
+                meter.use(rate)
 
 
 def _now() -> float:

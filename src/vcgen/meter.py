@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from vcgen.limiting import Factor
-from vcgen.pacing import bucket, excess
+from vcgen.pacing import SLICE_S, bucket, excess
 
 if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
@@ -38,10 +38,24 @@ class Meter:
         self._limiter = limiter = _limiter(rate * share)
         self.owed = max(self.owed, excess(self.left, before, rate, limiter.max_rate))
 
-    def use(self, rate: float, share: float) -> None:
-        """That share of a rate, whatever has left before."""
-        self.rate = rate
-        self._limiter = _limiter(rate * share)
+    def use(self, rate: float) -> None:
+        """A rate under what is allowed, whatever has left before."""
+        limiter, wanted = self._limiter, bucket(max(1.0, rate))
+        if limiter is None or (limiter.max_rate, limiter.time_period) != wanted:
+            self._limiter = _limiter(rate)
+
+    def space(self, rate: float, slice_s: float, since_s: float, early: float = 0.0) -> None:
+        """A rate that is kept one by one, whatever a pause has saved up.
+
+        Args:
+            rate: amounts a minute, the share in use.
+            slice_s: how much may leave at once, in seconds of the rate.
+            since_s: seconds since the last one left.
+            early: by what part of the time between two the next one may leave early.
+        """
+        self._limiter = limiter = _limiter(rate, slice_s)
+        saved = since_s * limiter.max_rate / limiter.time_period
+        self.owed = max(self.owed, limiter.max_rate - min(1.0, saved + early))
 
     @property
     def is_covered(self) -> bool:
@@ -67,7 +81,7 @@ class Meter:
         self.due = 0.0
 
 
-def _limiter(per_minute: float) -> "AsyncLimiter":
+def _limiter(per_minute: float, slice_s: float = SLICE_S) -> "AsyncLimiter":
     from aiolimiter import AsyncLimiter  # noqa: PLC0415 - it loads all of importlib.metadata
 
-    return AsyncLimiter(*bucket(max(1.0, per_minute)))
+    return AsyncLimiter(*bucket(max(1.0, per_minute), slice_s))

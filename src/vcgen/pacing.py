@@ -1,8 +1,4 @@
-"""How fast to go: pure arithmetic of rates and estimates. Time comes in as an argument.
-
-The rate after a throttle is AIMD (Chiu & Jain 1989) with one cut a flight: only a request *sent
-after* the last cut may cut again, so that the 429s of one burst count once.
-"""
+"""How fast to go: pure arithmetic of rates and estimates. Time comes in as an argument."""
 
 from collections import deque
 from dataclasses import dataclass
@@ -11,15 +7,13 @@ from typing import Generic, NamedTuple, TypeVar
 T = TypeVar("T")
 
 WINDOW_S = 60.0
-SLICE_S = 0.25
+# A bucket's burst, in seconds of its rate: room for late timers. Some endpoints throttle any burst,
+# so it is less for one that has throttled.
+SLICE_S, SMOOTH_S = 0.1, 0.02
 MARGIN_S = 0.5
-CUT = 0.85
-GROWTH = 0.02
-GROWTH_EVERY_S = 10.0
-LEAST_SHARE = 0.01
-ENOUGH = 20  # replies that a judgement on a rate stands on
-FAR_DOWN = 0.75
 BACKOFF_S, BACKOFF_CAP_S = 1.0, 30.0
+LONGEST_PROBE_S = 5.0
+PUT_UP_WITH = 0.1
 
 
 class Rates(NamedTuple, Generic[T]):
@@ -38,15 +32,15 @@ class Bucket(NamedTuple):
     period_s: float
 
 
-def bucket(per_minute: float) -> Bucket:
+def bucket(per_minute: float, slice_s: float = SLICE_S) -> Bucket:
     """A bucket that lets at most `per_minute` amounts into any 60 s, its first burst included.
 
     A full bucket empties at once and then refills for a whole window, so a bucket of the plain rate
     lets one capacity too many through: the rate is spread over the window and `MARGIN_S` more, of
-    which `SLICE_S` is the burst and the rest is room for requests that travel unevenly.
+    which `slice_s` is the burst and the rest is room for requests that travel unevenly.
     """
     rate = per_minute / (WINDOW_S + MARGIN_S)
-    capacity = max(1.0, rate * SLICE_S)
+    capacity = max(1.0, rate * slice_s)
     return Bucket(capacity, capacity / rate)
 
 
@@ -64,90 +58,109 @@ def excess(left: float, before: float | None, now: float, burst: float) -> float
     return min(left, before - now) if now < before else burst
 
 
-@dataclass(slots=True)
-class Share:
-    """The share of an endpoint's rate in use: cut when it throttles, grown while it does not.
-
-    Some endpoints throttle a part of all requests whatever the rate (a shared or overloaded pool).
-    Cutting for them goes down and down and changes nothing. So a descent remembers where it began
-    and how much was throttled there: if a rate is the cause, then less rate must throttle less, by
-    a known amount. If not, the descent is taken back and that much throttling is put up with.
-    """
-
-    share: float = 1.0
-    _cut_at: float = float("-inf")
-    _grown_at: float = 0.0
-    _came: int = 0
-    _throttled: int = 0
-    _top: float | None = None
-    _top_throttled: float = 0.0
-    _put_up_with: float = 0.0
-
-    def throttled(self, sent_at: float, now: float) -> bool:
-        """A request sent at `sent_at` was throttled; whether that changed the share."""
-        if sent_at <= self._cut_at:
-            return False
-        self._came += 1
-        self._throttled += 1
-        part = self._throttled / self._came
-        if self._top is None:
-            if self._came < ENOUGH or part <= 2 * self._put_up_with:
-                return False
-            self._top, self._top_throttled = self.share, part
-        elif self._came < ENOUGH:
-            return False
-        elif self.share <= FAR_DOWN * self._top:
-            by_rate = max(0.0, 1 - (1 - self._top_throttled) * self._top / self.share)
-            if part > (by_rate + self._top_throttled) / 2:
-                self._put_up_with = part
-                return self._turn(self._top, now, top=None)
-        return self._turn(max(LEAST_SHARE, self.share * CUT), now, top=self._top)
-
-    def passed(self, sent_at: float, now: float) -> bool:
-        """A request sent at `sent_at` succeeded; whether the share has grown for it."""
-        if sent_at <= self._cut_at:
-            return False
-        self._came += 1
-        if self.share >= 1.0 or now - self._grown_at < GROWTH_EVERY_S:
-            return False
-        self.share = min(1.0, self.share + GROWTH)
-        self._grown_at = now
-        self._top = None
-        return True
-
-    def _turn(self, share: float, now: float, top: float | None) -> bool:
-        self.share, self._top = share, top
-        self._cut_at = self._grown_at = now
-        self._came = self._throttled = 0
-        return True
-
-
 class Accepted:
-    """How many requests an endpoint accepted over the last minute, counted by whole seconds."""
+    """What an endpoint has accepted of the last minute's requests, kept by whole seconds."""
 
     def __init__(self) -> None:
-        self._total = 0
-        self._seconds: deque[tuple[int, int]] = deque()
+        self._total = 0.0
+        self._seconds: deque[tuple[int, float]] = deque()
 
-    def add(self, now: float) -> None:
-        """Count one request."""
-        second = int(now)
-        before = 0
+    def add(self, sent_at: float, amount: float) -> None:
+        """A request has left, and is accepted as far as is known."""
+        second, before = int(sent_at), 0.0
         if self._seconds and self._seconds[-1][0] == second:
             _, before = self._seconds.pop()
-        self._seconds.append((second, before + 1))
-        self._total += 1
+        self._seconds.append((second, before + amount))
+        self._total += amount
+
+    def refused(self, sent_at: float, amount: float) -> None:
+        """One that was counted was refused."""
+        for at in range(len(self._seconds) - 1, -1, -1):
+            second, before = self._seconds[at]
+            if second == int(sent_at):
+                self._seconds[at] = second, before - amount
+                self._total -= amount
+                return
+
+    def scale(self, factor: float) -> None:
+        """Count in another unit from now on."""
+        self._seconds = deque((second, amount * factor) for second, amount in self._seconds)
+        self._total *= factor
 
     def per_minute(self, now: float, began: float) -> float:
         """The rate over the last minute, or since `began` if that is less."""
         while self._seconds and self._seconds[0][0] <= now - WINDOW_S:
             self._total -= self._seconds.popleft()[1]
-        return self._total * WINDOW_S / min(max(now - began, 1.0), WINDOW_S)
+        return max(0.0, self._total) * WINDOW_S / min(max(now - began, 1.0), WINDOW_S)
 
 
 def backoff_s(closures: int, draw: float) -> float:
     """Seconds to keep the gate closed at the n-th closure in a row, if the endpoint says none."""
     return float(min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(closures - 1, 10)) * (0.5 + draw / 2))
+
+
+@dataclass(slots=True)
+class Closures:
+    """When the gate is open: closed by a throttle, and opened by one request that goes ahead.
+
+    Attributes:
+        opens_at: nothing leaves before.
+        count: flights in a row that closed the gate, without a success between.
+    """
+
+    opens_at: float = float("-inf")
+    count: int = 0
+    _closed_at: float = float("-inf")
+    _refusal_s: float = 0.0
+    _is_probed: bool = False
+    _probe_left: bool = False
+
+    def refused(
+        self, sent_at: float, now: float, delay_s: float | None, draw: float, *, probe: bool
+    ) -> None:
+        """A request sent at `sent_at` was refused: close.
+
+        Args:
+            delay_s: for how long, None for longer each time in a row.
+            draw: a random number in 0..1, for the jitter.
+            probe: whether to send one request ahead of the others, as is done from the second time
+                in a row.
+        """
+        if sent_at > self._closed_at:
+            self.count += 1
+            self._closed_at = now
+            self._is_probed, self._probe_left = probe or self.count > 1, False
+        elif delay_s is None:
+            return  # of the same burst as the closure already in force
+        self._refusal_s = now - sent_at
+        delay = backoff_s(self.count, draw) if delay_s is None else delay_s
+        self.opens_at = max(self.opens_at, now + delay)
+
+    def tolerated(self, sent_at: float, now: float, delay_s: float | None) -> None:
+        """A request was refused by an endpoint that refuses some whatever is done.
+
+        Without a `delay_s` the gate is closed for a tenth of the time since it last was.
+        """
+        if delay_s is None:
+            delay_s = min(BACKOFF_S, PUT_UP_WITH * (now - max(self._closed_at, 0.0)))
+        if sent_at > self._closed_at:
+            self._closed_at = now
+        self.opens_at = max(self.opens_at, now + delay_s)
+
+    def left(self, now: float) -> None:
+        """A request has left: a probe goes alone for as long as refusals take."""
+        if not self._is_probed:
+            return
+        if self._probe_left:
+            self._is_probed, self.count = False, 0
+        else:
+            self._probe_left = True
+            self.opens_at = now + min(LONGEST_PROBE_S, 1.5 * self._refusal_s)
+
+    def passed(self, sent_at: float) -> None:
+        """A request sent at `sent_at` succeeded."""
+        if sent_at > self._closed_at:
+            self._is_probed, self._probe_left, self.count = False, False, 0
 
 
 @dataclass(slots=True)
