@@ -19,13 +19,26 @@ import orjson
 from benchmarks import report
 from benchmarks.endpoints import latency, saturation
 from benchmarks.harness import ROOT, Row, Scale, cores
+from benchmarks.knee import knee
 from benchmarks.limits import limits
 from benchmarks.parts import parts, startup
 from benchmarks.runs import memory, resume, workers
+from benchmarks.storms import storms
 
 BENCHMARKS = {
     function.__name__: function
-    for function in (saturation, latency, limits, memory, resume, workers, parts, startup)
+    for function in (
+        saturation,
+        latency,
+        limits,
+        storms,
+        knee,
+        memory,
+        resume,
+        workers,
+        parts,
+        startup,
+    )
 }
 QUICK = Scale(
     repeats=2,
@@ -35,6 +48,9 @@ QUICK = Scale(
     in_flight=(16, 64),
     latency_in_flight=(500, 2000),
     rounds=4,
+    knee_requests=1000,
+    storm_samples=3000,
+    storm_servers=12,
     few=1000,
     many=20_000,
 )

@@ -40,6 +40,9 @@ class Scale:
     rounds: int = 10  # answers a connection in `latency`
     limits_s: float = 120.0
     real_time: bool = False
+    knee_requests: int = 4000
+    storm_samples: int = 6000
+    storm_servers: int = 96
     few: int = 10_000
     many: int = 1_000_000
 

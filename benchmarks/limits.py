@@ -62,7 +62,7 @@ async def _send(
         engine = Engine(endpoint, limits=given, transport=transport, seed=seed)
         await stack.enter_async_context(engine)
         async with asyncio.TaskGroup() as group:
-            for _ in range(given.in_flight):
+            for _ in range(given.in_flight or 0):
                 group.create_task(work(engine))
 
 

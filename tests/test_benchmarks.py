@@ -33,6 +33,9 @@ TINY = Scale(
     latency_in_flight=(4,),
     rounds=2,
     limits_s=2.0,
+    knee_requests=20,
+    storm_samples=20,
+    storm_servers=2,
     few=20,
     many=40,
 )

@@ -118,7 +118,7 @@ def test_a_limit_is_at_least_one(name: str) -> None:
 
 
 def test_requests_in_flight_follow_the_rate_unless_given() -> None:
-    assert Limits().in_flight == 64
+    assert Limits().in_flight is None
     assert Limits(rpm=6).in_flight == 16
     assert Limits(rpm=3000).in_flight == 500
     assert Limits(rpm=60_000).in_flight == 1000

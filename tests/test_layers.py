@@ -15,9 +15,9 @@ SOURCE = Path(vcgen.__file__).parent
 LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
-        "chat", "http1", "ratelimits", "retry", "pacing", "share", "circuit", "hedging", "evidence",
-        "prompts", "checks", "journal", "hashes",
-        "limiting", "places", "pricing", "spending",
+        "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
+        "hedging", "limiting", "evidence", "prompts", "checks", "journal", "hashes", "places",
+        "pricing", "spending",
     ],
     "adapters": [
         "transport", "httpx_transport", "meter", "gate", "admission", "store", "sources",

@@ -1,7 +1,6 @@
-"""Rates as arithmetic: buckets, the share in use, what was accepted, backing off, estimates."""
+"""Rates as arithmetic: buckets, what was accepted, closing and backing off, estimates."""
 
 import math
-from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -9,23 +8,25 @@ from hypothesis import strategies as st
 
 from vcgen.pacing import (
     BACKOFF_CAP_S,
-    CUT,
-    ENOUGH,
-    GROWTH,
-    GROWTH_EVERY_S,
-    LEAST_SHARE,
+    BACKOFF_S,
+    LONGEST_PROBE_S,
+    PUT_UP_WITH,
+    SLICE_S,
+    SMOOTH_S,
     WINDOW_S,
     Accepted,
-    Share,
+    Closures,
     TokenEstimate,
     backoff_s,
     bucket,
 )
 
 
-@given(st.floats(1, 1e7))
-def test_a_full_bucket_and_its_refill_stay_within_the_limit(per_minute: float) -> None:
-    capacity, period_s = bucket(per_minute)
+@given(st.floats(1, 1e7), st.sampled_from([SLICE_S, SMOOTH_S]))
+def test_a_full_bucket_and_its_refill_stay_within_the_limit(
+    per_minute: float, slice_s: float
+) -> None:
+    capacity, period_s = bucket(per_minute, slice_s)
     most = capacity + WINDOW_S * capacity / period_s
     # Requests are whole: where they leave one by one, the part of one that is left leaves none.
     assert (math.floor(most) <= math.ceil(per_minute)) if capacity == 1 else most <= per_minute
@@ -37,67 +38,11 @@ def test_a_bucket_gives_up_at_most_one_percent_of_the_limit(per_minute: float) -
     assert WINDOW_S * capacity / period_s >= 0.99 * per_minute
 
 
-def busy(share: Share, sent_at: float, *, part: float = 0.0) -> None:
-    """Let as many replies come as a judgement stands on, that part of them throttled."""
-    for at in range(ENOUGH):
-        if at < part * ENOUGH:
-            share.throttled(sent_at, sent_at)
-        else:
-            share.passed(sent_at, sent_at)
-
-
-def test_one_flight_cuts_once() -> None:
-    share = Share()
-    busy(share, 1.0)
-    assert share.throttled(1.0, 2.0)
-    assert share.share == pytest.approx(CUT)
-    assert not any(share.throttled(1.5, 3.0) for _ in range(100))
-    assert share.share == pytest.approx(CUT)
-
-
-def test_few_replies_judge_no_rate() -> None:
-    share = Share()
-    assert not any(share.throttled(1.0, 2.0) for _ in range(ENOUGH - 1))
-    assert share.throttled(1.0, 2.0)
-
-
-def test_the_share_grows_by_steps_and_never_above_one() -> None:
-    share = Share(0.97)
-    grown = [share.passed(at, at) for at in range(1, 200)]
-    assert grown.count(True) == math.ceil(0.03 / GROWTH)
-    assert share.share == 1.0
-    steps = [at for at, step in enumerate(grown) if step]
-    assert all(after - before >= GROWTH_EVERY_S for before, after in pairwise(steps))
-
-
-def test_throttling_that_less_rate_does_not_lessen_is_put_up_with() -> None:
-    share, now = Share(), 0.0
-    for _ in range(2000):
-        now += 0.1
-        for at in range(5):
-            if at == 0:
-                share.throttled(now, now)
-            else:
-                share.passed(now, now)
-    assert share.share == 1.0
-
-
-@given(st.lists(st.tuples(st.booleans(), st.floats(0, 20)), max_size=300))
-def test_the_share_stays_within_its_bounds(replies: list[tuple[bool, float]]) -> None:
-    share, now = Share(), 0.0
-    for passed, later in replies:
-        now += later
-        before = share.share
-        changed = (share.passed if passed else share.throttled)(now - later / 2, now)
-        assert changed or share.share == before
-        assert LEAST_SHARE <= share.share <= 1
-
-
 def test_accepted_requests_are_counted_over_the_last_minute() -> None:
     accepted = Accepted()
     for second in range(180):
-        accepted.add(second)
-        accepted.add(second + 0.5)
+        accepted.add(second, 1.0)
+        accepted.add(second + 0.5, 1.0)
     assert accepted.per_minute(179.9, 0.0) == 120
     assert accepted.per_minute(600.0, 0.0) == 0
 
@@ -105,9 +50,84 @@ def test_accepted_requests_are_counted_over_the_last_minute() -> None:
 def test_a_rate_is_told_from_less_than_a_minute() -> None:
     accepted = Accepted()
     for at in range(30):
-        accepted.add(100 + at)
+        accepted.add(100 + at, 1.0)
     assert accepted.per_minute(130.0, 100.0) == 60
     assert Accepted().per_minute(5.0, float("inf")) == 0
+
+
+@given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=60), st.floats(0.1, 10))
+def test_what_was_refused_is_not_accepted(sent: list[tuple[float, bool]], factor: float) -> None:
+    accepted, now, kept = Accepted(), 0.0, 0
+    for later, is_refused in sent:
+        now += later
+        accepted.add(now, 1.0)
+        if is_refused:
+            accepted.refused(now, 1.0)
+        kept += not is_refused and now > sum(gap for gap, _ in sent) - WINDOW_S + 1
+    accepted.scale(factor)
+    assert accepted.per_minute(now, now - WINDOW_S) >= factor * kept - 1e-6
+
+
+def test_a_refusal_of_more_than_a_minute_ago_counts_nothing_twice() -> None:
+    accepted = Accepted()
+    accepted.add(0.0, 1.0)
+    accepted.add(100.0, 1.0)
+    assert accepted.per_minute(100.0, 0.0) == 1
+    accepted.refused(0.0, 1.0)
+    assert accepted.per_minute(100.0, 0.0) == 1
+
+
+def test_a_burst_of_refusals_closes_once_and_the_longest_hint_counts() -> None:
+    closures = Closures()
+    for at in range(50):
+        closures.refused(0.0, 1.0 + at / 100, None, 1.0, probe=False)
+    assert (closures.count, closures.opens_at) == (1, 1.0 + BACKOFF_S)
+    closures.refused(0.5, 1.9, 20.0, 1.0, probe=False)
+    closures.refused(0.5, 1.9, 10.0, 1.0, probe=False)
+    assert (closures.count, closures.opens_at) == (1, 21.9)
+
+
+def test_after_a_second_refusal_in_a_row_one_request_goes_ahead() -> None:
+    closures = Closures()
+    closures.refused(0.0, 2.0, None, 1.0, probe=False)
+    closures.left(3.0)
+    assert closures.opens_at == 3.0
+    closures.refused(3.0, 5.0, None, 1.0, probe=False)
+    assert (closures.count, closures.opens_at) == (2, 7.0)
+    closures.left(7.0)
+    assert closures.opens_at == 7.0 + 1.5 * 2.0
+    closures.left(10.0)  # nothing came back of the one ahead
+    assert (closures.count, closures.opens_at) == (0, 10.0)
+    closures.left(10.1)
+    assert closures.opens_at == 10.0
+
+
+def test_nobody_waits_for_ever_for_the_one_ahead() -> None:
+    closures = Closures()
+    closures.refused(0.0, 90.0, None, 1.0, probe=True)
+    closures.left(100.0)
+    assert closures.opens_at == 100.0 + LONGEST_PROBE_S
+
+
+def test_only_a_success_sent_after_the_gate_closed_ends_the_backing_off() -> None:
+    closures = Closures()
+    closures.refused(1.0, 2.0, None, 1.0, probe=False)
+    closures.passed(1.5)
+    assert closures.count == 1
+    closures.passed(3.5)
+    assert closures.count == 0
+
+
+@given(st.lists(st.floats(0.01, 30), min_size=1, max_size=100))
+def test_refusals_that_are_put_up_with_close_the_gate_for_a_small_part_of_the_time(
+    gaps: list[float],
+) -> None:
+    closures, now, closed_s = Closures(), 0.0, 0.0
+    for gap in gaps:
+        now = max(now, closures.opens_at) + gap
+        closures.tolerated(now, now, None)
+        closed_s += closures.opens_at - now
+    assert closed_s <= PUT_UP_WITH * (now + BACKOFF_S)
 
 
 @given(st.integers(1, 10_000), st.floats(0, 1))

@@ -56,6 +56,11 @@ class Admission:
         """Requests that have left and not come back."""
         return sum(gate.in_flight for gate in self.gates)
 
+    @property
+    def waiting(self) -> int:
+        """Requests in the queue."""
+        return sum(map(len, self._queues))
+
     async def enter(self, prompt_bytes: int, max_tokens: int, rank: Rank = Rank.NEW) -> Departure:
         """Wait until a request may leave, and let it.
 

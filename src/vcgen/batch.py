@@ -148,7 +148,7 @@ class Run:
 
     async def _worker(self, workers: TaskGroup) -> None:
         while (placed := await self._take()) is not None:
-            if self._workers < self.limits.in_flight:
+            if self._workers < self.engine.slots:
                 # Whoever finds work calls one more, so that few clips start few.
                 self._workers += 1
                 workers.start_soon(self._worker, workers)

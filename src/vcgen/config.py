@@ -51,7 +51,8 @@ class Limits:
         tpm: tokens a minute, input and output together.
         input_tpm, output_tpm: the same by themselves, where the endpoint counts them so; input read
             from its cache is not counted.
-        concurrency: requests in flight.
+        concurrency: requests in flight; None goes by `rpm`, or else finds how many the endpoint is
+            faster with.
         shared_by: how many processes share what the endpoint says it allows; what is given here is
             for this one alone.
     """
@@ -75,11 +76,14 @@ class Limits:
         return self.rpm, self.tpm, self.input_tpm, self.output_tpm
 
     @property
-    def in_flight(self) -> int:
-        """How many requests to keep in flight: what is given, else ten seconds' worth of `rpm`."""
-        if self.concurrency is not None:
+    def in_flight(self) -> int | None:
+        """How many requests to keep in flight: what is given, else ten seconds' worth of `rpm`.
+
+        None where neither is given: their number is found.
+        """
+        if self.concurrency is not None or self.rpm is None:
             return self.concurrency
-        return 64 if self.rpm is None else min(1000, max(16, self.rpm // 6))
+        return min(1000, max(16, self.rpm // 6))
 
 
 def together(limits: Sequence[Limits]) -> Limits:
@@ -95,7 +99,7 @@ def together(limits: Sequence[Limits]) -> Limits:
         tpm=tpm,
         input_tpm=input_tpm,
         output_tpm=output_tpm,
-        concurrency=sum(each.in_flight for each in limits),
+        concurrency=whole([each.in_flight for each in limits]),
         shared_by=max(each.shared_by for each in limits),
     )
 

@@ -29,7 +29,7 @@ from vcgen.limiting import Factor
 from vcgen.records import Usage
 from vcgen.retry import Again, GiveUp, Stop, Throttle, Unreached, decide
 from vcgen.spending import Amount, Spending
-from vcgen.transport import HttpTransport, Transport
+from vcgen.transport import HttpTransport, Transport, most_connections
 
 REACH_AGAIN_S = 2.0  # where nothing has ever answered
 # So long may an endpoint fail all requests without costing one an attempt. Not for ever: where
@@ -89,8 +89,9 @@ class Engine:
         self._random = Random(seed)  # noqa: S311 - jitter
         everywhere = limits or Limits()
         self._limits = [endpoint.limits or everywhere for endpoint in self.endpoints]
+        most = most_connections() // len(self.endpoints)
         pairs = zip(self.endpoints, self._limits, strict=True)
-        self._lanes = [Lane(endpoint, limits, self._random) for endpoint, limits in pairs]
+        self._lanes = [Lane(endpoint, allowed, self._random, most) for endpoint, allowed in pairs]
         self._lane_of = {lane.gate: lane for lane in self._lanes}
         self._admission = Admission([lane.gate for lane in self._lanes])
         self._retries: RetryBudget | None = None
@@ -126,6 +127,11 @@ class Engine:
     def in_flight(self) -> int:
         """Requests sent whose reply has not come."""
         return self._admission.in_flight
+
+    @property
+    def slots(self) -> int:
+        """How many requests may be in flight at this moment."""
+        return sum(gate.allowed for gate in self._admission.gates if not gate.dead)
 
     @property
     def limited_by(self) -> Factor:
@@ -237,7 +243,7 @@ class Engine:
     def _passed(self, lane: Lane, departure: Departure, usage: Usage) -> None:
         self.counters.completions += 1
         self.counters.usage += usage
-        lane.gate.passed(departure, usage)
+        lane.gate.passed(departure, usage, self._admission.waiting)
         if self._retries is not None:
             self._retries.passed()
         if self._hedging is not None:

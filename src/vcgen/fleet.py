@@ -28,6 +28,7 @@ from vcgen.tally import Tally, total
 
 # Not from the working directory: a file there that is named like a module is the user's own.
 COMMAND = (sys.executable, "-P", "-m", "vcgen.worker")
+MOST = 1000  # where nothing has to be divided
 LATE_S = 2.0  # a worker that has not ended so long after the grace period is killed
 HAND_ON_S = WINDOW_S + MARGIN_S
 _LINE_BYTES = 1 << 20
@@ -187,7 +188,7 @@ def most_workers(limits: Sequence[Limits], budget: Budget) -> int:
     divided = [budget.tokens, budget.requests]
     for each in limits:
         divided += [each.in_flight, *each.rates]
-    return min(amount for amount in divided if amount is not None)
+    return min((amount for amount in divided if amount is not None), default=MOST)
 
 
 def shares(
@@ -209,7 +210,8 @@ def shares(
 def _divided(limits: Limits, ended_s: Sequence[float | None]) -> dict[int, Limits]:
     working = [seconds is None for seconds in ended_s]
     counting = [seconds is None or seconds < HAND_ON_S for seconds in ended_s]
-    in_flight = _split(limits.in_flight, working)
+    most = limits.in_flight
+    in_flight = [None] * len(ended_s) if most is None else _split(most, working)
     rpm, tpm, input_tpm, output_tpm = (
         [None] * len(ended_s) if rate is None else _split(rate, counting) for rate in limits.rates
     )

@@ -12,6 +12,7 @@ import anyio
 
 from vcgen.circuit import Circuit
 from vcgen.config import Limits
+from vcgen.knee import FIRST, MOST, Knee
 from vcgen.limiting import Factor
 from vcgen.meter import Meter
 from vcgen.pacing import SLICE_S, SMOOTH_S, WINDOW_S, Accepted, Closures, Rates, TokenEstimate
@@ -19,9 +20,9 @@ from vcgen.records import Usage
 from vcgen.share import FIRST_STEP, Share
 
 SPARE_FROM = 0.9
-# Where the rate has to be guessed: from what was accepted, or this if that is less, and doubling.
+# Where the rate has to be guessed: from what a minute accepted, or this. In less than a minute it
+# is a guess on the low side, and doubles.
 LEAST_RPM, GUESS_STEP = 60.0, 1.0
-FIRST_IN_FLIGHT = 8  # where nothing is given: one more for each success
 HELD = 0.5  # the part of the time that a rate keeps requests from leaving where it is what does
 
 
@@ -39,6 +40,12 @@ class Departure(NamedTuple):
 class Gate:
     """Used from one event loop.
 
+    Args:
+        limits: what the endpoint allows. Where it says neither how many requests may be in flight
+            nor how many may leave a minute, their number is found.
+        random: of the jitter.
+        most: the number found is never larger.
+
     Attributes:
         allowed: how many requests may be in flight.
         in_flight: requests that have left and not come back.
@@ -48,9 +55,9 @@ class Gate:
         metered: the limits that there are.
     """
 
-    def __init__(self, limits: Limits, random: Random) -> None:
-        is_known = limits.concurrency is not None or any(limits.rates)
-        self.allowed = limits.in_flight if is_known else min(FIRST_IN_FLIGHT, limits.in_flight)
+    def __init__(self, limits: Limits, random: Random, most: int = MOST) -> None:
+        self._knee = Knee(min(most, MOST)) if limits.in_flight is None else None
+        self.allowed: int = limits.in_flight or FIRST
         self.in_flight = 0
         self.closures = Closures()
         self.taken = False
@@ -103,7 +110,9 @@ class Gate:
             return "server"
         if self._short_of is not None:
             return self._short_of if self._share.share == 1 else "server"
-        return "caller" if self.in_flight < self.allowed else "concurrency"
+        if self.in_flight < self.allowed:
+            return "caller"
+        return "concurrency" if self._knee is None else "server"
 
     def charge(self, prompt_bytes: int, max_tokens: int) -> Rates[int]:
         """Owe what a request is taken to use, and return it."""
@@ -160,7 +169,8 @@ class Gate:
 
     def change(self, limits: Limits) -> None:
         """Go by other limits from the next request on; a rate not given stays what it was."""
-        self.allowed = limits.in_flight
+        if limits.in_flight is not None:
+            self._knee, self.allowed = None, limits.in_flight
         self._limits = limits
         self._go_by_all_known()
 
@@ -181,18 +191,30 @@ class Gate:
         for meter, given, announced in known:
             ours = None if announced is None else max(1, announced // shared_by)
             rate = min((x for x in (given, ours) if x is not None), default=None)
-            if rate is not None:
-                self.allowed = self._limits.in_flight
             if rate is not None and rate != meter.rate:
                 meter.go_by(rate, self._share.share)
         self.metered = [meter for meter in self._meters if meter.rate is not None]
+        rpm = self._meters.rpm.rate
+        if self._knee is not None and rpm is not None:
+            self._knee = None
+            self.allowed = Limits(rpm=round(rpm)).in_flight or FIRST
 
-    def passed(self, departure: Departure, usage: Usage) -> None:
-        """A request succeeded; the next one pays the difference between estimate and use."""
+    def passed(self, departure: Departure, usage: Usage, waiting: int = 0) -> None:
+        """A request succeeded; the next one pays the difference between estimate and use.
+
+        Args:
+            departure: its own.
+            usage: its tokens.
+            waiting: how many requests wait in the queue.
+        """
         now = _now()
+        if self._knee is not None:
+            # A rate that was guessed since holds back those who wait, not the knee.
+            held_back = waiting if self._meters.rpm.rate is None else 0
+            self._knee.back(departure.at, now, self.in_flight + 1, held_back)
+            self.allowed = self._knee.limit
         self.closures.passed(departure.at)
         self._circuit.passed(departure.at)
-        self.allowed = min(self.allowed + 1, self._limits.in_flight)
         _, _, _, prompt_bytes, max_tokens, amounts = departure
         self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
         if self.metered and usage.prompt_tokens + usage.completion_tokens:
@@ -221,7 +243,6 @@ class Gate:
         """A request came back throttled: close the gate and slow down."""
         now = _now()
         self._accepted.refused(departure.at, self._part_of_a_minute(departure.amounts))
-        self.allowed = self._limits.in_flight
         self._slow_down(departure, now, delay_s or 0.0)
         if self._share.is_tolerated:
             self.closures.tolerated(departure.at, now, delay_s)
@@ -231,14 +252,14 @@ class Gate:
         self._refused(departure, now, delay_s, probe=delay_s is None and not is_sure)
 
     def _slow_down(self, departure: Departure, now: float, wait_s: float) -> None:
+        self._begins_anew = True
         if not self.metered:
             guess = max(LEAST_RPM, self._accepted.per_minute(now, now - WINDOW_S))
             self._meters.rpm.rate = guess
             self._accepted.scale(1 / guess)
             self.metered = [self._meters.rpm]
-            self._share = Share.of_a_guess(
-                GUESS_STEP if now - self._began < WINDOW_S else FIRST_STEP, self._left, now
-            )
+            step = GUESS_STEP if now - self._began < WINDOW_S else FIRST_STEP
+            self._share = Share.of_a_guess(step, self._left, now)
         else:
             accepted = self._accepted_share(now, now - WINDOW_S)
             self._share.throttled(departure.number, self._left, now, accepted, wait_s)
@@ -297,10 +318,9 @@ class Gate:
             self._paying.cancel()
 
     def _begin_anew(self) -> None:
-        """Let requests leave evenly at the share in use.
+        """Let requests leave evenly at the share in use, whatever a closed gate has saved up.
 
-        Not while a request pays: what it has paid would not count. What a closed gate has saved up
-        would leave at once, so it is not kept.
+        Only between two requests: what one has paid would not count.
         """
         self._begins_anew = False
         since_s = _now() - self._left_at

@@ -27,9 +27,9 @@ class Lane:
         is_reached: it has answered at least once.
     """
 
-    def __init__(self, endpoint: Endpoint, limits: Limits, random: Random) -> None:
+    def __init__(self, endpoint: Endpoint, limits: Limits, random: Random, most: int) -> None:
         self.endpoint = endpoint
-        self.gate = Gate(limits, random)
+        self.gate = Gate(limits, random, most)
         self.dialect = endpoint.dialect
         self.is_reached = False
         self._is_proven = endpoint.structured != "auto"

@@ -39,11 +39,13 @@ class Meter:
         self.owed = max(self.owed, excess(self.left, before, rate, limiter.max_rate))
 
     def use(self, rate: float) -> None:
-        """Another rate than what is allowed, whatever has left before."""
-        self._limiter = _limiter(rate)
+        """A rate under what is allowed, whatever has left before."""
+        limiter, wanted = self._limiter, bucket(max(1.0, rate))
+        if limiter is None or (limiter.max_rate, limiter.time_period) != wanted:
+            self._limiter = _limiter(rate)
 
     def space(self, rate: float, slice_s: float, since_s: float, early: float = 0.0) -> None:
-        """A rate that requests keep one by one, as if none had been saved up.
+        """A rate that is kept one by one, whatever a pause has saved up.
 
         Args:
             rate: amounts a minute, the share in use.

@@ -135,7 +135,9 @@ RpmOption = Annotated[int | None, _value("N", "Requests a minute an endpoint all
 TpmOption = Annotated[int | None, _value("N", "Tokens a minute an endpoint allows.")]
 ConcurrencyOption = Annotated[
     int | None,
-    _value("N", "Requests under way at once at an endpoint; 64 or to suit --rpm if not given."),
+    _value(
+        "N", "Requests under way at once at an endpoint; if not given, to suit --rpm, or found."
+    ),
 ]
 PriceOption = Annotated[
     str | None, _value("IN,OUT", "Dollars a million tokens, of prompts and replies.")

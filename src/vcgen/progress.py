@@ -87,7 +87,8 @@ class View:
             "time left": _duration((total - done) / speed)
             if total and speed and self._run.stopped is None
             else "",
-            "in flight": f"{tally.in_flight:,} of {limits.in_flight:,}",
+            "in flight": f"{tally.in_flight:,}"
+            + (f" of {limits.in_flight:,}" if limits.in_flight else ""),
             "requests": f"{counters.requests:,}, {counters.retries:,} repeated",
             "requests/min": _of(self._requests.growth, limits.rpm),
             "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 LEAST_SHARE = 0.01
 # The part of a flight that was accepted, less a little, is the share to use next; but few refusals
 # say little, and cannot bring it below `FEW / (FEW + refused)`.
-FEW, MARGIN = 5, 0.02
+FEW, MARGIN, SUSTAINED = 5, 0.02, 0.5
 # What tells a window, in which so many may leave a minute, from a bucket that is refilled all the
 # time: so many refused in a row, so many flights refused whole, or a wait of so many seconds.
 LOST_REQUESTS, LOST_FLIGHTS, LONG_WAIT_S = 10, 2, 5.0
@@ -23,7 +23,7 @@ CALM_S, CALM_REQUESTS = 5.0, 5
 PAYS, CLOSED_S, LONGEST_REST_S = 1.5, 1.0, 150.0
 # The part of the share that the last minute must have accepted before it grows. Only a whole minute
 # proves a rate to a window.
-ATTAINED, ATTAINED_IN_A_WINDOW = 0.5, 0.9
+ATTAINED, ATTAINED_IN_A_WINDOW = 0.5, 0.92
 # What it takes to find that an endpoint throttles whatever the rate.
 THROTTLES, FAR_DOWN = 6, 0.6
 
@@ -223,8 +223,10 @@ class Share:
         if self.share >= self.most or (accepted is not None and accepted < attained * self.share):
             return False
         if self._wasted and not self.early:
+            # At the share in use, a failure costs as much less as it is less than that one was.
+            less = 1.0 if self.is_windowed else min(1.0, 2 * self.share / self._flight.share) ** 2
             brought = sent * (self.step - CLOSED_S / calm_s)
-            if brought < PAYS * self._wasted and calm_s < LONGEST_REST_S:
+            if brought < PAYS * self._wasted * less and calm_s < LONGEST_REST_S:
                 return False
             self.early = self.step
         else:
@@ -254,7 +256,10 @@ class Share:
         is_closed = wait_s >= LONG_WAIT_S or flight.is_cut_off
         self.is_windowed = self.is_windowed or is_closed or self._lost >= LOST_FLIGHTS
         if not flight.is_lost:
-            least = max(self._floor, flight.accepted)
+            # The last minute's peak leaves a window with little room for a while.
+            least = max(
+                self._floor, flight.accepted, min(flight.share, SUSTAINED * (accepted or 0.0))
+            )
         elif accepted and self._lost >= LOST_FLIGHTS:
             least = flight.share / 2
         else:

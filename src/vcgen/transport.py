@@ -28,6 +28,7 @@ IDLE_S = 4.0
 # several turns: what is shorter gives up connections that are there.
 CONNECT_S = 30.0
 ADDRESSES_S = 60.0
+OTHER_FILES = 64
 # RFC 8305: how long to wait for one address before the next is tried beside it.
 NEXT_ADDRESS_S = 0.25
 
@@ -281,6 +282,16 @@ class _Connection(asyncio.Protocol):
         if self._reply is not None and not self._reply.done():
             self._reply.set_exception(error)
         self.abort()
+
+
+def most_connections() -> int:
+    """How many connections this process may have open at once, by the files it may."""
+    try:
+        import resource  # noqa: PLC0415 - not on Windows, where 512 is what its C library opens
+    except ImportError:
+        return 512 - OTHER_FILES
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(1, 2**20 if soft == resource.RLIM_INFINITY else soft - OTHER_FILES)
 
 
 def _tls() -> ssl.SSLContext:
