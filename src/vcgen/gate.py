@@ -140,7 +140,8 @@ class Gate:
         began = _now()
         try:
             with anyio.CancelScope() as self._paying:
-                for meter in self.metered:
+                # Requests last: whatever else is waited for would let them leave unevenly.
+                for meter in reversed(self.metered):
                     await meter.pay()
         finally:
             self._paying = self._short_of = None
