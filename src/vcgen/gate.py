@@ -189,6 +189,7 @@ class Gate:
         known = Rates(*(before if now is None else now for now, before in pairs))
         if known != self._announced:
             self._announced = known
+            self._share.announced()
             self._go_by_all_known()
 
     def _go_by_all_known(self) -> None:
