@@ -1,5 +1,7 @@
 """The queue before several gates: who leaves first, and through which of them."""
 
+import asyncio
+import gc
 from random import Random
 
 import anyio
@@ -288,3 +290,23 @@ def test_whatever_happens_everybody_leaves_or_gives_up_and_nothing_leaks(
 
     run(main)
     assert left + gave_up == len(acts)
+
+
+def test_a_stop_is_complained_of_by_nobody_who_was_cancelled_meanwhile() -> None:
+    complaints: list[dict[str, object]] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(lambda _, context: complaints.append(context))
+        admission = queue(Limits(concurrency=1))
+        await admission.enter(1, 1)
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(admission.enter, 1, 1)
+            await anyio.sleep(1)
+            admission.stop(RunStopped("over"))
+            tasks.cancel_scope.cancel()
+        gc.collect()
+
+    run(main)
+    assert not complaints

@@ -47,7 +47,7 @@ class Admission:
     def __init__(self, gates: Sequence[Gate]) -> None:
         self.gates = tuple(gates)
         self.waits_for_budget = 0
-        self._queues: tuple[deque[asyncio.Future[Gate]], ...] = tuple(deque() for _ in Rank)
+        self._queues: tuple[deque[asyncio.Future[Gate | None]], ...] = tuple(deque() for _ in Rank)
         self._alarms: dict[Gate, asyncio.TimerHandle] = {}
         self._stopped: RunStopped | None = None
 
@@ -106,7 +106,7 @@ class Admission:
         while queue := self._next_queue():
             waiter = queue.popleft()
             if not waiter.done():
-                waiter.set_exception(reason)
+                waiter.set_result(None)
         for alarm in self._alarms.values():
             alarm.cancel()
 
@@ -137,7 +137,7 @@ class Admission:
         """Wait in the queue until a gate is offered that is open still."""
         while True:
             self.check()
-            waiter: asyncio.Future[Gate] = asyncio.get_running_loop().create_future()
+            waiter: asyncio.Future[Gate | None] = asyncio.get_running_loop().create_future()
             queue = self._queues[rank]
             while queue and queue[0].done():  # given up, and nobody may be called for hours
                 queue.popleft()
@@ -146,9 +146,11 @@ class Admission:
             try:
                 gate = await waiter
             except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled() and waiter.exception() is None:
-                    self._release(waiter.result())
+                if waiter.done() and not waiter.cancelled() and (gate := waiter.result()):
+                    self._release(gate)
                 raise
+            if gate is None:  # stopped: to be checked
+                continue
             if gate.is_open:
                 return gate
             rank = Rank.RETURNED
@@ -159,7 +161,7 @@ class Admission:
         gate.taken = False
         self._offer(gate)
 
-    def _next_queue(self) -> deque[asyncio.Future[Gate]]:
+    def _next_queue(self) -> deque[asyncio.Future[Gate | None]]:
         returned, begun, new, spare = self._queues
         return returned or begun or new or spare
 

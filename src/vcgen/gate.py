@@ -126,9 +126,10 @@ class Gate:
         # Not before its turn: whoever has waited knows more than when it came.
         prompt, reply = self._estimate.of(prompt_bytes, max_tokens)
         amounts = Rates(1, prompt + reply, prompt, reply)
-        for meter in self.metered:
-            meter.due = amounts[meter.at]
-        self._short_of = next((m.factor for m in self.metered if not m.is_covered), None)
+        if self.metered:
+            for meter in self.metered:
+                meter.due = amounts[meter.at]
+            self._short_of = next((m.factor for m in self.metered if not m.is_covered), None)
         return amounts
 
     async def pay(self) -> bool:
@@ -158,13 +159,15 @@ class Gate:
         now = _now()
         self._began = min(self._began, now)
         self._left_at = now
-        self._accepted.add(now, self._part_of_a_minute(amounts))
+        self._accepted.add(now, self._part_of_a_minute(amounts) if self.metered else 1.0)
         self.closures.left(now)
         if self.is_out:
             self._probing_at = now
         self.in_flight += 1
-        for meter in self._meters:
-            meter.let_out(amounts[meter.at])
+        for meter, amount in zip(self._meters, amounts, strict=True):
+            meter.left += amount
+        for meter in self.metered:
+            meter.let_out()
         return Departure(self, now, self._left, prompt_bytes, max_tokens, amounts)
 
     def leave(self, departure: Departure) -> None:
@@ -224,7 +227,9 @@ class Gate:
         self._circuit.passed(departure.at)
         _, _, _, prompt_bytes, max_tokens, amounts = departure
         self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
-        if self.metered and usage.prompt_tokens + usage.completion_tokens:
+        if not self.metered:
+            return
+        if usage.prompt_tokens + usage.completion_tokens:
             self._settle(amounts, self._estimate.of(prompt_bytes, max_tokens), usage)
         busy = self._held_s >= HELD * (now - self._share.changed_at)
         accepted = self._accepted_share(now, self._began)

@@ -74,9 +74,8 @@ class Meter:
             await self._limiter.acquire(piece)
             self.owed -= piece
 
-    def let_out(self, amount: int) -> None:
-        """The request has left."""
-        self.left += amount
+    def let_out(self) -> None:
+        """The request that was due has left."""
         self.owed += self.due
         self.due = 0.0
 

@@ -63,35 +63,38 @@ class Accepted:
 
     def __init__(self) -> None:
         self._total = 0.0
-        self._seconds: deque[tuple[int, float]] = deque()
+        self._seconds: deque[list[float]] = deque()
 
     def add(self, sent_at: float, amount: float) -> None:
         """A request has left, and is accepted as far as is known."""
-        second, before = int(sent_at), 0.0
-        if self._seconds and self._seconds[-1][0] == second:
-            _, before = self._seconds.pop()
-        self._seconds.append((second, before + amount))
+        if not self._seconds or sent_at >= self._seconds[-1][0] + 1:
+            self._forget(sent_at)
+            self._seconds.append([int(sent_at), 0.0])
+        self._seconds[-1][1] += amount
         self._total += amount
 
     def refused(self, sent_at: float, amount: float) -> None:
         """One that was counted was refused."""
-        for at in range(len(self._seconds) - 1, -1, -1):
-            second, before = self._seconds[at]
-            if second == int(sent_at):
-                self._seconds[at] = second, before - amount
-                self._total -= amount
+        for entry in reversed(self._seconds):
+            if entry[0] <= sent_at:
+                if sent_at < entry[0] + 1:
+                    entry[1] -= amount
+                    self._total -= amount
                 return
 
     def scale(self, factor: float) -> None:
         """Count in another unit from now on."""
-        self._seconds = deque((second, amount * factor) for second, amount in self._seconds)
+        self._seconds = deque([second, amount * factor] for second, amount in self._seconds)
         self._total *= factor
 
     def per_minute(self, now: float, began: float) -> float:
         """The rate over the last minute, or since `began` if that is less."""
+        self._forget(now)
+        return max(0.0, self._total) * WINDOW_S / min(max(now - began, 1.0), WINDOW_S)
+
+    def _forget(self, now: float) -> None:
         while self._seconds and self._seconds[0][0] <= now - WINDOW_S:
             self._total -= self._seconds.popleft()[1]
-        return max(0.0, self._total) * WINDOW_S / min(max(now - began, 1.0), WINDOW_S)
 
 
 def backoff_s(closures: int, draw: float) -> float:
