@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 BENCH := .venv-bench/.ready
 LOCK_UV := .venv-uv/bin/uv
 
-.PHONY: demo test lint bench lock test-lowest clean
+.PHONY: demo test soak lint bench lock test-lowest clean
 
 demo: $(READY)
 	@$(BIN)/vcgen generate examples/clips.jsonl --model sim -o runs/demo
@@ -16,6 +16,9 @@ demo: $(READY)
 
 test: $(READY)
 	@$(BIN)/python -m pytest -q -n 2
+
+soak: $(READY)
+	@$(BIN)/python -m pytest -q -s tests/soak/*.py # not named test_*, so `make test` leaves them out
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -18,11 +18,15 @@ import orjson
 
 from benchmarks import report
 from benchmarks.endpoints import latency, saturation
+from benchmarks.gate import hedging, waiting
 from benchmarks.harness import ROOT, Row, Scale, cores
 from benchmarks.knee import knee
 from benchmarks.limits import limits
+from benchmarks.order import order
 from benchmarks.parts import parts, startup
+from benchmarks.plans import plans
 from benchmarks.runs import memory, resume, workers
+from benchmarks.several import endpoints
 from benchmarks.storms import storms
 
 BENCHMARKS = {
@@ -33,6 +37,11 @@ BENCHMARKS = {
         limits,
         storms,
         knee,
+        plans,
+        endpoints,
+        hedging,
+        order,
+        waiting,
         memory,
         resume,
         workers,
@@ -53,6 +62,7 @@ QUICK = Scale(
     storm_servers=12,
     few=1000,
     many=20_000,
+    seeds=2,
 )
 _VERSIONS = ("vcgen", "pyreqwest", "aiohttp", "httpx", "openai", "lm-deluge", "async-batch-llm")
 
@@ -101,13 +111,15 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="small sizes, two repeats: minutes")
     parser.add_argument("--real-time", action="store_true", help="limits: in real time, over HTTP")
     parser.add_argument("--output", type=Path, default=Path("runs/benchmarks"))
+    parser.add_argument("--clips", type=Path, action="append", default=[], help="plans: of a file")
     options = parser.parse_args()
     if strangers := [name for name in options.names if name not in BENCHMARKS]:
         parser.error(f"no benchmark {', '.join(strangers)}: there are {', '.join(BENCHMARKS)}")
     # Thousands of connections need as many descriptors; the children inherit this.
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    scale = replace(QUICK if options.quick else Scale(), real_time=options.real_time)
+    scale = QUICK if options.quick else Scale()
+    scale = replace(scale, real_time=options.real_time, clips=tuple(options.clips))
     run(options.names or list(BENCHMARKS), scale, options.output)
 
 

@@ -43,8 +43,10 @@ class Scale:
     knee_requests: int = 4000
     storm_samples: int = 6000
     storm_servers: int = 96
+    clips: tuple[Path, ...] = ()  # more inputs for `plans`
     few: int = 10_000
     many: int = 1_000_000
+    seeds: int = 8  # of what is cheap in virtual time
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import shutil
 import socket
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import cycle, islice
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -53,15 +54,15 @@ http {{
 """
 
 
-def clip_rows(count: int) -> Iterator[dict[str, Any]]:
-    """Clips of twelve segments, as rows of vcgen's own layout."""
+def clip_rows(count: int, length: int = len(_ACTIONS)) -> Iterator[dict[str, Any]]:
+    """Clips of twelve segments, or of so many, as rows of vcgen's own layout."""
     for number in range(count):
         name = f"{number:07}"
         segments = [
             {"start": 5 * at, "end": 5 * at + 4, "text": f"she {action}, take {name}"}
-            for at, action in enumerate(_ACTIONS)
+            for at, action in enumerate(islice(cycle(_ACTIONS), length))
         ]
-        yield {"id": name, "video": f"{name}.mp4", "duration": 60.0, "segments": segments}
+        yield {"id": name, "video": f"{name}.mp4", "duration": 5.0 * length, "segments": segments}
 
 
 def write_clips(path: Path, count: int) -> None:

@@ -22,6 +22,7 @@ from benchmarks.servers import (
     render_prompt,
     request_body,
 )
+from benchmarks.several import Fault, use
 from vcgen.sim import Arrival
 
 TINY = Scale(
@@ -38,6 +39,7 @@ TINY = Scale(
     storm_servers=2,
     few=20,
     many=40,
+    seeds=1,
 )
 PEERS = {
     "aiohttp": "aiohttp",
@@ -134,6 +136,22 @@ def test_use_of_a_limit_is_what_was_granted_and_its_worst_window_what_was_sent()
     assert judged["used in the second half"] == pytest.approx(0.5)
     assert judged["429s"] == 60
     assert judged["worst window"] == pytest.approx((3000 + 60) / 6000, rel=1e-3)
+
+
+def test_use_of_several_limits_leaves_out_who_was_away_and_times_its_return() -> None:
+    granted = [
+        [Arrival(second / 10, 0, 200) for second in range(6000) if not 1800 <= second < 3620],
+        [Arrival(second / 5, 0, 200) for second in range(3000)],
+        [Arrival(float(second), 0, 200) for second in range(600)],
+    ]
+    granted[0] += [Arrival(200.0, 0, 503)] * 7
+    judged = use(granted, Fault(0, "refused"), minute_s=60)
+    assert judged["used"] == pytest.approx((9600 - 1820) / 9600)
+    assert judged["of what was there"] == pytest.approx((9600 - 1820) / (9600 - 1800))
+    assert judged["wasted"] == 7
+    assert judged["meanwhile"] == pytest.approx(1)
+    assert judged["back after s"] == pytest.approx(2)
+    assert judged["minute after"] == pytest.approx(580 / 600)
 
 
 def test_a_server_that_is_not_three_times_as_fast_as_the_fastest_client_is_called_so() -> None:

@@ -93,6 +93,7 @@ def assert_one_line(finished: Finished, code: int, *named: str) -> None:
         (("sim", "--faults", "gremlins:0.1"), ["'gremlins'", "badjson"]),
         (("sim", "--faults", "429:2"), ["429", "'2'"]),
         (("sim", "--latency", "-1"), ["-1"]),
+        (("plan", str(CLIPS), "--model", "sim", "--latency", "-1"), ["latency", "-1"]),
         (("sim", "--port", "99999"), ["--port"]),
         (("sim", "--rpm", "0"), ["rpm", "0"]),
     ],

@@ -26,7 +26,9 @@ LAYERS = {
     "engine": ["lane", "errand", "engine", "answers"],
     "tasks": ["tasks"],
     "run": ["intake", "samples", "tally", "batch", "api", "endpoints", "job", "fleet", "worker"],
-    "surface": ["", "plan", "preview", "progress", "terminal", "options", "cli", "__main__"],
+    "surface": [
+        "", "forecast", "plan", "preview", "progress", "terminal", "options", "cli", "__main__",
+    ],
 }  # fmt: skip
 RANK = {module: rank for rank, layer in enumerate(LAYERS.values()) for module in layer}
 

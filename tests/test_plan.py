@@ -11,6 +11,7 @@ from vcgen.errors import UsageError
 from vcgen.intake import intake
 from vcgen.plan import Plan, draw, duration, estimate
 from vcgen.pricing import per_million
+from vcgen.records import Usage
 from vcgen.sim import Simulator
 
 TASKS = ["description", "conversation"]
@@ -32,46 +33,64 @@ def uneven(count: int) -> list[Clip]:
     ]
 
 
-def planned(clips: list[Clip], limits: Limits) -> Plan:
+def planned(clips: list[Clip], limits: Limits, latency_s: float = 0.0) -> Plan:
     plans: list[Plan] = []
 
     async def main() -> None:
         options = Options(tasks=TASKS, recipe=Recipe(), limits=limits)
-        plans.append(await estimate(intake(clips), per_million(1.0, 2.0), options))
+        plans.append(await estimate(intake(clips), per_million(1.0, 2.0), options, latency_s))
 
     run(main)
     return plans[0]
 
 
-def test_a_plan_is_close_to_what_the_run_takes() -> None:
-    clips, limits = uneven(900), Limits(rpm=600, tpm=900_000, concurrency=64)
-    plan = planned(clips, limits)
-    simulator = Simulator(rpm=600, tpm=900_000, latency_s=1.0)
+@pytest.mark.parametrize(
+    ("limits", "limited_by"),
+    [
+        (Limits(rpm=600, tpm=900_000), "rpm"),
+        (Limits(rpm=6000, tpm=300_000), "tpm"),
+        (Limits(rpm=6000, concurrency=10), "concurrency"),
+    ],
+)
+def test_a_plan_is_close_to_what_the_run_takes(limits: Limits, limited_by: str) -> None:
+    clips, latency_s = uneven(450), 1.0
+    plan = planned(clips, limits, latency_s)
+    simulator = Simulator(rpm=limits.rpm, tpm=limits.tpm, latency_s=latency_s)
     result = generate(clips, transport=Watched(simulator), limits=limits, tasks=TASKS)
-    used = result.usage
-    assert plan.sampled < plan.clips == 900
-    assert plan.samples == result.summary["samples"]
+    used, summary = result.usage, result.summary
+    assert plan.sampled < plan.clips == 450
+    assert (plan.samples, plan.requests) == (summary["samples"], summary["requests"])
     assert plan.prompt_tokens == pytest.approx(used.prompt_tokens, rel=0.05)
     assert plan.completion_tokens == pytest.approx(used.completion_tokens, rel=0.05)
     assert plan.seconds == pytest.approx(result.seconds, rel=0.15)
+    assert plan.limited_by == limited_by == next(iter(summary["limited_by"]))
     assert plan.cost == per_million(1.0, 2.0).of(
-        type(used)(plan.prompt_tokens, plan.completion_tokens)
+        Usage(plan.prompt_tokens, plan.completion_tokens),
     )
 
 
+def test_few_clips_take_as_long_as_one_of_them() -> None:
+    plan = planned(uneven(7), Limits(concurrency=64), 20.0)
+    assert (plan.seconds, plan.limited_by) == (60.0, "concurrency")
+
+
 @pytest.mark.parametrize(
-    ("rpm", "tpm", "expected"),
+    ("limits", "waiting_s", "expected"),
     [
-        (60, None, (100.0, "rpm")),
-        (None, 6000, (600.0, "tpm")),
-        (60, 6000, (600.0, "tpm")),
-        (None, None, (None, "")),
+        (Limits(rpm=60), 0.0, (100.0, "rpm")),
+        (Limits(tpm=6000), 0.0, (600.0, "tpm")),
+        (Limits(rpm=60, tpm=6000), 599.0, (600.0, "tpm")),
+        (Limits(rpm=60, tpm=6000), 601.0, (601.0, "concurrency")),
+        (Limits(tpm=60_000, input_tpm=30_000), 0.0, (80.0, "tpm")),
+        (Limits(tpm=60_000, output_tpm=1000), 0.0, (1200.0, "tpm")),
+        (Limits(), 2.0, (2.0, "concurrency")),
+        (Limits(), 0.0, (None, "")),
     ],
 )
 def test_the_limit_that_binds_is_named(
-    rpm: int | None, tpm: int | None, expected: tuple[float | None, str]
+    limits: Limits, waiting_s: float, expected: tuple[float | None, str]
 ) -> None:
-    assert duration(100, 60_000, Limits(rpm=rpm, tpm=tpm)) == expected
+    assert duration(100, Usage(40_000, 20_000), waiting_s, limits) == expected
 
 
 def test_a_sample_is_spread_over_the_input_in_its_order() -> None:
@@ -104,6 +123,8 @@ def test_the_command_prints_a_plan_without_a_key(command: Command) -> None:
     assert told["samples"] == 12
     assert told["cost"] > 0
     assert "unknown" in command("plan", CLIPS, "--model", "no-such").out
+    waiting = ("plan", CLIPS, "--model", "sim", "--concurrency", 2, "--latency", 2)
+    assert "0:00:18, for concurrency" in command(*waiting).out
 
 
 def test_a_plan_prices_the_endpoint_the_environment_names(

@@ -15,6 +15,7 @@ from vcgen import Endpoint, Limits
 from vcgen.api import Options, open_run
 from vcgen.batch import Run
 from vcgen.intake import intake
+from vcgen.limiting import Limiting
 from vcgen.progress import LATE_S, MINUTE_S, Meter, View, print_summary, show_progress
 from vcgen.sim import SimTransport, Simulator
 from vcgen.testing import virtual_clock
@@ -33,10 +34,10 @@ async def slow_run(clips: int, latency_s: float, **limits: int) -> AsyncIterator
         yield run
 
 
-async def watch(run: Run, total: int | None) -> list[dict[str, str]]:
+async def watch(run: Run, rows: int | None) -> list[dict[str, str]]:
     """The fields once a second until the run is done, and once more then."""
     view = View(run)
-    view.total = total
+    view.rows = rows
     seen: list[dict[str, str]] = []
 
     async def look() -> None:
@@ -51,16 +52,11 @@ async def watch(run: Run, total: int | None) -> list[dict[str, str]]:
     return [*seen, view.fields(anyio.current_time())]
 
 
-def seconds(text: str) -> int:
-    hours, minutes, rest = map(int, text.split(":"))
-    return hours * 3600 + minutes * 60 + rest
-
-
 @given(STEPS)
 def test_a_meter_knows_the_growth_of_the_last_minute_and_no_more(
     steps: list[tuple[float, int]],
 ) -> None:
-    meter, now, count, looks = Meter(), 0.0, 0, []
+    meter, now, count, looks = Meter(0), 0.0, 0, []
     for passed, more in steps:
         now, count = now + passed, count + more
         meter.look(now, count)
@@ -68,15 +64,14 @@ def test_a_meter_knows_the_growth_of_the_last_minute_and_no_more(
         recent = [seen for at, seen in looks if now - at <= MINUTE_S + LATE_S]
         if len(recent) > 1:
             assert meter.growth == count - recent[0]
-        assert meter.per_second >= 0
+        assert meter.seconds >= 0
 
 
-def test_a_meter_without_time_has_no_rate() -> None:
-    meter = Meter()
-    assert (meter.growth, meter.per_second) == (0, 0.0)
-    meter.look(5.0, 3)
-    meter.look(5.0, 7)
-    assert meter.per_second == 0.0
+def test_a_meter_that_saw_nothing_has_no_growth() -> None:
+    meter = Meter(Limiting())
+    assert (meter.growth, meter.seconds) == (Limiting(), 0.0)
+    meter.look(5.0, Limiting(rpm=3.0))
+    assert (meter.growth, meter.seconds) == (Limiting(), 0.0)
 
 
 def test_the_fields_end_at_what_the_run_counted() -> None:
@@ -101,11 +96,9 @@ def test_no_pace_is_shown_before_there_is_one_and_then_the_right_one() -> None:
         # Three at a time, two requests of 2 s a sample: 0.75 samples a second, 80 s for 60.
         async with slow_run(60, latency_s=2, concurrency=3) as run:
             fields = await watch(run, 60)
-        assert not [field for field in fields[:4] if "time left" in field or "samples/s" in field]
+        assert not [field for field in fields[:4] if "samples/s" in field]
         for at in range(20, 75):
             assert 0.6 <= float(fields[at]["samples/s"]) <= 0.9
-            left, truth = seconds(fields[at]["time left"]), 80 - at
-            assert 0.75 * truth - 4 <= left <= 1.3 * truth + 4  # outcomes come three at a time
 
     with virtual_clock() as runner:
         runner.run(main())
@@ -125,16 +118,55 @@ def test_requests_of_the_last_minute_are_never_shown_above_the_limit() -> None:
         runner.run(main())
 
 
+def test_what_limits_is_shown_of_the_last_minute_and_summed_up_of_the_whole_run() -> None:
+    async def main() -> None:
+        # A request every 2/3 s for 60 s, and then every 2 s.
+        async with (
+            slow_run(150, latency_s=2, concurrency=3) as run,
+            anyio.create_task_group() as group,
+        ):
+
+            async def slow_down() -> None:
+                await anyio.sleep(60)
+                run.engine.change([Limits(rpm=30, concurrency=3)])
+
+            group.start_soon(slow_down)
+            fields = await watch(run, None)
+            summary = run.summary()
+        assert {field["limited by"] for field in fields[5:59]} == {"concurrency 100 %"}
+        assert re.fullmatch(r"concurrency 6\d %", fields[80]["limited by"])
+        assert re.fullmatch(r"rpm (9\d|100) %", fields[130]["limited by"])
+        shares = summary["limited_by"]
+        assert [*shares][:2] == ["rpm", "concurrency"]
+        assert shares["concurrency"] == pytest.approx(60 / summary["seconds"], abs=0.02)
+        assert sum(shares.values()) == pytest.approx(1.0, abs=0.01)
+
+    with virtual_clock() as runner:
+        runner.run(main())
+
+
+def test_a_run_of_rows_that_are_no_clips_ends_at_its_total() -> None:
+    async def main() -> None:
+        rows = [{"id": f"none-{n}"} for n in range(4)] + make_clips(6)
+        options = Options(tasks=["description", "conversation"], transport=SimTransport())
+        async with open_run(intake(rows), Endpoint(model="sim"), options) as run:
+            *_, last = await watch(run, len(rows))
+        assert last["samples"] == "16 of ~16"
+
+    with virtual_clock() as runner:
+        runner.run(main())
+
+
 def test_off_a_terminal_there_is_one_line_every_ten_seconds(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     async def main() -> None:
         async with (
-            slow_run(20, latency_s=1, concurrency=1) as run,
+            slow_run(20, latency_s=0.95, concurrency=1) as run,
             anyio.create_task_group() as g,
         ):
             g.start_soon(show_progress, run, lambda: 20)
-            await run.work()  # 20 samples of two requests of one second
+            await run.work()  # 20 samples of two requests, 38 s
             g.cancel_scope.cancel()
 
     with virtual_clock() as runner:
@@ -143,9 +175,8 @@ def test_off_a_terminal_there_is_one_line_every_ten_seconds(
     out, err = capsys.readouterr()
     lines = err.splitlines()
     assert out == ""
-    assert 3 <= len(lines) <= 4
     done = [int(re.match(r"samples (\d+)", line)[1]) for line in lines]  # type: ignore[index]
-    assert done[:3] == [4, 9, 14] or done[:3] == [5, 10, 15]
+    assert done == [5, 10, 15]
     assert all("requests" in line and "in flight 1 of 1" in line for line in lines)
 
 
@@ -179,6 +210,7 @@ def test_the_summary_lines_up_and_leaves_out_what_is_nothing(
             "cost": None,
             "seconds": 12.34,
             "records_per_second": 97.2,
+            "limited_by": {"tpm": 0.921, "rpm": 0.07, "caller": 0.009},
             "stopped": None,
             "output": "runs/[bold]a",
         }
@@ -192,5 +224,6 @@ def test_the_summary_lines_up_and_leaves_out_what_is_nothing(
         "tokens              10,000 in, 2,000 out",
         "cost                unknown",
         "time                12.3 s, 97.2 records/s",
+        "limited by          tpm 92 %, rpm 7 %",
         "output              runs/[bold]a",
     ]

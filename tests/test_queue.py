@@ -45,6 +45,18 @@ def test_begun_work_goes_before_new_work_and_each_in_its_order() -> None:
     assert left == [new[0], *begun, *new[1:], *spare]
 
 
+def test_requests_that_gave_up_do_not_pile_up_in_the_queue() -> None:
+    async def main() -> None:
+        admission = queue(Limits(concurrency=1))
+        await admission.enter(1, 1)
+        for _ in range(100):
+            with anyio.move_on_after(1):
+                await admission.enter(1, 1, Rank.SPARE)
+        assert sum(map(len, admission._queues)) <= 1
+
+    run(main)
+
+
 def test_a_spare_request_leaves_once_a_tenth_of_the_slots_is_free() -> None:
     async def main() -> None:
         admission = queue(Limits(concurrency=20))

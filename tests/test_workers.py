@@ -97,7 +97,7 @@ def test_two_workers_make_what_one_process_makes(command: Command, tmp_path: Pat
         summaries.append(orjson.loads(finished.out))
 
     assert comparable(tmp_path / "1") == comparable(tmp_path / "2")
-    differs = {"seconds", "records_per_second", "output"}
+    differs = {"seconds", "records_per_second", "limited_by", "output"}
     one, two = ({k: v for k, v in each.items() if k not in differs} for each in summaries)
     assert one == two
     assert two["rejects_by_reason"] == {"duplicate_clip": 6, "invalid_clip": 2}
@@ -293,8 +293,10 @@ def test_requests_in_flight_of_a_worker_that_ended_go_over_to_the_others(
     simulator = Simulator(latency_s=latency_s, log_arrivals=True)
     clips = write_clips(tmp_path / "clips.jsonl", names_of(2, 2, 15))
     arguments = ("generate", clips, *options(serving(simulator), tmp_path / "run"))
-    finished = command(*arguments, "--concurrency", 6, "--tasks", "description", "--no-refine")
+    limits = ("--concurrency", 6, "--tasks", "description", "--no-refine")
+    finished = command(*arguments, *limits, "--json")
     assert finished.code == 0
+    assert orjson.loads(finished.out)["limited_by"]["concurrency"] > 0
     assert simulator.arrivals is not None
     times = [arrival.time_s for arrival in simulator.arrivals]
     together = [sum(0 <= at - since < latency_s for at in times) for since in times]

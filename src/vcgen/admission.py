@@ -138,7 +138,10 @@ class Admission:
         while True:
             self.check()
             waiter: asyncio.Future[Gate] = asyncio.get_running_loop().create_future()
-            self._queues[rank].append(waiter)
+            queue = self._queues[rank]
+            while queue and queue[0].done():  # given up, and nobody may be called for hours
+                queue.popleft()
+            queue.append(waiter)
             self.offer_all()
             try:
                 gate = await waiter

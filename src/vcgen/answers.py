@@ -84,11 +84,15 @@ class ClipCalls:
 
     Attributes:
         variables: what templates may say of the clip.
+        replies: how many came in this run.
+        continued: whether some was answered before.
     """
 
     clip: Clip
     engine: Engine
     store: CallStore | None
+    replies: int = 0
+    continued: bool = False
     variables: dict[str, Any] = field(init=False)
     _answered: dict[ChatRequest, Completion] = field(default_factory=dict)
     _unkept: list[tuple[ChatRequest, str, Completion]] = field(default_factory=list)
@@ -108,11 +112,13 @@ class ClipCalls:
         if self.store is not None and self.store.has_calls:
             kept = self.store.find_call(self._key(request))
             if kept is not None:
+                self.continued = True
                 completion = _completion_from(kept["completion"])
                 self._answered[request] = completion
                 return completion, kept["sample"] == sample
         self.keep()
         completion = await self.engine.complete(request, begun=bool(self._answered))
+        self.replies += 1
         self._answered[request] = completion
         self._unkept.append((request, sample, completion))
         return completion, True

@@ -6,13 +6,13 @@ outcome is known by its id and not looked at again.
 """
 
 import asyncio
+from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 import anyio
 import anyio.lowlevel
-import anyio.to_thread
 from anyio.abc import TaskGroup
 
 from vcgen.answers import ClipCalls
@@ -20,6 +20,7 @@ from vcgen.clips import Clip
 from vcgen.config import Limits
 from vcgen.engine import Engine
 from vcgen.errors import BudgetSpent, Reason, RunStopped, StoreError, VcgenError
+from vcgen.limiting import Limiting
 from vcgen.places import Places
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples, sample_id
@@ -29,6 +30,7 @@ from vcgen.tally import Progress, Tally
 from vcgen.tasks import Task
 
 SYNC_EVERY_S = 0.25
+LOOK_EVERY_S = 0.23  # at what limits; not in step with what happens four times a second
 GRACE_S = 10.0
 _BREATHE_EVERY = 1000  # clips that are done already
 
@@ -73,7 +75,9 @@ class Run:
         self._deliver = deliver
         self._deadline_s = deadline_s
         self._places = Places()
+        self._limiting: defaultdict[str, float] = defaultdict(float)  # seconds by factor
         self._workers = 1
+        self._is_exhausted = False
         self._taking = asyncio.Lock()
         self._stopping = anyio.Event()
 
@@ -82,9 +86,15 @@ class Run:
         """What the endpoint allows."""
         return self.engine.limits
 
+    @property
+    def tasks(self) -> int:
+        """How many samples each clip is to have."""
+        return len(self._tasks)
+
     def tally(self) -> Tally:
         """What the run has come to so far."""
-        return Tally(self.progress, self.engine.counters, self.engine.in_flight)
+        engine, limiting = self.engine, Limiting(**self._limiting)
+        return Tally(self.progress, engine.counters, engine.in_flight, limiting, engine.slots)
 
     def cost_of(self, usage: Usage) -> float | None:
         """US dollars, None if the model's price is not known."""
@@ -114,6 +124,7 @@ class Run:
             "cost": self.cost_of(counters.usage),
             "seconds": round(seconds, 3),
             "records_per_second": round(progress.records / max(seconds, 1e-9), 1),
+            "limited_by": tally.limiting.shares(),
             "stopped": None if self.stopped is None else str(self.stopped),
             "model": self.engine.endpoint.model,
             "output": str(store.path) if store else None,
@@ -138,6 +149,7 @@ class Run:
             async with anyio.create_task_group() as workers:
                 attendants.start_soon(self._end_grace, workers)
                 attendants.start_soon(self._sync)
+                attendants.start_soon(self._watch_limits, workers)
                 attendants.start_soon(self._end_in_time)
                 workers.start_soon(self._worker, workers)
             attendants.cancel_scope.cancel()
@@ -148,14 +160,18 @@ class Run:
 
     async def _worker(self, workers: TaskGroup) -> None:
         while (placed := await self._take()) is not None:
-            if self._workers < self.engine.slots:
-                # Whoever finds work calls one more, so that few clips start few.
-                self._workers += 1
-                workers.start_soon(self._worker, workers)
+            # Whoever finds work calls one more, so that few clips start few.
+            self._call(workers, most=1)
             try:
                 await self._do(*placed)
             except VcgenError as error:
                 self.stop(error)
+
+    def _call(self, workers: TaskGroup, most: int) -> None:
+        """Start workers up to as many as the engine can use, which may have become more."""
+        for _ in range(min(most, self.engine.askers - self._workers)):
+            self._workers += 1
+            workers.start_soon(self._worker, workers)
 
     async def _take(self) -> Placed | None:
         async with self._taking:
@@ -167,6 +183,7 @@ class Run:
                 self.stop(error)
                 return None
         self.progress.clips += placed is not None
+        self._is_exhausted = placed is None
         return placed
 
     async def _do(self, place: str, row: Any) -> None:
@@ -183,6 +200,7 @@ class Run:
             message = f"{place}: the clip id {item.id!r} was taken at {first}"
             item = Reject(id=place, reason=Reason.DUPLICATE_CLIP, message=message)
         if self._is_done(item.id):
+            self.progress.continued.add()
             self.progress.resumed += 1
         else:
             await self._finish(item)
@@ -195,14 +213,13 @@ class Run:
         # A row that was rejected earlier may have the id of another that was not.
         if self._is_done(place) or self._places.take(name, place) is not None:
             return False
+        self.progress.continued.add()
         self.progress.resumed += len(self._tasks)
         return True
 
     async def _do_clip(self, clip: Clip) -> None:
         due = [task for task in self._tasks if not self._is_done(sample_id(clip.id, task))]
         self.progress.resumed += len(self._tasks) - len(due)
-        if not due:
-            return
         calls = ClipCalls(clip, self.engine, self.store)
         for task in due:
             try:
@@ -213,6 +230,9 @@ class Run:
             if task is not due[-1]:
                 calls.keep()
             await self._finish(outcome)
+        continued = calls.continued or len(due) < len(self._tasks)
+        kind = self.progress.continued if continued else self.progress.ended
+        kind.add(calls.replies)
 
     async def _finish(self, outcome: Outcome) -> None:
         if self.store is not None:
@@ -237,13 +257,25 @@ class Run:
             await anyio.sleep_until(self._began_s + self._deadline_s)
             self.stop(BudgetSpent(f"the budget of {self._deadline_s:,g} seconds is spent"))
 
+    async def _watch_limits(self, workers: TaskGroup) -> None:
+        looked_at = anyio.current_time()
+        while True:
+            await anyio.sleep(LOOK_EVERY_S)
+            now = anyio.current_time()
+            self._limiting[self.engine.limited_by] += now - looked_at
+            looked_at = now
+            if not self._is_exhausted:
+                self._call(workers, most=self.engine.askers)
+
     async def _sync(self) -> None:
         if self.store is None:
             return
         while True:
             await anyio.sleep(SYNC_EVERY_S)
             try:
-                await anyio.to_thread.run_sync(self.store.sync)
+                # The loop's executor, not anyio's threads: virtual time has one that repeats.
+                with anyio.CancelScope(shield=True):
+                    await asyncio.get_running_loop().run_in_executor(None, self.store.sync)
             except StoreError as error:
                 self.stop(error)
                 return

@@ -199,7 +199,7 @@ async def _generate(job: Job, *, as_json: bool) -> dict[str, Any]:
         _name_damage(run.store)
         work = run if job.workers == 1 else Fleet(run, job)
         try:
-            await work_at_terminal(work, job.count_samples)
+            await work_at_terminal(work, job.count_rows)
         except (RunStopped, StoreError) as error:
             records = work.summary()["records"]
             error.add_note(
@@ -236,6 +236,8 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
     endpoint: EndpointOption = None,
     rpm: RpmOption = None,
     tpm: TpmOption = None,
+    concurrency: ConcurrencyOption = None,
+    latency: LatencyOption = 0.0,
     price: PriceOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -244,17 +246,12 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
     A sample of the clips is tried with the simulated model, so lengths of replies are a guess.
     """
     recipe = _recipe(
-        turns,
-        kinds,
-        refine=refine,
-        language=language,
-        seed=seed,
-        max_tokens=max_tokens,
+        turns, kinds, refine=refine, language=language, seed=seed, max_tokens=max_tokens
     )
     common = Endpoint(
         model=model,
         price=None if price is None else parse_price(price),
-        limits=Limits(rpm=rpm, tpm=tpm),
+        limits=Limits(rpm=rpm, tpm=tpm, concurrency=concurrency),
     )
     endpoints = choose_endpoints(endpoint or (), common, base_url=base_url, key_variable=None)
     options = Options(
@@ -265,7 +262,7 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
     )
     clips = intake_files(inputs, input_format, speech)
     known = price_of([each.endpoint for each in endpoints])
-    planned = _run(functools.partial(estimate, clips, known, options))
+    planned = _run(functools.partial(estimate, clips, known, options, latency))
     if as_json:
         print(orjson.dumps(planned).decode())
     else:

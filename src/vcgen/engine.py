@@ -59,8 +59,8 @@ class Engine:
         transport: None opens the default one, or the simulator for the model `sim`.
         seed: of the jitter.
         spending: the books of a budget; None spends without end.
-        hedge: whether a request that is later than 99 of 100 is sent once more where there is room,
-            one in a hundred at most; the first answer wins, both are paid for.
+        hedge: whether late requests are sent once more where there is room, one in a hundred at
+            most; the first answer wins, both are paid for.
 
     Raises:
         UsageError: there is no endpoint, or the timeout is none.
@@ -132,6 +132,11 @@ class Engine:
     def slots(self) -> int:
         """How many requests may be in flight at this moment."""
         return sum(gate.allowed for gate in self._admission.gates if not gate.dead)
+
+    @property
+    def askers(self) -> int:
+        """How many should ask at once to keep all slots in use, those included that are found."""
+        return sum(gate.allowed + gate.may_grow_by for gate in self._admission.gates)
 
     @property
     def limited_by(self) -> Factor:
@@ -247,7 +252,7 @@ class Engine:
         if self._retries is not None:
             self._retries.passed()
         if self._hedging is not None:
-            self._hedging.back(anyio.current_time() - departure.at)
+            self._hedging.back(anyio.current_time() - departure.at, self.in_flight)
 
     async def _hedged(
         self, errand: Errand, sending: Coroutine[Any, Any, Attempt], hedging: Hedging

@@ -71,6 +71,11 @@ class Fleet:
         self._workers = [_Worker(number) for number in range(1, job.workers + 1)]
         self._stopping = anyio.Event()
 
+    @property
+    def tasks(self) -> int:
+        """How many samples each clip is to have."""
+        return self._run.tasks
+
     def tally(self) -> Tally:
         """The sum of what the workers have told so far."""
         return total(worker.tally for worker in self._workers)

@@ -88,6 +88,11 @@ class Gate:
         return self.closures.opens_at
 
     @property
+    def may_grow_by(self) -> int:
+        """By how many requests `allowed` may grow while those in flight come back."""
+        return 0 if self._knee is None else self.allowed
+
+    @property
     def has_room(self) -> bool:
         """Whether a request may leave as far as slots go: of an endpoint that is out, one."""
         if self.is_out:

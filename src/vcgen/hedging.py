@@ -1,13 +1,15 @@
 """Which requests are so late that a second copy of them is worth its price. Pure.
 
 After J. Dean and L. A. Barroso, *The Tail at Scale* (2013): a second copy is sent of what takes
-longer than nearly all took, so that few are sent and the slowest are overtaken.
+longer than nearly all took, so that few are sent and the slowest are overtaken. There is room for
+copies mostly at the end of a run, and then most of them are left: so the more are left for what is
+in flight, the sooner a request is late, but never before half of them would be back.
 """
 
 from collections import deque
 
-QUANTILE = 0.95
 MOST = 0.01  # of all requests
+_HALF = 0.5
 _REMEMBERED = 1000
 _ENOUGH = 100
 _SORT_EVERY = 50
@@ -24,24 +26,30 @@ class Hedging:
         self.late_s: float | None = None
         self._took: deque[float] = deque(maxlen=_REMEMBERED)
         self._sent = 0
+        self._back = 0
         self._copies = 0
 
     def sent(self) -> None:
         """A request has left."""
         self._sent += 1
 
-    def back(self, took_s: float) -> None:
-        """A request succeeded after so many seconds."""
+    def back(self, took_s: float, in_flight: int) -> None:
+        """A request succeeded after so many seconds, and so many others have not come back."""
         self._took.append(took_s)
-        count = len(self._took)
-        if count >= _ENOUGH and (self.late_s is None or self._sent % _SORT_EVERY == 0):
-            self.late_s = sorted(self._took)[int(count * QUANTILE)]
+        self._back += 1
+        if self._back >= _ENOUGH and (self.late_s is None or self._back % _SORT_EVERY == 0):
+            share_late = min(_HALF, max(MOST, self._left / max(1, in_flight)))
+            self.late_s = sorted(self._took)[int(len(self._took) * (1 - share_late))]
 
     @property
     def may_copy(self) -> bool:
         """Whether one more copy may be sent."""
-        return self._copies + 1 <= MOST * self._sent
+        return self._left >= 1
 
     def copied(self) -> None:
         """A copy has left."""
         self._copies += 1
+
+    @property
+    def _left(self) -> float:
+        return MOST * self._sent - self._copies

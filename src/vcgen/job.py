@@ -74,10 +74,9 @@ class Job:
         )
         return replace(self, endpoints=endpoints)
 
-    def count_samples(self) -> int:
-        """About how many samples the whole run has."""
-        rows = sum(count_rows(path, format=self.input_format) for path in self.inputs)
-        return rows * len(self.tasks)
+    def count_rows(self) -> int:
+        """About how many rows the input has."""
+        return sum(count_rows(path, format=self.input_format) for path in self.inputs)
 
     def open(
         self, clips: PlacedStream, *, worker: int | None = None

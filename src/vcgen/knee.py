@@ -101,8 +101,9 @@ class Knee:
         took = now - self._began
         if self._took is not None and self._is_slow(took, self._took):
             self._doubling = False
-            # What would be back in the time that a doubling took.
-            self._turn_to(self._replies * self._took / took, 1)
+            # What would be back in the time that a doubling took. Half of what this one began with
+            # cannot have been too much.
+            self._turn_to(max(self._size / 2, self._replies * self._took / took), 1)
         elif self._replies >= self._size:
             self._took, self._size = took, self.limit
             self._began, self._replies, self._fresh = now, 0, 0

@@ -1,6 +1,6 @@
 """What keeps the next request from leaving, and for how long. The clock is an argument."""
 
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Literal
 
 Factor = Literal["rpm", "tpm", "concurrency", "server", "budget", "caller"]
@@ -31,3 +31,11 @@ class Limiting:
     def __sub__(self, other: "Limiting") -> "Limiting":
         pairs = zip(astuple(self), astuple(other), strict=True)
         return Limiting(*(mine - theirs for mine, theirs in pairs))
+
+    def shares(self) -> dict[str, float]:
+        """Each factor's share of all these seconds, the largest first; without those of none."""
+        seconds: dict[str, float] = asdict(self)
+        whole = sum(seconds.values()) or 1.0
+        parts = {name: round(part / whole, 3) for name, part in seconds.items()}
+        ordered = sorted(parts, key=lambda name: -parts[name])
+        return {name: parts[name] for name in ordered if parts[name] > 0}

@@ -7,6 +7,7 @@ replies get is a guess.
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from math import ceil, inf
 from random import Random
 
 from vcgen.api import Options, open_run
@@ -31,7 +32,7 @@ class Plan:
         samples: records and rejects.
         cost: US dollars, None if the price is not known.
         seconds: at the limits given, None if there are none.
-        limited_by: `rpm` or `tpm`, whichever makes it take so long; empty without limits.
+        limited_by: `rpm`, `tpm` or `concurrency`, whichever makes it take so long; empty without.
     """
 
     clips: int
@@ -45,17 +46,22 @@ class Plan:
     limited_by: str
 
 
-async def estimate(clips: PlacedStream, price: Price | None, options: Options) -> Plan:
+async def estimate(
+    clips: PlacedStream, price: Price | None, options: Options, latency_s: float = 0.0
+) -> Plan:
     """The plan of a run; nothing is sent and nothing is written.
 
     Args:
         clips: the input, which is read to its end.
         price: of the model's tokens, None if it is not known.
         options: of the run; its limits, output and transport are not used for the sample.
+        latency_s: how long a reply takes; 0 leaves out of account how many may be in flight.
 
     Raises:
-        UsageError: as for a run, or the input is empty.
+        UsageError: as for a run, or the input is empty, or the latency is less than nothing.
     """
+    if not 0 <= latency_s < inf:
+        raise UsageError(f"the latency must be a number of seconds from 0, not {latency_s}")
     count, sample = await draw(clips, SAMPLED, options["recipe"].seed)
     if not sample:
         raise UsageError("there are no clips to plan for")
@@ -67,19 +73,23 @@ async def estimate(clips: PlacedStream, price: Price | None, options: Options) -
     }
     async with open_run(_each(sample), Endpoint(model="sim"), trial) as run:
         await run.work()
-        summary, used = run.summary(), run.engine.counters.usage
+        summary, tried = run.summary(), run.engine.counters.usage
     scale = count / len(sample)
-    prompt, completion = round(used.prompt_tokens * scale), round(used.completion_tokens * scale)
+    used = Usage(round(tried.prompt_tokens * scale), round(tried.completion_tokens * scale))
     requests = round(summary["requests"] * scale)
-    seconds, limited_by = duration(requests, prompt + completion, options["limits"])
+    limits = options["limits"]
+    # Clips are begun when others end, each of which takes its requests one after another.
+    in_flight = limits.in_flight
+    rounds = 0 if in_flight is None else ceil(count / in_flight) * requests / count
+    seconds, limited_by = duration(requests, used, rounds * latency_s, limits)
     return Plan(
         clips=count,
         sampled=len(sample),
         samples=round(summary["samples"] * scale),
         requests=requests,
-        prompt_tokens=prompt,
-        completion_tokens=completion,
-        cost=None if price is None else price.of(Usage(prompt, completion)),
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        cost=None if price is None else price.of(used),
         seconds=seconds,
         limited_by=limited_by,
     )
@@ -99,17 +109,26 @@ async def draw(rows: PlacedStream, most: int, seed: int) -> tuple[int, list[Plac
     return count, [row for _, row in sorted(drawn, key=lambda numbered: numbered[0])]
 
 
-def duration(requests: int, tokens: int, limits: Limits) -> tuple[float | None, str]:
-    """Seconds at the limits, and the name of the one that binds; None and empty without any."""
-    minutes = {
-        name: amount / rate
-        for name, amount, rate in (("rpm", requests, limits.rpm), ("tpm", tokens, limits.tpm))
-        if rate is not None
+def duration(
+    requests: int, used: Usage, waiting_s: float, limits: Limits
+) -> tuple[float | None, str]:
+    """Seconds at the limits, and the name of the one that binds; None and empty without any.
+
+    `waiting_s` is what waiting for replies takes, with as many in flight as may be.
+    """
+    prompt, completion = used.prompt_tokens, used.completion_tokens
+    by_tokens = (
+        (prompt + completion) / (limits.tpm or inf),
+        prompt / (limits.input_tpm or inf),
+        completion / (limits.output_tpm or inf),
+    )
+    seconds = {
+        "rpm": 60 * requests / (limits.rpm or inf),
+        "tpm": 60 * max(by_tokens),
+        "concurrency": waiting_s,
     }
-    if not minutes:
-        return None, ""
-    slowest = max(minutes, key=lambda name: minutes[name])
-    return minutes[slowest] * 60, slowest
+    slowest = max(seconds, key=lambda name: seconds[name])
+    return (seconds[slowest], slowest) if seconds[slowest] > 0 else (None, "")
 
 
 async def _each(rows: Sequence[Placed]) -> AsyncIterator[Placed]:

@@ -6,9 +6,10 @@ own counters, so that the hot path knows nothing of it. Nothing that is shown ca
 
 import sys
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from typing import Any
+from math import inf
+from typing import Any, Generic, TypeVar
 
 import anyio
 import anyio.to_thread
@@ -18,22 +19,33 @@ from rich.table import Table
 from rich.text import Text
 
 from vcgen.errors import UsageError
+from vcgen.forecast import Forecast
+from vcgen.limiting import Limiting
 from vcgen.plan import Plan
 from vcgen.tally import Work
 
 REDRAW_S = 0.25
+LOOK_EVERY_S = 1.0
 LINE_EVERY_S = 10.0
 MINUTE_S = 60.0
 LATE_S = 0.2
+FIRST = 2  # of the factors that limit, in the summary
+
+T = TypeVar("T", int, Limiting)
 
 
-class Meter:
-    """How a counter has grown over the last minute, or since the first look at it."""
+class Meter(Generic[T]):
+    """How a counter has grown over the last minute, or since the first look at it.
 
-    def __init__(self) -> None:
-        self._seen: deque[tuple[float, int]] = deque()
+    Args:
+        none: what it says where it has not grown.
+    """
 
-    def look(self, now: float, count: int) -> None:
+    def __init__(self, none: T) -> None:
+        self._none: T = none
+        self._seen: deque[tuple[float, T]] = deque()
+
+    def look(self, now: float, count: T) -> None:
         """Take in what the counter says at `now`, in seconds."""
         self._seen.append((now, count))
         # A look that comes a moment late must not cost the one a minute before.
@@ -41,28 +53,29 @@ class Meter:
             self._seen.popleft()
 
     @property
-    def growth(self) -> int:
+    def growth(self) -> T:
         """Counts between the first and the last look that are remembered."""
-        return self._seen[-1][1] - self._seen[0][1] if self._seen else 0
+        return self._seen[-1][1] - self._seen[0][1] if self._seen else self._none
 
     @property
-    def per_second(self) -> float:
-        """The same a second."""
-        seconds = self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
-        return self.growth / seconds if seconds else 0.0
+    def seconds(self) -> float:
+        """Time between these looks."""
+        return self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
 
 
 class View:
     """What is shown of a run, as labelled texts.
 
     Attributes:
-        total: about how many samples to expect, None while that is not known.
+        rows: about how many the input has, None while that is not known.
     """
 
     def __init__(self, run: Work) -> None:
-        self.total: int | None = None
+        self.rows: int | None = None
         self._run = run
-        self._outcomes, self._requests, self._tokens = Meter(), Meter(), Meter()
+        self._forecast = Forecast()
+        self._outcomes, self._requests, self._tokens = Meter(0), Meter(0), Meter(0)
+        self._limiting = Meter(Limiting())
 
     def fields(self, now: float) -> dict[str, str]:
         """Label to text, in the order to show them; what there is nothing to say of is left out."""
@@ -76,19 +89,18 @@ class View:
             self._outcomes.look(now, outcomes)
         self._requests.look(now, counters.requests)
         self._tokens.look(now, usage.prompt_tokens + usage.completion_tokens)
-        speed = self._outcomes.per_second
-        total = self.total if self.total and self.total >= done else None
+        self._limiting.look(now, tally.limiting)
+        self._forecast.look(now, tally)
+        speed = self._outcomes.growth / (self._outcomes.seconds or inf)
         fields = {
-            "samples": f"{done:,}" + (f" of ~{total:,}" if total else ""),
+            "samples": f"{done:,}{self._of_all(done, progress.refused)}",
             "records": f"{progress.records:,}",
             "rejects": _unless_zero(rejects),
             "done before": _unless_zero(progress.resumed),
             "samples/s": f"{speed:,.1f}" if speed else "",
-            "time left": _duration((total - done) / speed)
-            if total and speed and self._run.stopped is None
-            else "",
-            "in flight": f"{tally.in_flight:,}"
-            + (f" of {limits.in_flight:,}" if limits.in_flight else ""),
+            "time left": self._time_left(),
+            "limited by": _shares(self._limiting.growth.shares(), 1),
+            "in flight": f"{tally.in_flight:,} of {tally.slots:,}",
             "requests": f"{counters.requests:,}, {counters.retries:,} repeated",
             "requests/min": _of(self._requests.growth, limits.rpm),
             "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",
@@ -97,11 +109,22 @@ class View:
         }
         return {label: text for label, text in fields.items() if text}
 
+    def _of_all(self, done: int, refused: int) -> str:
+        # A row that is no clip has one reject for all tasks.
+        total = (self.rows or 0) * self._run.tasks - refused * (self._run.tasks - 1)
+        return f" of ~{total:,}" if total and total >= done else ""
 
-async def show_progress(run: Work, count_samples: Callable[[], int]) -> None:
+    def _time_left(self) -> str:
+        if self.rows is None or self._run.stopped is not None:
+            return ""
+        seconds = self._forecast.seconds_left(self.rows)
+        return "" if seconds is None else _duration(seconds)
+
+
+async def show_progress(run: Work, count_rows: Callable[[], int]) -> None:
     """Show a run until cancelled: live on a terminal, else a line every `LINE_EVERY_S` seconds.
 
-    `count_samples` is called in a thread, and may take its time.
+    `count_rows`, of the input, is called in a thread, and may take its time.
     """
     console = Console(stderr=True)
     view = View(run)
@@ -109,7 +132,7 @@ async def show_progress(run: Work, count_samples: Callable[[], int]) -> None:
     async def count() -> None:
         # The input may be gone by now; then it is not known how far there is to go.
         with suppress(OSError, UsageError):
-            view.total = await anyio.to_thread.run_sync(count_samples, abandon_on_cancel=True)
+            view.rows = await anyio.to_thread.run_sync(count_rows, abandon_on_cancel=True)
 
     async with anyio.create_task_group() as group:
         group.start_soon(count)
@@ -125,11 +148,13 @@ async def _draw(console: Console, view: View) -> None:
 
 
 async def _print_lines(view: View) -> None:
-    view.fields(anyio.current_time())  # where the rates begin
+    line_at = anyio.current_time() + LINE_EVERY_S
     while True:
-        await anyio.sleep(LINE_EVERY_S)
-        fields = view.fields(anyio.current_time())
-        tell("; ".join(f"{label} {text}" for label, text in fields.items()))
+        fields = view.fields(now := anyio.current_time())
+        if now >= line_at:
+            line_at += LINE_EVERY_S
+            tell("; ".join(f"{label} {text}" for label, text in fields.items()))
+        await anyio.sleep(LOOK_EVERY_S)
 
 
 def tell(line: str) -> None:
@@ -151,6 +176,7 @@ def print_summary(summary: dict[str, Any]) -> None:
         "tokens": f"{usage['prompt_tokens']:,} in, {usage['completion_tokens']:,} out",
         "cost": money(summary["cost"]),
         "time": f"{summary['seconds']:,.1f} s, {summary['records_per_second']:,.1f} records/s",
+        "limited by": _shares(summary["limited_by"], FIRST),
         "stopped": summary["stopped"] or "",
         "output": summary["output"],
     }
@@ -166,7 +192,7 @@ def print_plan(plan: Plan) -> None:
         "requests": f"{plan.requests:,}",
         "tokens": f"{plan.prompt_tokens:,} in, {plan.completion_tokens:,} out",
         "cost": money(plan.cost),
-        "time": "unknown without --rpm or --tpm"
+        "time": "unknown without --rpm, --tpm or --latency"
         if plan.seconds is None
         else f"{_duration(plan.seconds)}, for {plan.limited_by}",
     }
@@ -189,6 +215,10 @@ def _table(rows: dict[str, str]) -> Table:
     for label, text in rows.items():
         table.add_row(Text(label, style="dim"), Text(text))
     return table
+
+
+def _shares(shares: Mapping[str, float], most: int) -> str:
+    return ", ".join(f"{name} {100 * share:.0f} %" for name, share in [*shares.items()][:most])
 
 
 def _unless_zero(count: int) -> str:

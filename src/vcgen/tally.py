@@ -3,11 +3,31 @@
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from vcgen.config import Limits
 from vcgen.engine import Counters
+from vcgen.errors import Reason
+from vcgen.limiting import Limiting
 from vcgen.records import Usage
+
+_OF_ROWS = (Reason.INVALID_CLIP.value, Reason.DUPLICATE_CLIP.value)
+
+
+@dataclass(slots=True)
+class Ended:
+    """Some clips that nothing is left to do for, and the replies they took in this run."""
+
+    clips: int = 0
+    replies: int = 0
+
+    def add(self, replies: int = 0) -> None:
+        """One clip more."""
+        self.clips += 1
+        self.replies += replies
+
+    def __add__(self, other: Self) -> "Ended":
+        return Ended(self.clips + other.clips, self.replies + other.replies)
 
 
 @dataclass(slots=True)
@@ -18,12 +38,21 @@ class Progress:
         clips: taken from the input.
         records, rejects: outcomes of this run; rejects by reason.
         resumed: samples that had their outcome before this run.
+        ended: clips that have all their outcomes and were begun in this run.
+        continued: those that were begun before, most of which had all their outcomes then.
     """
 
     clips: int = 0
     records: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
+    ended: Ended = field(default_factory=Ended)
+    continued: Ended = field(default_factory=Ended)
+
+    @property
+    def refused(self) -> int:
+        """Rows of this run that were no clip, or one whose id was taken: one reject each."""
+        return sum(self.rejects[reason] for reason in _OF_ROWS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +63,15 @@ class Tally:
         progress: its samples.
         counters: its requests.
         in_flight: requests sent whose reply has not come.
+        limiting: what kept requests from leaving, in seconds of all its processes.
+        slots: how many requests may be in flight at this moment.
     """
 
     progress: Progress = field(default_factory=Progress)
     counters: Counters = field(default_factory=Counters)
     in_flight: int = 0
+    limiting: Limiting = field(default_factory=Limiting)
+    slots: int = 0
 
 
 class Work(Protocol):
@@ -47,6 +80,10 @@ class Work(Protocol):
     @property
     def limits(self) -> Limits:
         """What the endpoint allows."""
+
+    @property
+    def tasks(self) -> int:
+        """How many samples each clip is to have."""
 
     @property
     def stopped(self) -> Exception | None:
@@ -73,12 +110,15 @@ T = TypeVar("T", Progress, Counters)
 
 def total(tallies: Iterable[Tally]) -> Tally:
     """The sum of what several processes have come to."""
-    progress, counters, in_flight = Progress(), Counters(), 0
+    progress, counters, in_flight, limiting = Progress(), Counters(), 0, Limiting()
+    slots = 0
     for tally in tallies:
         progress = _plus(progress, tally.progress)
         counters = _plus(counters, tally.counters)
         in_flight += tally.in_flight
-    return Tally(progress, counters, in_flight)
+        limiting += tally.limiting
+        slots += tally.slots
+    return Tally(progress, counters, in_flight, limiting, slots)
 
 
 def _plus(left: T, right: T) -> T:

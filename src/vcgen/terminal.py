@@ -20,8 +20,8 @@ class Interrupted(RunStopped):
         self.number = number
 
 
-async def work_at_terminal(run: Work, count_samples: Callable[[], int]) -> None:
-    """Do the run, showing its progress; `count_samples` says how far there is to go.
+async def work_at_terminal(run: Work, count_rows: Callable[[], int]) -> None:
+    """Do the run, showing its progress; `count_rows` says how far there is to go.
 
     The first SIGINT or SIGTERM stops sending and waits for what is in flight, the second ends at
     once.
@@ -33,7 +33,7 @@ async def work_at_terminal(run: Work, count_samples: Callable[[], int]) -> None:
     failure: Exception | None = None
     async with anyio.create_task_group() as group:
         group.start_soon(_heed_signals, run, group)
-        group.start_soon(show_progress, run, count_samples)
+        group.start_soon(show_progress, run, count_rows)
         try:
             await run.work()
         except Exception as error:  # noqa: BLE001 - raised below, outside the group that would wrap it
