@@ -41,9 +41,9 @@ class Scale:
     limits_s: float = 120.0
     real_time: bool = False
     knee_requests: int = 4000
+    clips: tuple[Path, ...] = ()  # more inputs for `plans`
     storm_samples: int = 6000
     storm_servers: int = 96
-    clips: tuple[Path, ...] = ()  # more inputs for `plans`
     few: int = 10_000
     many: int = 1_000_000
     seeds: int = 8  # of what is cheap in virtual time

@@ -111,3 +111,11 @@ def test_tokens_beyond_what_is_allowed_slow_requests_down_too() -> None:
     tokens = sum(arrival.tokens for arrival in simulator.arrivals)
     assert simulator.statuses[429] < 0.02 * simulator.requests
     assert tokens >= 0.8 * 20_000 * (seconds - 5) / 60
+
+
+def test_a_429_now_and_then_within_announced_limits_does_not_slow_a_run_down() -> None:
+    simulator = Simulator(
+        Conditions(limits=TrueLimits(rpm=RPM), latency=Latency(0.5, 0.3)),
+        faults=parse_faults("429:0.005"),
+    )
+    assert storm(simulator, Limits(rpm=RPM), samples=6000) < 1.15 * 6000 / RPM * 60

@@ -83,14 +83,14 @@ class Gate:
         self._short_of: Factor | None = None
 
     @property
-    def opens_at(self) -> float:
-        """Before that, in loop time, nobody leaves."""
-        return self.closures.opens_at
-
-    @property
     def may_grow_by(self) -> int:
         """By how many requests `allowed` may grow while those in flight come back."""
         return 0 if self._knee is None else self.allowed
+
+    @property
+    def opens_at(self) -> float:
+        """Before that, in loop time, nobody leaves."""
+        return self.closures.opens_at
 
     @property
     def has_room(self) -> bool:
@@ -140,7 +140,8 @@ class Gate:
         began = _now()
         try:
             with anyio.CancelScope() as self._paying:
-                for meter in self.metered:
+                # Requests last: whatever else is waited for would let them leave unevenly.
+                for meter in reversed(self.metered):
                     await meter.pay()
         finally:
             self._paying = self._short_of = None
@@ -188,6 +189,7 @@ class Gate:
         known = Rates(*(before if now is None else now for now, before in pairs))
         if known != self._announced:
             self._announced = known
+            self._share.announced()
             self._go_by_all_known()
 
     def _go_by_all_known(self) -> None:

@@ -26,6 +26,7 @@ PAYS, CLOSED_S, LONGEST_REST_S = 1.5, 1.0, 150.0
 ATTAINED, ATTAINED_IN_A_WINDOW = 0.5, 0.92
 # What it takes to find that an endpoint throttles whatever the rate.
 THROTTLES, FAR_DOWN = 6, 0.6
+DESPITE_ALL = 0.02  # of the requests within limits that an endpoint has announced
 
 
 @dataclass(slots=True)
@@ -180,6 +181,10 @@ class Share:
         return cls(
             most=float("inf"), step=step, changed_at=now, _changed_number=left, _flight=flight
         )
+
+    def announced(self) -> None:
+        """The endpoint has said what it allows: what it throttles now and then is not for that."""
+        self._background.part = max(self._background.part, DESPITE_ALL)
 
     def throttled(
         self, number: int, left: int, now: float, accepted: float | None, wait_s: float = 0.0
