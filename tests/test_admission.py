@@ -3,6 +3,7 @@
 import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from random import Random
 
 import anyio
@@ -253,6 +254,40 @@ def test_what_was_not_used_is_given_back_at_most_a_request_deep() -> None:
         for _ in range(600):
             await admission.enter(30, 90)
         assert anyio.current_time() - began > 5
+
+    run(main)
+
+
+def test_refusals_that_come_late_slow_down_a_gate_that_is_open_again() -> None:
+    async def main() -> None:
+        admission = gate(rpm=1200)
+        flight = [await admission.enter(1, 1) for _ in range(40)]
+        admission.gates[0].throttled(flight[20], 0.1)
+        await admission.enter(1, 1)
+        for departure in flight[21:]:
+            admission.gates[0].throttled(departure, None)
+        times = [(await admission.enter(1, 1)).at for _ in range(5)]
+        gaps = [after - before for before, after in pairwise(times[1:])]
+        assert min(gaps) > 3 * 60 / 1200
+
+    run(main)
+
+
+def test_requests_after_a_closed_gate_leave_one_by_one() -> None:
+    async def main() -> None:
+        admission = gate(rpm=600)
+        departure = await admission.enter(1, 1)
+        admission.gates[0].throttled(departure, 20.0)
+        times: list[float] = []
+
+        async def one() -> None:
+            times.append((await admission.enter(1, 1)).at)
+
+        async with anyio.create_task_group() as tasks:
+            for _ in range(5):
+                tasks.start_soon(one)
+        assert times[0] == pytest.approx(20, abs=0.01)
+        assert min(after - before for before, after in pairwise(times)) > 60 / 600
 
     run(main)
 
