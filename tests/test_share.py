@@ -201,7 +201,7 @@ def test_throttling_that_less_rate_does_not_lessen_is_put_up_with(part: float) -
     assert sorted(shares[-5000:])[500] > 0.9
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20, deadline=None, derandomize=True)  # a bound that was measured
 @given(st.floats(0.1, 0.95), st.integers(1, 50))
 def test_the_most_that_an_endpoint_accepts_is_found(limit: float, burst: int) -> None:
     """A bucket that refuses at once what it has no room for, asked for half an hour."""
