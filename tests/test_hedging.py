@@ -120,3 +120,17 @@ def test_the_books_hold_both_copies() -> None:
     used = sum(answer.usage.prompt_tokens for answer in answers)
     assert used == engine.counters.usage.prompt_tokens
     assert not spending.outstanding
+
+
+def test_copies_that_never_left_cost_the_budget_nothing() -> None:
+    simulator = Simulator(Conditions(latency=TAIL), seed=1)
+    engine = Engine(
+        SIM,
+        transport=SimTransport(simulator),
+        limits=Limits(concurrency=64),
+        spending=Spending(Budget(requests=1500), FREE),
+        hedge=True,
+    )
+    with pytest.raises(ExceptionGroup):  # of BudgetSpent
+        work_off(engine, 2000, 64)
+    assert simulator.requests == 1500

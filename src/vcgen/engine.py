@@ -216,15 +216,23 @@ class Engine:
         try:
             departure = await self._admission.enter(*self._size(errand), rank)
         except BaseException:
-            self._settle(amount, Usage())
+            self._give_back(amount)
             raise
         return Ticket(departure, amount)
+
+    def _give_back(self, amount: Amount | None) -> None:
+        if self._spending is not None and amount is not None:
+            self._spending.give_back(amount)
+            self._tell_who_waits_for_budget()
 
     def _settle(self, amount: Amount | None, usage: Usage | None) -> None:
         if self._spending is not None and amount is not None:
             self._spending.settle(amount, usage)
-            self._settled.set()
-            self._settled = anyio.Event()
+            self._tell_who_waits_for_budget()
+
+    def _tell_who_waits_for_budget(self) -> None:
+        self._settled.set()
+        self._settled = anyio.Event()
 
     async def _send(self, errand: Errand, ticket: Ticket) -> Attempt:
         departure, amount = ticket
@@ -299,7 +307,7 @@ class Engine:
             return await asyncio.shield(first)
         if not hedging.may_copy:  # others have left meanwhile
             self._admission.leave(ticket.departure)
-            self._settle(amount, Usage())
+            self._give_back(amount)
             return await asyncio.shield(first)
         hedging.copied()
         return await self._send(errand, ticket)

@@ -62,6 +62,11 @@ class Spending:
             self._take(amount, -1)
             self._take(self._amount(usage), 1)
 
+    def give_back(self, amount: Amount) -> None:
+        """A request was not sent after all."""
+        self.outstanding -= 1
+        self._take(amount, -1)
+
     def _amount(self, usage: Usage) -> Amount:
         dollars = 0.0 if self._price is None else self._price.of(usage)
         return Amount(1, usage.prompt_tokens + usage.completion_tokens, dollars)
