@@ -16,6 +16,7 @@ from vcgen.knee import FIRST, MOST, Knee
 from vcgen.limiting import Factor
 from vcgen.meter import Meter
 from vcgen.pacing import SLICE_S, SMOOTH_S, WINDOW_S, Accepted, Closures, Rates, TokenEstimate
+from vcgen.ratelimits import NOTHING
 from vcgen.records import Usage
 from vcgen.share import FIRST_STEP, Share
 
@@ -64,7 +65,7 @@ class Gate:
         self.dead = False
         self._random = random
         self._limits = limits
-        self._announced: Rates[int | None] = Rates(None, None, None, None)
+        self._announced = NOTHING
         self._meters = Rates(*map(Meter, range(4), limits.rates))
         self.metered = [meter for meter in self._meters if meter.rate is not None]
         self._share = Share()
@@ -188,6 +189,8 @@ class Gate:
 
         A reply that does not say, as errors often do not, changes nothing.
         """
+        if announced is NOTHING:
+            return
         pairs = zip(announced, self._announced, strict=True)
         known = Rates(*(before if now is None else now for now, before in pairs))
         if known != self._announced:

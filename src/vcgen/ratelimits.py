@@ -11,7 +11,10 @@ _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _LONGEST_RESET_S = 61.0
 _MOST_DIGITS = 12
+_OPENAI = frozenset({"x-ratelimit-limit-requests", "x-ratelimit-limit-tokens"})
 _ANTHROPIC = ("requests", "tokens", "input-tokens", "output-tokens")
+
+NOTHING: Rates[int | None] = Rates(None, None, None, None)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -40,6 +43,8 @@ def announced(headers: Mapping[str, str]) -> Rates[int | None]:
     """
     if "anthropic-ratelimit-requests-limit" in headers:
         return Rates(*(_of_anthropic(headers, what) for what in _ANTHROPIC))
+    if headers.keys().isdisjoint(_OPENAI):
+        return NOTHING
     return Rates(_of_openai(headers, "requests"), _of_openai(headers, "tokens"), None, None)
 
 
