@@ -70,7 +70,7 @@ def test_an_endpoint_that_fails_at_most_every_other_request_is_never_out(fails: 
 
 
 def test_retries_wait_once_they_are_many_for_the_successes() -> None:
-    budget = RetryBudget(0.0)
+    budget = RetryBudget()
     assert all(budget.take(0.0) == 0 for _ in range(int(MOST_RETRIES)))
     assert budget.take(0.0) == pytest.approx(1 / RETRIES_A_SECOND)
     for _ in range(round(2 / RETRIES_A_SUCCESS)):
@@ -80,7 +80,7 @@ def test_retries_wait_once_they_are_many_for_the_successes() -> None:
 
 @given(st.lists(st.floats(0, 3), min_size=1, max_size=300))
 def test_no_second_holds_more_retries_than_the_budget_has_and_earns(gaps: list[float]) -> None:
-    budget, now, sent = RetryBudget(0.0), 0.0, []
+    budget, now, sent = RetryBudget(), 0.0, []
     for gap in gaps:
         now += gap / 50
         sent.append(now + budget.take(now))

@@ -60,9 +60,9 @@ class Circuit:
 class RetryBudget:
     """How many failed requests are sent again, so that retries never become most of the load."""
 
-    def __init__(self, now: float) -> None:
+    def __init__(self) -> None:
         self._left = MOST_RETRIES
-        self._at = now
+        self._at = float("-inf")
 
     def passed(self) -> None:
         """A request succeeded."""

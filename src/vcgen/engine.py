@@ -94,7 +94,7 @@ class Engine:
         self._lanes = [Lane(endpoint, allowed, self._random, most) for endpoint, allowed in pairs]
         self._lane_of = {lane.gate: lane for lane in self._lanes}
         self._admission = Admission([lane.gate for lane in self._lanes])
-        self._retries: RetryBudget | None = None
+        self._retries = RetryBudget()
         self._hedging = Hedging() if hedge else None
         self._spending = spending
         self._settled = anyio.Event()
@@ -257,8 +257,7 @@ class Engine:
         self.counters.completions += 1
         self.counters.usage += usage
         lane.gate.passed(departure, usage, self._admission.waiting)
-        if self._retries is not None:
-            self._retries.passed()
+        self._retries.passed()
         if self._hedging is not None:
             self._hedging.back(anyio.current_time() - departure.at, self.in_flight)
 
@@ -343,10 +342,8 @@ class Engine:
 
     async def _pause(self, delay_s: float) -> None:
         """Before a request is sent again; ends early when the run does."""
-        now = anyio.current_time()
-        if self._retries is None:
-            self._retries = RetryBudget(now)
-        with anyio.move_on_after(max(delay_s, self._retries.take(now))):
+        budgeted_s = self._retries.take(anyio.current_time())
+        with anyio.move_on_after(max(delay_s, budgeted_s)):
             await self._ending.wait()
 
     def _fails(self, attempt: Attempt) -> None:

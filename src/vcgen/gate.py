@@ -160,7 +160,7 @@ class Gate:
         now = _now()
         self._began = min(self._began, now)
         self._left_at = now
-        self._accepted.add(now, self._part_of_a_minute(amounts) if self.metered else 1.0)
+        self._accepted.add(now, self._part_of_a_minute(amounts))
         self.closures.left(now)
         if self.is_out:
             self._probing_at = now
@@ -235,7 +235,7 @@ class Gate:
         if usage.prompt_tokens + usage.completion_tokens:
             self._settle(amounts, self._estimate.of(prompt_bytes, max_tokens), usage)
         busy = self._held_s >= HELD * (now - self._share.changed_at)
-        accepted = self._accepted_share(now, self._began)
+        accepted = self._accepted.per_minute(now, self._began)
         if self._share.passed(self._left, now, accepted, busy=busy):
             self._held_s = 0.0
             self._begins_anew = True
@@ -276,20 +276,17 @@ class Gate:
             step = GUESS_STEP if now - self._began < WINDOW_S else FIRST_STEP
             self._share = Share.of_a_guess(step, self._left, now)
         else:
-            accepted = self._accepted_share(now, now - WINDOW_S)
+            accepted = self._accepted.per_minute(now, now - WINDOW_S)
             self._share.throttled(departure.number, self._left, now, accepted, wait_s)
         if self._share.changed_at == now:
             self._held_s = 0.0
             self._slice_s = SMOOTH_S
 
-    def _accepted_share(self, now: float, began: float) -> float | None:
-        """What the last minute accepted, as a share of what is allowed."""
-        return self._accepted.per_minute(now, began) if self.metered else None
-
     def _part_of_a_minute(self, amounts: Rates[int]) -> float:
         """How much of what is allowed a minute a request takes; 1 where nothing is known."""
-        parts = [amounts[meter.at] / meter.rate for meter in self.metered if meter.rate]
-        return max(parts, default=1.0)
+        if not self.metered:
+            return 1.0
+        return max(amounts[meter.at] / meter.rate for meter in self.metered if meter.rate)
 
     @property
     def _left(self) -> int:
