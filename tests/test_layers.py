@@ -23,7 +23,7 @@ LAYERS = {
         "transport", "httpx_transport", "meter", "gate", "admission", "store", "sources",
         "exporters", "sim", "testing",
     ],
-    "engine": ["lane", "errand", "engine", "answers"],
+    "engine": ["lane", "errand", "race", "engine", "answers"],
     "tasks": ["tasks"],
     "run": ["intake", "samples", "tally", "batch", "api", "endpoints", "job", "fleet", "worker"],
     "surface": [

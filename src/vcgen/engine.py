@@ -6,13 +6,12 @@
 It knows nothing of video and is usable alone, for prompts of any kind.
 """
 
-import asyncio
-from asyncio import FIRST_COMPLETED
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import anyio
 
@@ -20,12 +19,13 @@ from vcgen.admission import Admission, Rank
 from vcgen.chat import ChatRequest, Completion, Failure
 from vcgen.circuit import RetryBudget
 from vcgen.config import Endpoint, Limits, together
-from vcgen.errand import Attempt, Errand, Ticket
+from vcgen.errand import Attempt, Errand
 from vcgen.errors import BudgetSpent, Rejected, RunStopped, UsageError
 from vcgen.gate import Departure
 from vcgen.hedging import Hedging
 from vcgen.lane import Lane
 from vcgen.limiting import Factor
+from vcgen.race import race
 from vcgen.records import Usage
 from vcgen.retry import Again, GiveUp, Stop, Throttle, Unreached, decide
 from vcgen.spending import Amount, Spending
@@ -187,11 +187,16 @@ class Engine:
         amount = None
         if self._spending is not None:
             amount = await self._set_aside(self._spending, *self._size(errand))
-        ticket = await self._depart(errand, errand.rank, amount)
-        sending = self._send(errand, ticket)
-        if self._hedging is None or self._hedging.late_s is None:
-            return await sending
-        return await self._hedged(errand, sending, self._hedging)
+        departure = await self._depart(errand, errand.rank, amount)
+        hedging = self._hedging
+        if hedging is None or hedging.late_s is None:
+            return await self._send(errand, departure, amount)
+        sending = self._send(errand, departure, amount)
+        attempt, given_up = await race(
+            errand, sending, partial(self._copy, errand, hedging), hedging
+        )
+        self.counters.usage += given_up
+        return attempt
 
     def _size(self, errand: Errand) -> tuple[int, int]:
         """Bytes of the prompt, and the most tokens of the reply."""
@@ -212,13 +217,12 @@ class Engine:
                 self._admission.waits_for_budget -= 1
         return amount
 
-    async def _depart(self, errand: Errand, rank: Rank, amount: Amount | None) -> Ticket:
+    async def _depart(self, errand: Errand, rank: Rank, amount: Amount | None) -> Departure:
         try:
-            departure = await self._admission.enter(*self._size(errand), rank)
+            return await self._admission.enter(*self._size(errand), rank)
         except BaseException:
             self._give_back(amount)
             raise
-        return Ticket(departure, amount)
 
     def _give_back(self, amount: Amount | None) -> None:
         if self._spending is not None and amount is not None:
@@ -234,8 +238,7 @@ class Engine:
         self._settled.set()
         self._settled = anyio.Event()
 
-    async def _send(self, errand: Errand, ticket: Ticket) -> Attempt:
-        departure, amount = ticket
+    async def _send(self, errand: Errand, departure: Departure, amount: Amount | None) -> Attempt:
         lane = self._lane_of[departure.gate]
         dialect, body = errand.dialect(lane), errand.body(lane)
         errand.sent += 1
@@ -261,55 +264,23 @@ class Engine:
         if self._hedging is not None:
             self._hedging.back(anyio.current_time() - departure.at, self.in_flight)
 
-    async def _hedged(
-        self, errand: Errand, sending: Coroutine[Any, Any, Attempt], hedging: Hedging
-    ) -> Attempt:
-        """A request, and copies of it each time that all which have left are late.
-
-        The first answer wins.
-        """
-        before = errand.sent
-        tasks = [asyncio.ensure_future(sending)]
-        try:
-            while (attempt := _answer(tasks, max(1, errand.sent - before))) is None:
-                pending = [task for task in tasks if not task.done()]
-                done, _ = await asyncio.wait(
-                    pending, timeout=hedging.late_s, return_when=FIRST_COMPLETED
-                )
-                if not done and hedging.may_copy and errand.sent - before == len(tasks):
-                    tasks.append(asyncio.ensure_future(self._copy(errand, tasks[0], hedging)))
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
-        copies = errand.sent - before - 1
-        if not copies or not isinstance(attempt.result, Completion):
-            return attempt
-        # What was given up is billed too: as far as anybody knows, as much as its twin.
-        given_up = sum([attempt.result.usage] * copies, Usage())
-        self.counters.usage += given_up
-        usage = attempt.result.usage + given_up
-        return attempt._replace(result=replace(attempt.result, usage=usage))
-
-    async def _copy(
-        self, errand: Errand, first: asyncio.Task[Attempt], hedging: Hedging
-    ) -> Attempt:
-        """Send an errand once more if there is room; otherwise it is as the first one says."""
+    async def _copy(self, errand: Errand, hedging: Hedging) -> Attempt | None:
+        """Send an errand once more, None if there is no room for that."""
         amount = None
         if self._spending is not None:
             amount = self._spending.set_aside(*self._size(errand))
             if amount is None:
-                return await asyncio.shield(first)
+                return None
         try:
-            ticket = await self._depart(errand, Rank.SPARE, amount)
+            departure = await self._depart(errand, Rank.SPARE, amount)
         except RunStopped:
-            return await asyncio.shield(first)
+            return None
         if not hedging.may_copy:  # others have left meanwhile
-            self._admission.leave(ticket.departure)
+            self._admission.leave(departure)
             self._give_back(amount)
-            return await asyncio.shield(first)
+            return None
         hedging.copied()
-        return await self._send(errand, ticket)
+        return await self._send(errand, departure, amount)
 
     async def _again(
         self, decision: Throttle | Unreached | Again | Stop, errand: Errand, attempt: Attempt
@@ -365,13 +336,6 @@ class Engine:
         reason = RunStopped(message)
         self.stop(reason)
         return reason
-
-
-def _answer(tasks: Sequence[asyncio.Task[Attempt]], sent: int) -> Attempt | None:
-    """The first completion, or else the last failure once all that were sent failed."""
-    came = [task.result() for task in tasks if task.done()]
-    completions = [attempt for attempt in came if isinstance(attempt.result, Completion)]
-    return next(iter(completions or (came[-1:] if len(came) >= sent else [])), None)
 
 
 def _used(result: Completion | Failure) -> Usage | None:

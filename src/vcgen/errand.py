@@ -8,7 +8,6 @@ from vcgen.chat import ChatRequest, Completion, Failure
 from vcgen.config import Dialect
 from vcgen.gate import Departure
 from vcgen.lane import Lane
-from vcgen.spending import Amount
 
 
 @dataclass(slots=True)
@@ -27,25 +26,20 @@ class Errand:
     sent: int = 0
     dialects: dict[Lane, Dialect] = field(default_factory=dict)
     _body: bytes = b""
-    _body_for: tuple[Lane, Dialect] | None = None
+    _lane: Lane | None = None
+    _said: Dialect | None = None
 
     def dialect(self, lane: Lane) -> Dialect:
         """How it is said to an endpoint."""
-        return self.dialects.get(lane) or lane.dialect
+        return self.dialects.get(lane, lane.dialect)
 
     def body(self, lane: Lane) -> bytes:
         """Its bytes for an endpoint."""
-        said = lane, self.dialect(lane)
-        if said != self._body_for:
-            self._body, self._body_for = lane.encode(self.request, said[1]), said
+        dialect = self.dialect(lane)
+        if lane is not self._lane or dialect is not self._said:
+            self._body = lane.encode(self.request, dialect)
+            self._lane, self._said = lane, dialect
         return self._body
-
-
-class Ticket(NamedTuple):
-    """What a request leaves with: its departure, and what its budget has set aside for it."""
-
-    departure: Departure
-    amount: Amount | None
 
 
 class Attempt(NamedTuple):
