@@ -62,7 +62,7 @@ def test_no_clips_make_an_empty_result() -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"otput": "runs/a", "limit": 3}, "no option limit, otput: there are tasks, output"),
+        ({"otput": "runs/a", "limit": 3}, "no option limit, otput: there are tasks, samples"),
         ({"tasks": []}, "at least one"),
         ({"tasks": ["description", "description"]}, "each named once"),
         ({"tasks": ["poem"]}, "no task 'poem'"),

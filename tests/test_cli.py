@@ -267,7 +267,7 @@ def test_help_explains_every_option_and_shows_defaults(command: Command, name: s
     options = re.split(r"\n  (?=-)", help_text.partition("Options:")[2])[1:]
     assert all(len(option.split()) > 3 for option in options)
     if name == "generate":
-        assert re.search(r"\[default:\s+descriptive,temporal,causal\]", help_text)
+        assert re.search(r"\[default:\s+default\]", help_text)
 
 
 def test_the_module_runs_as_the_command_does() -> None:

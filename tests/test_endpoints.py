@@ -234,9 +234,8 @@ def test_a_job_carries_endpoints_and_no_key(monkeypatch: pytest.MonkeyPatch) -> 
         input_format="auto",
         speech=None,
         endpoints=(FULL, Keyless(endpoint=LOCAL)),
-        tasks=("description",),
         output=Path("run"),
-        recipe=Recipe(),
+        recipe=Recipe(tasks=("description",)),
         templates=None,
         timeout_s=1.0,
         hedge=False,
@@ -246,6 +245,7 @@ def test_a_job_carries_endpoints_and_no_key(monkeypatch: pytest.MonkeyPatch) -> 
     assert KEY.encode() not in line
     told = decode(Job, line)
     assert told.endpoints == job.endpoints
+    assert told.recipe == job.recipe
     assert told.endpoints[0].with_key().key == SecretStr(KEY)
     shares = (Limits(rpm=1), Limits(tpm=2))
     assert told.limited(shares).limits == shares

@@ -25,9 +25,13 @@ LAYERS = {
     ],
     "engine": ["lane", "errand", "race", "engine", "answers"],
     "tasks": ["tasks"],
-    "run": ["intake", "samples", "tally", "batch", "api", "endpoints", "job", "fleet", "worker"],
+    "run": [
+        "intake", "samples", "mix", "recipes", "tally", "batch", "api", "endpoints", "job",
+        "fleet", "worker",
+    ],
     "surface": [
-        "", "forecast", "plan", "preview", "progress", "terminal", "options", "cli", "__main__",
+        "", "forecast", "plan", "preview", "progress", "terminal", "options", "commands", "cli",
+        "__main__",
     ],
 }  # fmt: skip
 RANK = {module: rank for rank, layer in enumerate(LAYERS.values()) for module in layer}

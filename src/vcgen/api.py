@@ -4,7 +4,7 @@ import asyncio
 import importlib.util
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack
@@ -17,6 +17,7 @@ from vcgen.config import Budget, Endpoint, Limits, Recipe, is_simulated
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
 from vcgen.intake import Clips, PlacedStream, intake
+from vcgen.mix import Mix
 from vcgen.pricing import FREE, Price, find_price, per_million
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples
@@ -28,7 +29,6 @@ from vcgen.transport import Transport
 if TYPE_CHECKING:
     from vcgen.prompts import Prompts
 
-DEFAULT_TASKS = ("description", "conversation")
 _BUFFERED = 64  # outcomes a slow consumer of `stream` may leave waiting
 
 T = TypeVar("T")
@@ -39,7 +39,8 @@ class Options(TypedDict, total=False):
     """What `generate_batch`, `stream` and `run` take besides clips and model.
 
     Keys:
-        tasks: names, or what `@vcgen.task` made; description and conversation if not given.
+        tasks: names, or what `@vcgen.task` made, all for each clip; the recipe's if not given.
+        samples: end once there are so many records; the whole input if not given.
         output: the run directory; without it outcomes are returned and kept nowhere.
         limits: what the endpoint allows, each of several that has no limits of its own.
         budget: what this run may spend.
@@ -51,6 +52,7 @@ class Options(TypedDict, total=False):
     """
 
     tasks: Sequence[str | Task]
+    samples: int | None
     output: str | Path | None
     limits: Limits
     budget: Budget
@@ -198,18 +200,14 @@ async def open_run(
     Raises:
         UsageError, StoreError: as for `generate_batch`.
     """
-    if strangers := options.keys() - Options.__annotations__.keys():
-        known = ", ".join(Options.__annotations__)
-        raise UsageError(f"no option {', '.join(sorted(strangers))}: there are {known}")
+    _check(options)
     endpoints = _endpoints(model)
-    tasks = _tasks(options.get("tasks", DEFAULT_TASKS))
-    recipe = options.get("recipe") or Recipe()
+    mix, recipe = _mix(options)
     templates = options.get("templates")
     from vcgen.prompts import Prompts  # noqa: PLC0415 - jinja2, which importing vcgen need not load
 
     prompts = Prompts(Path(templates) if templates else None)
-    price = price_of(endpoints)
-    budget = options.get("budget") or Budget()
+    price, budget = price_of(endpoints), options.get("budget") or Budget()
     spending = None if budget == Budget(seconds=budget.seconds) else Spending(budget, price)
     loop, started = asyncio.get_running_loop(), datetime.now(UTC)
     began = loop.time()
@@ -219,13 +217,16 @@ async def open_run(
         price,
         lambda: started + timedelta(seconds=loop.time() - began),
     )
+    wanted = options.get("samples")
     output = options.get("output")
     store: RunDirectory | None = None
     if output and worker is not None:
         store = RunDirectory.join(Path(output), worker)
     elif output:
-        manifest = _manifest(endpoints[0].model, tasks, recipe, prompts, started)
+        manifest = _manifest(endpoints[0].model, recipe, prompts, started)
         store = RunDirectory.open(Path(output), manifest)
+        if wanted is not None:
+            wanted -= store.records
     try:
         engine = Engine(
             endpoints,
@@ -239,18 +240,28 @@ async def open_run(
         async with engine:
             yield Run(
                 placed,
-                tasks,
+                mix,
                 samples,
                 engine,
                 store=store,
                 deliver=deliver,
                 deadline_s=budget.seconds,
+                wanted=wanted,
             )
         if store is not None and worker is None:
             store.finish({"records": store.records, "rejects": dict(sorted(store.rejects.items()))})
     finally:
         if store is not None:
             store.close()
+
+
+def _check(options: Options) -> None:
+    if strangers := options.keys() - Options.__annotations__.keys():
+        known = ", ".join(Options.__annotations__)
+        raise UsageError(f"no option {', '.join(sorted(strangers))}: there are {known}")
+    samples = options.get("samples")
+    if samples is not None and samples < 1:
+        raise UsageError(f"samples must be at least 1, not {samples}")
 
 
 def _endpoints(model: Model) -> tuple[Endpoint, ...]:
@@ -275,11 +286,17 @@ def _endpoints(model: Model) -> tuple[Endpoint, ...]:
     return endpoints
 
 
-def _tasks(names: Sequence[str | Task]) -> list[Task]:
-    tasks = [find_task(name) for name in names]
-    if not tasks or len({task.name for task in tasks}) < len(tasks):
-        raise UsageError("tasks must be at least one, each named once")
-    return tasks
+def _mix(options: Options) -> tuple[Mix, Recipe]:
+    """The tasks of a run, and its recipe with their names."""
+    recipe = options.get("recipe") or Recipe()
+    named, weights = options.get("tasks"), recipe.weights
+    if named is None:
+        named = recipe.tasks
+    else:
+        weights = None
+    tasks = tuple(map(find_task, named))
+    names = tuple(task.name for task in tasks)
+    return Mix(tasks, weights, recipe.seed), replace(recipe, tasks=names, weights=weights)
 
 
 def price_of(endpoints: Sequence[Endpoint]) -> Price | None:
@@ -296,11 +313,14 @@ def _price(endpoint: Endpoint) -> Price | None:
 
 def _manifest(
     model: str,
-    tasks: Sequence[Task],
     recipe: Recipe,
     prompts: "Prompts",
     started: datetime,
 ) -> dict[str, Any]:
+    content = asdict(recipe)
+    tasks = content.pop("tasks")
+    if recipe.weights is None:
+        del content["weights"]
     return {
         "layout": 1,
         "vcgen": __version__,
@@ -308,8 +328,8 @@ def _manifest(
         "simulated": is_simulated(model),
         "run": {
             "model": model,
-            "tasks": [task.name for task in tasks],
-            "recipe": asdict(recipe),
+            "tasks": tasks,
+            "recipe": content,
             "templates": prompts.digests(),
         },
     }

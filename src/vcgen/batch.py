@@ -7,7 +7,7 @@ outcome is known by its id and not looked at again.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -21,13 +21,13 @@ from vcgen.config import Limits
 from vcgen.engine import Engine
 from vcgen.errors import BudgetSpent, Reason, RunStopped, StoreError, VcgenError
 from vcgen.limiting import Limiting
+from vcgen.mix import Mix, Quota
 from vcgen.places import Places
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples, sample_id
 from vcgen.sources import Placed, id_of, to_clip
 from vcgen.store import RunDirectory
 from vcgen.tally import Progress, Tally
-from vcgen.tasks import Task
 
 SYNC_EVERY_S = 0.25
 LOOK_EVERY_S = 0.23  # at what limits; not in step with what happens four times a second
@@ -45,24 +45,26 @@ class Run:
 
     Args:
         clips: the input.
-        tasks: done in this order for each clip.
+        mix: the tasks of each clip, done in their order.
         samples: how a sample is made.
         engine: what is asked.
         store: where outcomes go, None to keep none.
         deliver: gets each outcome after it was written.
         deadline_s: seconds after which nothing more is sent.
+        wanted: how many records to make, None for all there can be.
     """
 
     def __init__(
         self,
         clips: AsyncIterator[Placed],
-        tasks: Sequence[Task],
+        mix: Mix,
         samples: Samples,
         engine: Engine,
         *,
         store: RunDirectory | None = None,
         deliver: Deliver | None = None,
         deadline_s: float | None = None,
+        wanted: int | None = None,
     ) -> None:
         self.engine = engine
         self.store = store
@@ -70,7 +72,8 @@ class Run:
         self.stopped: Exception | None = None
         self._began_s = anyio.current_time()
         self._clips = clips
-        self._tasks = tasks
+        self._mix = mix
+        self._quota = Quota(wanted)
         self._samples = samples
         self._deliver = deliver
         self._deadline_s = deadline_s
@@ -89,7 +92,7 @@ class Run:
     @property
     def tasks(self) -> int:
         """How many samples each clip is to have."""
-        return len(self._tasks)
+        return self._mix.size
 
     def tally(self) -> Tally:
         """What the run has come to so far."""
@@ -175,7 +178,7 @@ class Run:
 
     async def _take(self) -> Placed | None:
         async with self._taking:
-            if self.stopped is not None:
+            if self.stopped is not None or self._quota.is_met:
                 return None
             try:
                 placed = await anext(self._clips, None)
@@ -208,29 +211,37 @@ class Run:
     def _resume(self, place: str, row: Any) -> bool:
         """Whether nothing is left to do for a row, as far as its id alone can tell."""
         name = id_of(row)
-        if name is None or not all(self._is_done(sample_id(name, task)) for task in self._tasks):
+        if name is None:
+            return False
+        tasks = self._mix.of(name)
+        if not all(self._is_done(sample_id(name, task)) for task in tasks):
             return False
         # A row that was rejected earlier may have the id of another that was not.
         if self._is_done(place) or self._places.take(name, place) is not None:
             return False
         self.progress.continued.add()
-        self.progress.resumed += len(self._tasks)
+        self.progress.resumed += len(tasks)
         return True
 
     async def _do_clip(self, clip: Clip) -> None:
-        due = [task for task in self._tasks if not self._is_done(sample_id(clip.id, task))]
-        self.progress.resumed += len(self._tasks) - len(due)
+        tasks = self._mix.of(clip.id)
+        due = [task for task in tasks if not self._is_done(sample_id(clip.id, task))]
+        self.progress.resumed += len(tasks) - len(due)
         calls = ClipCalls(clip, self.engine, self.store)
         for task in due:
+            if not await self._quota.begin():
+                break
             try:
                 outcome = await self._samples.make(task, clip, calls)
             except BaseException:
+                self._quota.end(with_record=False)
                 calls.keep()
                 raise
+            self._quota.end(with_record=isinstance(outcome, Record))
             if task is not due[-1]:
                 calls.keep()
             await self._finish(outcome)
-        continued = calls.continued or len(due) < len(self._tasks)
+        continued = calls.continued or len(due) < len(tasks)
         kind = self.progress.continued if continued else self.progress.ended
         kind.add(calls.replies)
 

@@ -38,6 +38,7 @@ _STRUCTURED = {
     "json_object": Structured.JSON_OBJECT,
     "prompt": Structured.PROMPT,
 }
+DEFAULT_TASKS = ("description", "conversation")
 DEFAULT_KINDS: tuple[Kind, ...] = ("descriptive", "temporal", "causal")
 StructuredName = Literal["auto", "json_schema", "json_object", "prompt"]
 
@@ -315,6 +316,8 @@ class Recipe:
     """What a run is to produce. Two runs of the same recipe, model and templates can be continued.
 
     Attributes:
+        tasks: what to make of each clip.
+        weights: one a task: make only one of each clip, drawn by these; None makes all.
         turns: the least and the most turns of a conversation.
         kinds: kinds of question a conversation must have, where it has room for all of them.
         refine: whether the narrative gets its clean-up pass.
@@ -326,6 +329,8 @@ class Recipe:
         repairs: how often a reply that cannot be used is sent back with what is wrong.
     """
 
+    tasks: tuple[str, ...] = DEFAULT_TASKS
+    weights: tuple[float, ...] | None = None
     turns: tuple[int, int] = (3, 5)
     kinds: tuple[Kind, ...] = DEFAULT_KINDS
     refine: bool = True
@@ -337,6 +342,7 @@ class Recipe:
     repairs: int = 1
 
     def __post_init__(self) -> None:
+        _check_tasks(self.tasks, self.weights)
         least, most = self.turns
         if not 1 <= least <= most <= 20:
             raise UsageError(f"turns {least}-{most}: must be a range within 1 to 20, such as 3-5")
@@ -356,3 +362,12 @@ class Recipe:
             if not least <= getattr(self, name) <= _LARGEST:
                 value = getattr(self, name)
                 raise UsageError(f"{name} must be from {least} to {_LARGEST}, not {value}")
+
+
+def _check_tasks(tasks: Sequence[str], weights: Sequence[float] | None) -> None:
+    if not tasks or len(set(tasks)) < len(tasks):
+        raise UsageError("tasks must be at least one, each named once")
+    if weights is None:
+        return
+    if len(weights) != len(tasks) or not all(0 < each < inf for each in weights):
+        raise UsageError("weights must be numbers above 0, one a task")

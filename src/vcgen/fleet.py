@@ -69,6 +69,7 @@ class Fleet:
         self._store = cast("RunDirectory", run.store)  # a job has an output
         self._job = job
         self._workers = [_Worker(number) for number in range(1, job.workers + 1)]
+        self._samples = self._wanted()
         self._stopping = anyio.Event()
 
     @property
@@ -114,6 +115,9 @@ class Fleet:
             raise self.stopped
 
     async def _attend(self, worker: _Worker, attendants: TaskGroup) -> None:
+        if self._samples[worker.number - 1] == 0:
+            worker.ended_at = float("-inf")
+            return
         try:
             process = await self._start()
         except OSError as error:
@@ -122,8 +126,9 @@ class Fleet:
         async with process:
             worker.orders = process.stdin
             job = self._job.limited(self._shares()[worker.number - 1])
-            budget = job.budget.part(job.workers)
-            await worker.tell(replace(job, number=worker.number, budget=budget))
+            budget, samples = job.budget.part(job.workers), self._samples[worker.number - 1]
+            part = replace(job, number=worker.number, budget=budget, samples=samples)
+            await worker.tell(part)
             if self.stopped is not None:
                 await worker.tell(Order(stop=str(self.stopped)))
             report = await self._listen(worker, process)
@@ -142,6 +147,13 @@ class Fleet:
             else:
                 self.stop(reason)
         attendants.start_soon(self._divide_anew)
+
+    def _wanted(self) -> Sequence[int | None]:
+        """How many records each worker is to add."""
+        if self._job.samples is None:
+            return [None] * self._job.workers
+        left = max(0, self._job.samples - self._store.records)
+        return _split(left, [True] * self._job.workers)
 
     async def _start(self) -> Process:
         """A process of its own session, which a terminal's Ctrl-C does not reach."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
 from functools import cache
+from math import ceil
 from pathlib import Path
 from typing import Any, Self, TypeVar
 
@@ -29,7 +30,7 @@ class Job:
     Attributes:
         endpoints: each with its limits, of the whole run or of the worker that gets this job; keys
             are found in the environment, in every process.
-        budget: of the whole run, or of the worker that gets this job.
+        budget, samples: of the whole run, or of the worker that gets this job.
         workers: how many do the run.
         number: which of them gets this job, from 1.
         python_path: where tasks of the user's own are looked for.
@@ -42,13 +43,13 @@ class Job:
     input_format: str
     speech: Path | None
     endpoints: tuple[Keyless, ...]
-    tasks: tuple[str, ...]
     output: Path
     recipe: Recipe
     templates: Path | None
     timeout_s: float
     hedge: bool
     budget: Budget
+    samples: int | None = None
     workers: int = 1
     number: int = 1
     python_path: tuple[str, ...] = field(default_factory=lambda: tuple(sys.path))
@@ -75,8 +76,12 @@ class Job:
         return replace(self, endpoints=endpoints)
 
     def count_rows(self) -> int:
-        """About how many rows the input has."""
-        return sum(count_rows(path, format=self.input_format) for path in self.inputs)
+        """About how many rows of the input there are to do."""
+        rows = sum(count_rows(path, format=self.input_format) for path in self.inputs)
+        if self.samples is None:
+            return rows
+        each = len(self.recipe.tasks) if self.recipe.weights is None else 1
+        return min(rows, ceil(self.samples / each))
 
     def open(
         self, clips: PlacedStream, *, worker: int | None = None
@@ -84,10 +89,10 @@ class Job:
         """The run of some of the clips; arguments and errors as for `open_run`."""
         endpoints = [each.with_key() for each in self.endpoints]
         options = Options(
-            tasks=self.tasks,
             output=self.output,
             budget=self.budget,
             recipe=self.recipe,
+            samples=self.samples,
             templates=self.templates,
             timeout_s=self.timeout_s,
             hedge=self.hedge,

@@ -13,6 +13,7 @@ from vcgen._version import __version__
 from vcgen.errors import UsageError, VcgenError
 from vcgen.exporters import FORMATS
 from vcgen.progress import tell
+from vcgen.recipes import builtin_recipes
 from vcgen.sim.faults import KINDS as FAULTS
 from vcgen.sources import FORMATS as INPUT_FORMATS
 from vcgen.tasks import builtin_tasks
@@ -32,6 +33,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
+recipes = typer.Typer(help="What the recipes say that come with vcgen.")
+app.add_typer(recipes, name="recipe")
+
 
 @app.callback(invoke_without_command=True)
 def root(
@@ -46,7 +50,9 @@ def root(
         raise typer.Exit(2)
 
 
-def command(function: Callable[P, None]) -> Callable[P, None]:
+def command(
+    function: Callable[P, None], *, group: typer.Typer = app, name: str | None = None
+) -> Callable[P, None]:
     """Register a command whose errors are one line and an exit code."""
 
     @functools.wraps(function)
@@ -65,7 +71,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             # buffered goes nowhere, or Python would complain of it at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
-    return cast("Callable[P, None]", app.command()(guarded))
+    return cast("Callable[P, None]", group.command(name)(guarded))
 
 
 def _exit_code(error: VcgenError) -> int:
@@ -88,18 +94,30 @@ ModelOption = Annotated[str, _value("NAME", "Model; `sim` is simulated and needs
 OutputOption = Annotated[
     Path, typer.Option("--output", "-o", metavar="DIR", help="Directory of the run.")
 ]
-TasksOption = Annotated[
+RecipeOption = Annotated[
     str,
-    _value("NAMES", f"What to make of each clip: {BUILTIN}, or your own as FILE.py:FUNCTION."),
+    _value(
+        "NAME",
+        f"What to make: {', '.join(builtin_recipes())}, or a TOML file; see vcgen recipe. The "
+        "options from here to --max-tokens are said instead of what it says.",
+    ),
 ]
-TurnsOption = Annotated[str, _value("N-M", "Fewest and most questions of a conversation.")]
-KindsOption = Annotated[str, _value("NAMES", "Kinds of question a conversation must have.")]
-RefineOption = Annotated[bool, typer.Option(help="Clean up each description by another request.")]
-LanguageOption = Annotated[str, _value("NAME", "Language to write in.")]
+SamplesOption = Annotated[int | None, _value("N", "End once there are so many records.")]
+TasksOption = Annotated[
+    str | None,
+    _value("NAMES", f"All to make of each clip: {BUILTIN}, or your own as FILE.py:FUNCTION."),
+]
+TurnsOption = Annotated[str | None, _value("N-M", "Fewest and most questions of a conversation.")]
+KindsOption = Annotated[str | None, _value("NAMES", "Kinds of question a conversation must have.")]
+RefineOption = Annotated[
+    bool | None,
+    typer.Option("--refine/--no-refine", help="Clean up each description by another request."),
+]
+LanguageOption = Annotated[str | None, _value("NAME", "Language to write in.")]
 TemplatesOption = Annotated[Path | None, _value("DIR", "Your prompt templates; they win by name.")]
-SeedOption = Annotated[int, _value("N", "The same seed makes the same random choices.")]
+SeedOption = Annotated[int | None, _value("N", "The same seed makes the same random choices.")]
 TemperatureOption = Annotated[float | None, _value("X", "Of sampling; by default the model's own.")]
-MaxTokensOption = Annotated[int, _value("N", "Longest reply, in tokens.")]
+MaxTokensOption = Annotated[int | None, _value("N", "Longest reply, in tokens.")]
 FormatOption = Annotated[
     str, typer.Option("--format", metavar="NAME", help=f"auto, {', '.join(INPUT_FORMATS)}.")
 ]
@@ -168,6 +186,9 @@ ExportFileOption = Annotated[
 ExportFormatOption = Annotated[
     str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join(FORMATS)}.")
 ]
+RecipeArgument = Annotated[
+    str, typer.Argument(metavar="NAME", help=f"{', '.join(builtin_recipes())}, or a TOML file.")
+]
 RecordArgument = Annotated[
     str | None, typer.Argument(metavar="ID", help="Only this record, or this clip's.")
 ]
@@ -184,6 +205,7 @@ PortOption = Annotated[
 ]
 LatencyOption = Annotated[float, _value("SECONDS", "How long each reply takes.")]
 SlotsOption = Annotated[int | None, _value("N", "Requests worked on at once; others wait.")]
+DrawsOption = Annotated[int, _value("N", "Of what goes wrong.")]
 FaultsOption = Annotated[
     str,
     _value(

@@ -27,7 +27,7 @@ class Plan:
     """What a run would take.
 
     Attributes:
-        clips: rows of the input.
+        clips: rows of the input, or as many of them as the samples that are wanted take.
         sampled: of these, how many were tried.
         samples: records and rejects.
         cost: US dollars, None if the price is not known.
@@ -68,12 +68,16 @@ async def estimate(
     trial: Options = {
         **options,
         "output": None,
+        "samples": None,
         "limits": Limits(concurrency=16),
         "transport": SimTransport(),
     }
     async with open_run(_each(sample), Endpoint(model="sim"), trial) as run:
         await run.work()
         summary, tried = run.summary(), run.engine.counters.usage
+    wanted = options.get("samples")
+    if wanted is not None:
+        count = min(count, ceil(wanted / run.tasks))
     scale = count / len(sample)
     used = Usage(round(tried.prompt_tokens * scale), round(tried.completion_tokens * scale))
     requests = round(summary["requests"] * scale)

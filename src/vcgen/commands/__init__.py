@@ -1,0 +1,1 @@
+"""The commands of `vcgen`, a module each; `vcgen.cli` starts them."""

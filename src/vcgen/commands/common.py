@@ -1,0 +1,50 @@
+"""What several commands do with their options."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, TypeVar, cast
+
+import anyio
+
+from vcgen.api import use_uvloop
+from vcgen.config import Recipe
+from vcgen.errors import UsageError
+from vcgen.recipes import read_recipe
+from vcgen.records import Kind
+
+T = TypeVar("T")
+
+
+def run_loop(main: Callable[[], Awaitable[T]]) -> T:
+    """What a coroutine function returns."""
+    return anyio.run(main, backend_options={"use_uvloop": use_uvloop()})
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def choose_recipe(
+    name: str, *, tasks: str | None, turns: str | None, kinds: str | None, **others: Any
+) -> Recipe:
+    """A recipe with what options say instead; None says nothing.
+
+    Tasks that are named replace the recipe's, and each clip gets all of them.
+    """
+    changes = {field: value for field, value in others.items() if value is not None}
+    if tasks is not None:
+        changes |= {"tasks": names(tasks), "weights": None}
+    if turns is not None:
+        changes["turns"] = _range(turns)
+    if kinds is not None:
+        changes["kinds"] = cast("tuple[Kind, ...]", names(kinds))
+    return replace(read_recipe(name), **changes)
+
+
+def _range(text: str) -> tuple[int, int]:
+    least, dash, most = text.partition("-")
+    try:
+        return int(least), int(most if dash else least)
+    except ValueError:
+        raise UsageError(f"turns {text!r}: give a number or a range such as 3-5") from None

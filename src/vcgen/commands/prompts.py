@@ -1,0 +1,41 @@
+"""`vcgen prompts`: the templates, and what they make of a clip."""
+
+import functools
+
+from vcgen.clips import Clip
+from vcgen.commands.common import names, run_loop
+from vcgen.errors import UsageError
+from vcgen.options import (
+    BUILTIN,
+    ClipOption,
+    SendersOption,
+    TemplateArgument,
+    TemplatesOption,
+    command,
+)
+from vcgen.preview import preview
+from vcgen.prompts import Prompts
+from vcgen.sources import read_clips
+
+
+@command
+def prompts(
+    template: TemplateArgument = None,
+    *,
+    clip: ClipOption = None,
+    tasks: SendersOption = BUILTIN,
+    templates: TemplatesOption = None,
+) -> None:
+    """List the prompt templates, or show one as it would be sent for a clip."""
+    if template is None:
+        loaded = Prompts(templates)
+        print("\n".join(f"{name:12} {loaded.digest(name)}" for name in loaded.names()))
+        return
+    if clip is None:
+        raise UsageError("name a file of clips to render the template for: --clip FILE")
+    found = next((item for item in read_clips(clip) if isinstance(item, Clip)), None)
+    if found is None:
+        raise UsageError(f"{clip} has no usable clip")
+    sent = run_loop(functools.partial(preview, found, template, names(tasks), templates))
+    for message in sent:
+        print(f"--- {message.role} ---\n{message.content}\n")
