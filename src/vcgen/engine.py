@@ -55,7 +55,8 @@ class Engine:
         endpoints: where to. Several are servers of the same model: each request goes where it can
             leave soonest.
         limits: what an endpoint allows that has none of its own.
-        timeout_s: deadline of one attempt, from its first byte out to the reply's last byte in.
+        timeout_s: deadline of one attempt, from its first byte out to the reply's last byte in. One
+            that is to see whether an endpoint is back is given less.
         transport: None opens the default one, or the simulator for the model `sim`.
         seed: of the jitter.
         spending: the books of a budget; None spends without end.
@@ -244,7 +245,8 @@ class Engine:
             self._hedging.sent()
         usage = None
         try:
-            result = await lane.post(self._transport, body, self.timeout_s)
+            deadline_s = lane.gate.deadline_s(departure, self.timeout_s)
+            result = await lane.post(self._transport, body, deadline_s)
             usage = _used(result)
         finally:
             self._admission.leave(departure)
