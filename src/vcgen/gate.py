@@ -103,6 +103,11 @@ class Gate:
         return self.in_flight < self.allowed
 
     @property
+    def is_shut(self) -> bool:
+        """Whether it is closed for everybody but one who sees whether the endpoint is back."""
+        return self.dead or self.is_out or _now() < self.opens_at
+
+    @property
     def is_open(self) -> bool:
         """Whether a request may leave at this moment, once it is paid for."""
         return not self.dead and self.has_room and _now() >= self.opens_at
@@ -112,9 +117,9 @@ class Gate:
         """Whether there is more room than a request leaves that comes back and is followed."""
         return self.in_flight + 1 <= SPARE_FROM * self.allowed
 
-    def limited_by(self, now: float) -> Factor:
+    def limited_by(self) -> Factor:
         """What keeps the next request from leaving."""
-        if self.dead or now < self.opens_at or self.is_out:
+        if self.is_shut:
             return "server"
         if self._short_of is not None:
             return self._short_of if self._share.share == 1 else "server"
