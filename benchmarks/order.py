@@ -13,6 +13,7 @@ from vcgen import ChatRequest, Completion, Endpoint, Engine, Limits
 from vcgen.sim import Conditions, Latency, Simulator, TrueLimits
 from vcgen.sim.prefixes import BLOCK_TOKENS
 from vcgen.testing import virtual_clock
+from vcgen.turns import Work
 
 _TASKS = ("description", "conversation", "conversation-selfchat")
 _SEGMENTS = 60
@@ -94,5 +95,5 @@ def _cached(simulators: Sequence[Simulator]) -> float:
 _complete = Engine.complete
 
 
-async def _as_new(engine: Engine, request: ChatRequest, *, begun: bool) -> Completion:  # noqa: ARG001 - as `complete`
+async def _as_new(engine: Engine, request: ChatRequest, *, work: Work) -> Completion:  # noqa: ARG001 - as `complete`
     return await _complete(engine, request)

@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from anyio.from_thread import start_blocking_portal
 from vcgen.api import Result, generate_batch
 from vcgen.cli import main
 from vcgen.clips import Clip
-from vcgen.config import Limits
+from vcgen.config import Endpoint, Limits
 from vcgen.http1 import Reply
 from vcgen.sim import Answer, SimTransport, Simulator, serve
 from vcgen.store import read_records, read_rejects
@@ -112,6 +112,29 @@ def generate(clips: Any, **options: Any) -> Result:
 
     with virtual_clock() as runner:
         return runner.run(work())
+
+
+class Servers:
+    """A transport to several simulated endpoints, each at the URL of its number."""
+
+    def __init__(self, simulators: Sequence[Simulator]) -> None:
+        self.simulators = simulators
+        self._transports = {
+            f"http://server-{at}.test/v1/chat/completions": SimTransport(simulator)
+            for at, simulator in enumerate(simulators)
+        }
+        self.endpoints = [
+            Endpoint(model="sim", base_url=url.removesuffix("/chat/completions"))
+            for url in self._transports
+        ]
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Reply:
+        return await self._transports[url].post(url, headers, body, timeout_s)
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
 
 
 class Dying(Simulator):

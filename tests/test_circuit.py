@@ -1,16 +1,24 @@
 """Outages told from failures, and retries kept from becoming most of the load."""
 
+from math import inf
+from random import Random
+from statistics import fmean
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vcgen.circuit import (
     FAILURES,
+    LEAST_PROBE_S,
     MOST_RETRIES,
     OVER_S,
+    PROBE_PART,
+    PROBE_TIMES,
     RETRIES_A_SECOND,
     RETRIES_A_SUCCESS,
     Circuit,
+    ReplyTimes,
     RetryBudget,
 )
 
@@ -88,3 +96,23 @@ def test_no_second_holds_more_retries_than_the_budget_has_and_earns(gaps: list[f
     for at, first in enumerate(sent):
         within = sum(1 for other in sent[at:] if other < first + 1)
         assert within <= MOST_RETRIES + RETRIES_A_SECOND + 1
+
+
+def test_a_probe_gets_a_few_times_as_long_as_almost_all_replies_took() -> None:
+    random = Random(0)  # noqa: S311 - repeatable
+    times, took = ReplyTimes(), [random.lognormvariate(2.0, 0.5) for _ in range(5000)]
+    for took_s in took:
+        times.learn(took_s)
+    most = sorted(took)[round(0.99 * len(took))]
+    assert most < times.probe_s(0.0) < 5 * most
+    assert times.mean_s == pytest.approx(fmean(took), rel=0.3)
+
+
+def test_a_probe_gets_longer_the_longer_its_endpoint_is_out_and_a_while_at_least() -> None:
+    times = ReplyTimes()
+    assert times.probe_s(0.0) == inf  # nobody knows yet
+    times.learn(0.01)
+    assert times.probe_s(0.0) == LEAST_PROBE_S
+    assert times.probe_s(400.0) == PROBE_PART * 400
+    times.learn(100.0)
+    assert times.probe_s(0.0) > PROBE_TIMES * times.mean_s

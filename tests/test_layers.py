@@ -20,7 +20,7 @@ LAYERS = {
         "pricing", "spending",
     ],
     "adapters": [
-        "transport", "httpx_transport", "meter", "gate", "admission", "store", "sources",
+        "transport", "httpx_transport", "meter", "gate", "turns", "admission", "store", "sources",
         "exporters", "sim", "testing",
     ],
     "engine": ["lane", "errand", "race", "engine", "answers"],

@@ -1,17 +1,15 @@
 """Outages, in virtual time: few requests wasted, no sample lost, the load moves and comes back."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
 
 import anyio
 import pytest
-from conftest import run
+from conftest import Servers, run
 
 from vcgen.chat import ChatRequest, Completion, Message
 from vcgen.config import Endpoint, Limits
 from vcgen.engine import Engine
 from vcgen.errors import Rejected, RunStopped
-from vcgen.http1 import Reply
 from vcgen.sim import (
     Behaviour,
     Conditions,
@@ -24,28 +22,6 @@ from vcgen.sim import (
 )
 
 LATENCY = Latency(1.8, 0.4)
-
-
-class Servers:
-    """A transport to several simulated endpoints, each at the URL of its number."""
-
-    def __init__(self, simulators: Sequence[Simulator]) -> None:
-        self._transports = {
-            f"http://server-{at}.test/v1/chat/completions": SimTransport(simulator)
-            for at, simulator in enumerate(simulators)
-        }
-        self.endpoints = [
-            Endpoint(model="sim", base_url=url.removesuffix("/chat/completions"))
-            for url in self._transports
-        ]
-
-    async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Reply:
-        return await self._transports[url].post(url, headers, body, timeout_s)
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
 
 
 def ask_all(engine: Engine, samples: int, workers: int) -> list[tuple[float, Completion]]:
@@ -146,6 +122,23 @@ def test_the_load_of_an_endpoint_that_is_out_moves_and_comes_back() -> None:
     assert each_minute(2) == pytest.approx((0, 600), rel=0.05)
     assert each_minute(5) == pytest.approx((300, 600), rel=0.05)
     assert sum(arrival.status != 200 for arrival in failing) <= 30
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_an_endpoint_that_hung_is_found_again_without_waiting_for_its_timeout(seed: int) -> None:
+    hung = Conditions(latency=LATENCY, outages=[Outage(60, 300, "hang")])
+    simulators = [
+        Simulator(hung, rpm=300, seed=seed, log_arrivals=True),
+        Simulator(Conditions(latency=LATENCY), rpm=600),
+    ]
+    servers = Servers(simulators)
+    engine = Engine(servers.endpoints, transport=servers, seed=seed)
+    assert len(ask_all(engine, 5000, 64)) == 5000
+    arrivals = simulators[0].arrivals or []
+    probes = [arrival.time_s for arrival in arrivals if 190 <= arrival.time_s < 300]
+    back = min(a.time_s for a in arrivals if a.time_s >= 300 and a.status == 200)
+    assert len(probes) >= 4
+    assert back < 350
 
 
 @pytest.mark.parametrize("refused", [0, 1])

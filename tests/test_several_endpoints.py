@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CLIPS, Command, Serving, Watched, generate, make_clips, outcome_ids
+from conftest import CLIPS, Command, Servers, Serving, Watched, generate, make_clips, outcome_ids
 from pydantic import SecretStr
 
-from vcgen.config import Budget, Endpoint
+from vcgen.config import Budget, Endpoint, Limits
 from vcgen.errors import UsageError
-from vcgen.sim import Behaviour, Simulator
+from vcgen.sim import Behaviour, Conditions, Latency, Simulator, TrueLimits
 from vcgen.store import read_manifest
 
 KEY = "sk-very-secret-0123456789"
@@ -78,6 +78,26 @@ def test_a_price_that_differs_is_unknown_and_no_budget_in_dollars(other: Endpoin
     assert spend(PRICED, other, budget=Budget()) is None
     with pytest.raises(UsageError, match="the same at each endpoint"):
         spend(PRICED, other, budget=Budget(cost=1.0))
+
+
+def test_endpoints_find_as_much_of_their_prompts_cached_as_a_single_one_would() -> None:
+    def cached(count: int) -> float:
+        conditions = Conditions(
+            limits=TrueLimits(rpm=600 // count), latency=Latency(2.0, 0.3), prefix_blocks=10_000
+        )
+        servers = Servers([Simulator(conditions, seed=at) for at in range(count)])
+        limits = Limits(rpm=600 // count, concurrency=64 // count)
+        tasks = ["description", "conversation-selfchat"]
+        clips = make_clips(80)
+        result = generate(
+            clips, model=servers.endpoints, transport=servers, limits=limits, tasks=tasks
+        )
+        assert len(result.records) == 160
+        assert min(simulator.requests for simulator in servers.simulators) > 200
+        known = sum(simulator.cached_tokens for simulator in servers.simulators)
+        return known / sum(simulator.prompt_tokens for simulator in servers.simulators)
+
+    assert cached(3) > 0.95 * cached(1)
 
 
 @pytest.mark.parametrize("workers", [1, 2])

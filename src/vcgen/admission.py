@@ -1,39 +1,25 @@
 """One fair queue before the gates of one or more endpoints.
 
 Whoever asks first leaves first, however large the request, and through whichever gate it can leave
-soonest; work that has begun goes before new work. One request at a time stands in a gate and pays
-(aiolimiter alone would serve the smallest first), the others wait in the queue and none of them
-polls: each is woken when it is its turn. No 60 s hold more requests than a gate allows, nor more
-tokens than it allows and one request's.
+soonest; work that has begun goes before new work, and rather through the gate it was let out by
+before, for which nobody waits for ever (`vcgen.turns`). One request at a time stands in a gate and
+pays (aiolimiter alone would serve the smallest first), the others wait in the queue and none of
+them polls: each is woken when it is its turn. No 60 s hold more requests than a gate allows, nor
+more tokens than it allows and one request's.
 
 Futures and timers are asyncio's, as the limiter is: anyio's cost ten times as much, on every
 request.
 """
 
 import asyncio
-from collections import deque
 from collections.abc import Sequence
-from enum import IntEnum
 
 from vcgen.errors import RunStopped
 from vcgen.gate import Departure, Gate
 from vcgen.limiting import Factor
+from vcgen.turns import Rank, Turns, Waiter
 
-
-class Rank(IntEnum):
-    """Who leaves first.
-
-    Attributes:
-        RETURNED: was sent away by a gate that closed.
-        BEGUN: belongs to work that has begun.
-        NEW: begins some.
-        SPARE: leaves only while there is room and nobody else waits.
-    """
-
-    RETURNED = 0
-    BEGUN = 1
-    NEW = 2
-    SPARE = 3
+SLOW = 2.0  # times as long as replies of another gate take
 
 
 class Admission:
@@ -47,7 +33,7 @@ class Admission:
     def __init__(self, gates: Sequence[Gate]) -> None:
         self.gates = tuple(gates)
         self.waits_for_budget = 0
-        self._queues: tuple[deque[asyncio.Future[Gate | None]], ...] = tuple(deque() for _ in Rank)
+        self._turns = Turns(self.gates)
         self._alarms: dict[Gate, asyncio.TimerHandle] = {}
         self._stopped: RunStopped | None = None
 
@@ -59,10 +45,15 @@ class Admission:
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        returned, begun, new, spare = self._queues
-        return len(returned) + len(begun) + len(new) + len(spare)
+        return self._turns.waiting
 
-    async def enter(self, prompt_bytes: int, max_tokens: int, rank: Rank = Rank.NEW) -> Departure:
+    async def enter(
+        self,
+        prompt_bytes: int,
+        max_tokens: int,
+        rank: Rank = Rank.NEW,
+        home: Gate | None = None,
+    ) -> Departure:
         """Wait until a request may leave, and let it.
 
         Every `enter` that returns is followed by one `leave`.
@@ -70,14 +61,15 @@ class Admission:
         Args:
             prompt_bytes, max_tokens: what its tokens are estimated from.
             rank: who goes before it.
+            home: where it had rather leave.
 
         Raises:
             RunStopped: the queue was stopped.
         """
-        gate = None if rank is Rank.SPARE or self._next_queue() else self._idle()
+        gate = None if rank is Rank.SPARE or self._turns.waiting else self._idle(home)
         while True:
             if gate is None:
-                gate = await self._turn(rank)
+                gate = await self._turn(rank, home)
             gate.taken = True
             try:
                 self.check()
@@ -104,10 +96,8 @@ class Admission:
         self._stopped = reason
         for gate in self.gates:
             gate.wake()
-        while queue := self._next_queue():
-            waiter = queue.popleft()
-            if not waiter.done():
-                waiter.set_result(None)
+        for waiter in self._turns.take_all():
+            waiter.set_result(None)
         for alarm in self._alarms.values():
             alarm.cancel()
 
@@ -119,8 +109,7 @@ class Admission:
     @property
     def limited_by(self) -> Factor:
         """What keeps the next request from leaving."""
-        now = _now()
-        factors = [gate.limited_by(now) for gate in self.gates if not gate.dead]
+        factors = [gate.limited_by() for gate in self.gates if not gate.dead]
         factor = "caller" if "caller" in factors else (factors or ["server"])[0]
         return "budget" if factor == "caller" and self.waits_for_budget else factor
 
@@ -134,15 +123,12 @@ class Admission:
                 gate.give_back()
         return may_leave
 
-    async def _turn(self, rank: Rank) -> Gate:
+    async def _turn(self, rank: Rank, home: Gate | None) -> Gate:
         """Wait in the queue until a gate is offered that is open still."""
         while True:
             self.check()
-            waiter: asyncio.Future[Gate | None] = asyncio.get_running_loop().create_future()
-            queue = self._queues[rank]
-            while queue and queue[0].done():  # given up, and nobody may be called for hours
-                queue.popleft()
-            queue.append(waiter)
+            waiter: Waiter = asyncio.get_running_loop().create_future()
+            self._turns.join(waiter, rank, home)
             self.offer_all()
             try:
                 gate = await waiter
@@ -162,33 +148,31 @@ class Admission:
         gate.taken = False
         self._offer(gate)
 
-    def _next_queue(self) -> deque[asyncio.Future[Gate | None]]:
-        returned, begun, new, spare = self._queues
-        return returned or begun or new or spare
+    def _idle(self, home: Gate | None) -> Gate | None:
+        """A gate that nobody stands in and that lets through: one's home, or the emptiest.
 
-    def _idle(self) -> Gate | None:
-        """A gate that nobody stands in and that lets through, the emptiest of them."""
+        Nobody stays at a slow home where there is room elsewhere: the run would end later.
+        """
         if len(self.gates) == 1:
             gate = self.gates[0]
             return gate if gate.is_open and not gate.taken else None
         free = [gate for gate in self.gates if gate.is_open and not gate.taken]
-        return min(free, key=lambda gate: gate.in_flight / gate.allowed, default=None)
+        emptiest = min(free, key=lambda gate: gate.in_flight / gate.allowed, default=None)
+        if home is None or emptiest is None or home not in free:
+            return emptiest
+        is_slow = home.replies.mean_s > SLOW * emptiest.replies.mean_s
+        return emptiest if is_slow else home
 
     def _offer(self, gate: Gate) -> None:
         """Give a gate's turn to whoever is next, now or when it opens."""
-        if not self._next_queue() or gate.taken or gate.dead or not gate.has_room:
+        if not self._turns.waiting or gate.taken or gate.dead or not gate.has_room:
             return
         if _now() < gate.opens_at:
             self._offer_later(gate)
             return
-        while queue := self._next_queue():
-            if queue is self._queues[Rank.SPARE] and not gate.has_spare_room:
-                return
-            waiter = queue.popleft()
-            if not waiter.done():
-                gate.taken = True
-                waiter.set_result(gate)
-                return
+        if waiter := self._turns.take(gate):
+            gate.taken = True
+            waiter.set_result(gate)
 
     def _offer_later(self, gate: Gate) -> None:
         alarm = self._alarms.get(gate)

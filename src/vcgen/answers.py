@@ -22,6 +22,7 @@ from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.evidence import render_evidence
 from vcgen.records import Usage
+from vcgen.turns import Work
 
 if TYPE_CHECKING:
     from vcgen.prompts import Prompts
@@ -86,6 +87,7 @@ class ClipCalls:
         variables: what templates may say of the clip.
         replies: how many came in this run.
         continued: whether some was answered before.
+        work: what they are to the queue.
     """
 
     clip: Clip
@@ -93,6 +95,7 @@ class ClipCalls:
     store: CallStore | None
     replies: int = 0
     continued: bool = False
+    work: Work = field(default_factory=Work)
     variables: dict[str, Any] = field(init=False)
     _answered: dict[ChatRequest, Completion] = field(default_factory=dict)
     _unkept: list[tuple[ChatRequest, str, Completion]] = field(default_factory=list)
@@ -112,12 +115,12 @@ class ClipCalls:
         if self.store is not None and self.store.has_calls:
             kept = self.store.find_call(self._key(request))
             if kept is not None:
-                self.continued = True
+                self.continued = self.work.begun = True
                 completion = _completion_from(kept["completion"])
                 self._answered[request] = completion
                 return completion, kept["sample"] == sample
         self.keep()
-        completion = await self.engine.complete(request, begun=bool(self._answered))
+        completion = await self.engine.complete(request, work=self.work)
         self.replies += 1
         self._answered[request] = completion
         self._unkept.append((request, sample, completion))

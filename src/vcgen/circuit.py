@@ -1,14 +1,21 @@
 """Whether an endpoint is out: told from failures in a row, ended by one request that succeeds.
 
+How long that request is given, and how many others may be repeated.
+
 The circuit breaker of M. Nygard, *Release It!*. Pure: time is an argument, in seconds.
 """
 
 from dataclasses import dataclass
+from math import inf
 
 FAILURES = 5
 OVER_S = 1.0
 # Twitter's Finagle allows as many: https://twitter.github.io/finagle/guide/Clients.html#retries
 RETRIES_A_SUCCESS, RETRIES_A_SECOND, MOST_RETRIES = 0.2, 10.0, 100.0
+# A probe gets some times as long as late replies took before, or this, or a part of the time that
+# its endpoint has been out: it may be slow to come back.
+LEAST_PROBE_S, PROBE_TIMES, PROBE_PART = 10.0, 3.0, 0.25
+WEIGHT = 0.05
 
 
 @dataclass(slots=True)
@@ -55,6 +62,32 @@ class Circuit:
         """The endpoint is out, whatever came before."""
         self.opened_at = now
         self._failures = 0
+
+
+@dataclass(slots=True)
+class ReplyTimes:
+    """How long replies take, estimated as TCP does (RFC 6298): a mean and a mean deviation.
+
+    Attributes:
+        mean_s: infinite before the first.
+    """
+
+    mean_s: float = inf
+    _deviation_s: float = 0.0
+
+    def learn(self, took_s: float) -> None:
+        """A reply took so long."""
+        if self.mean_s == inf:
+            self.mean_s, self._deviation_s = took_s, took_s / 2
+            return
+        error = took_s - self.mean_s
+        self.mean_s += WEIGHT * error
+        self._deviation_s += WEIGHT * (abs(error) - self._deviation_s)
+
+    def probe_s(self, out_s: float) -> float:
+        """Seconds to give the probe of an endpoint that has been out for so long."""
+        late_s = self.mean_s + 4 * self._deviation_s
+        return max(LEAST_PROBE_S, PROBE_TIMES * late_s, PROBE_PART * out_s)
 
 
 class RetryBudget:

@@ -15,7 +15,7 @@ from typing import Self
 
 import anyio
 
-from vcgen.admission import Admission, Rank
+from vcgen.admission import Admission
 from vcgen.chat import ChatRequest, Completion, Failure
 from vcgen.circuit import RetryBudget
 from vcgen.config import Endpoint, Limits, together
@@ -30,6 +30,7 @@ from vcgen.records import Usage
 from vcgen.retry import Again, GiveUp, Stop, Throttle, Unreached, decide
 from vcgen.spending import Amount, Spending
 from vcgen.transport import HttpTransport, Transport, most_connections
+from vcgen.turns import Rank, Work
 
 REACH_AGAIN_S = 2.0  # where nothing has ever answered
 # So long may an endpoint fail all requests without costing one an attempt. Not for ever: where
@@ -53,9 +54,10 @@ class Engine:
 
     Args:
         endpoints: where to. Several are servers of the same model: each request goes where it can
-            leave soonest.
+            leave soonest, or on where its work has begun.
         limits: what an endpoint allows that has none of its own.
-        timeout_s: deadline of one attempt, from its first byte out to the reply's last byte in.
+        timeout_s: deadline of one attempt, from its first byte out to the reply's last byte in. One
+            that is to see whether an endpoint is back is given less.
         transport: None opens the default one, or the simulator for the model `sim`.
         seed: of the jitter.
         spending: the books of a budget; None spends without end.
@@ -156,22 +158,24 @@ class Engine:
             lane.gate.change(each)
         self._admission.offer_all()
 
-    async def complete(self, request: ChatRequest, *, begun: bool = False) -> Completion:
+    async def complete(self, request: ChatRequest, *, work: Work | None = None) -> Completion:
         """The answer to one request, retried as `vcgen.retry` decides.
 
         Args:
             request: what to ask.
-            begun: whether it belongs to work that has begun, which goes before new work.
+            work: what it belongs to; its requests go before new work once one is answered, and
+                where they can to the endpoint that answered.
 
         Raises:
             Rejected: the endpoint's last word on this request, or its attempts are used up.
             RunStopped: nothing can be sent to any endpoint any more.
         """
-        errand = Errand(request, Rank.BEGUN if begun else Rank.NEW)
+        errand = Errand(request, work or Work())
         while True:
             attempt = await self._attempt(errand)
-            result, _, lane, dialect = attempt
+            result, departure, lane, dialect = attempt
             if isinstance(result, Completion):
+                errand.work.begun, errand.work.home = True, departure.gate
                 lane.learn(request, dialect)
                 return result if errand.sent == 1 else replace(result, attempts=errand.sent)
             if (easier := lane.easier(request, dialect, result)) is not None:
@@ -187,7 +191,8 @@ class Engine:
         amount = None
         if self._spending is not None:
             amount = await self._set_aside(self._spending, *self._size(errand))
-        departure = await self._depart(errand, errand.rank, amount)
+        rank = Rank.BEGUN if errand.work.begun else Rank.NEW
+        departure = await self._depart(errand, rank, amount)
         hedging = self._hedging
         if hedging is None or hedging.late_s is None:
             return await self._send(errand, departure, amount)
@@ -219,7 +224,7 @@ class Engine:
 
     async def _depart(self, errand: Errand, rank: Rank, amount: Amount | None) -> Departure:
         try:
-            return await self._admission.enter(*self._size(errand), rank)
+            return await self._admission.enter(*self._size(errand), rank, errand.work.home)
         except BaseException:
             self._give_back(amount)
             raise
@@ -247,7 +252,8 @@ class Engine:
             self._hedging.sent()
         usage = None
         try:
-            result = await lane.post(self._transport, body, self.timeout_s)
+            deadline_s = lane.gate.deadline_s(departure, self.timeout_s)
+            result = await lane.post(self._transport, body, deadline_s)
             usage = _used(result)
         finally:
             self._admission.leave(departure)

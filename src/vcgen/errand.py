@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from vcgen.admission import Rank
 from vcgen.chat import ChatRequest, Completion, Failure
 from vcgen.config import Dialect
 from vcgen.gate import Departure
 from vcgen.lane import Lane
+from vcgen.turns import Work
 
 
 @dataclass(slots=True)
@@ -15,13 +15,14 @@ class Errand:
     """A request until it is answered.
 
     Attributes:
+        work: what it belongs to.
         attempts: how many it has used up, the one under way included.
         sent: how many requests were sent for it.
         dialects: what to try where the endpoint has refused its usual one.
     """
 
     request: ChatRequest
-    rank: Rank
+    work: Work
     attempts: int = 1
     sent: int = 0
     dialects: dict[Lane, Dialect] = field(default_factory=dict)

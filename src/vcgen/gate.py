@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import anyio
 
-from vcgen.circuit import Circuit
+from vcgen.circuit import Circuit, ReplyTimes
 from vcgen.config import Limits
 from vcgen.knee import FIRST, MOST, Knee
 from vcgen.limiting import Factor
@@ -54,6 +54,7 @@ class Gate:
         taken: somebody stands in it.
         dead: nobody leaves any more.
         metered: the limits that there are.
+        replies: how long they take.
     """
 
     def __init__(self, limits: Limits, random: Random, most: int = MOST) -> None:
@@ -63,6 +64,7 @@ class Gate:
         self.closures = Closures()
         self.taken = False
         self.dead = False
+        self.replies = ReplyTimes()
         self._random = random
         self._limits = limits
         self._announced = NOTHING
@@ -101,6 +103,11 @@ class Gate:
         return self.in_flight < self.allowed
 
     @property
+    def is_shut(self) -> bool:
+        """Whether it is closed for everybody but one who sees whether the endpoint is back."""
+        return self.dead or self.is_out or _now() < self.opens_at
+
+    @property
     def is_open(self) -> bool:
         """Whether a request may leave at this moment, once it is paid for."""
         return not self.dead and self.has_room and _now() >= self.opens_at
@@ -110,9 +117,9 @@ class Gate:
         """Whether there is more room than a request leaves that comes back and is followed."""
         return self.in_flight + 1 <= SPARE_FROM * self.allowed
 
-    def limited_by(self, now: float) -> Factor:
+    def limited_by(self) -> Factor:
         """What keeps the next request from leaving."""
-        if self.dead or now < self.opens_at or self.is_out:
+        if self.is_shut:
             return "server"
         if self._short_of is not None:
             return self._short_of if self._share.share == 1 else "server"
@@ -171,6 +178,13 @@ class Gate:
             meter.let_out()
         return Departure(self, now, self._left, prompt_bytes, max_tokens, amounts)
 
+    def deadline_s(self, departure: Departure, timeout_s: float) -> float:
+        """How long a request is waited for: less if it is to see whether the endpoint is back."""
+        out_since = self._circuit.opened_at
+        if out_since is None or departure.at != self._probing_at:
+            return timeout_s
+        return min(timeout_s, self.replies.probe_s(departure.at - out_since))
+
     def leave(self, departure: Departure) -> None:
         """The request is back, or lost."""
         self.in_flight -= 1
@@ -226,6 +240,7 @@ class Gate:
             held_back = waiting if self._meters.rpm.rate is None else 0
             self._knee.back(departure.at, now, self.in_flight + 1, held_back)
             self.allowed = self._knee.limit
+        self.replies.learn(now - departure.at)
         self.closures.passed(departure.at)
         self._circuit.passed(departure.at)
         _, _, _, prompt_bytes, max_tokens, amounts = departure
