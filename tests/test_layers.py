@@ -20,8 +20,8 @@ LAYERS = {
         "pricing", "spending",
     ],
     "adapters": [
-        "transport", "httpx_transport", "meter", "gate", "admission", "store", "sources",
-        "exporters", "sim", "testing",
+        "transport", "httpx_transport", "meter", "gate", "admission", "disk", "store",
+        "sources", "exporters", "sim", "testing",
     ],
     "engine": ["lane", "errand", "engine", "answers"],
     "tasks": ["tasks"],
