@@ -23,6 +23,8 @@ from vcgen.sim import Answer, SimTransport, Simulator, serve
 from vcgen.store import read_records, read_rejects
 from vcgen.testing import virtual_clock
 
+pytest_plugins = ["canary"]
+
 
 def make_clip(name: str = "harbour-1", **fields: Any) -> Clip:
     """A clip with enough evidence for every task."""
@@ -173,8 +175,7 @@ Serving = Callable[[Simulator], str]
 @pytest.fixture
 def command(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
     """`vcgen` with the given arguments, in this process; an escaping exception fails the test."""
-    for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
-        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
 
     def run(*arguments: object) -> Finished:
         capsys.readouterr()
@@ -198,8 +199,8 @@ def serving() -> Iterator[Serving]:
 
 
 def start_vcgen(*arguments: object, **options: Any) -> subprocess.Popen[str]:
-    """`python -m vcgen` as a process of its own, without a key."""
-    environment = {name: value for name, value in os.environ.items() if "OPENAI" not in name}
+    """`python -m vcgen` as a process of its own."""
+    environment = {name: os.environ[name] for name in os.environ.keys() - {"OPENAI_BASE_URL"}}
     return subprocess.Popen(
         [sys.executable, "-m", "vcgen", *map(str, arguments)],
         env=environment | options.pop("env", {}),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 import pytest
+from canary import KEY
 from conftest import CLIPS, ROOT, Command, Serving, lines_of, start_vcgen
 
 import vcgen
@@ -14,7 +15,6 @@ from vcgen.sim import Simulator, parse_faults
 from vcgen.sources import read_clips
 from vcgen.store import read_records, read_rejects
 
-KEY = "sk-of-the-command-line-test"
 SUMMARY_KEYS = {
     "samples",
     "records",

@@ -4,12 +4,11 @@ import dataclasses
 from typing import Any
 
 import pytest
+from canary import KEY
 from pydantic import SecretStr
 
 from vcgen.config import OPENAI_URL, Dialect, Endpoint, Limits, Recipe, Structured
 from vcgen.errors import UsageError
-
-KEY = "sk-very-secret-0123456789"
 
 
 def test_the_environment_names_the_endpoint_and_its_key() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from canary import KEY
 from conftest import CLIPS, Command, Serving
 from hypothesis import given
 from hypothesis import strategies as st
@@ -16,7 +17,7 @@ from vcgen.errors import UsageError
 from vcgen.job import Job, decode, encode
 from vcgen.sim import Simulator
 
-KEY = "sk-very-secret-0123456789"
+TYPED = "sk-typed-into-a-file-0123456789"  # the watch over files knows only the other
 URL = "https://a.example/v1"
 MODEL = Endpoint(model="writer-8b")
 LOCAL = Endpoint(model="sim", base_url="http://127.0.0.1:9/v1")
@@ -174,9 +175,9 @@ def test_what_may_be_a_key_is_refused_and_not_repeated(spec: str) -> None:
         (f"[[endpoint]]\nurl = 'x'\nprice = [1{'0' * 400}, 1]", "give two numbers"),
         (f"[[endpoint]]\nurl = 'x'\ntpm = 1{'0' * 20}", "tpm must be a whole number"),
         ("[[endpoint]]\nurl = 'x'\nprice = ['a', 1]", "give two numbers"),
-        (f"[[endpoint]]\nurl = 'x'\nkey = '{KEY}'", "name its variable, key-env=NAME"),
-        (f"[[endpoint]]\nurl = 'x'\nkey-env = '{KEY}'", "name of an environment variable"),
-        (f"[[endpoint]]\nurl = 'x'\n'{KEY}' = 1", "there is no name; there are"),
+        (f"[[endpoint]]\nurl = 'x'\nkey = '{TYPED}'", "name its variable, key-env=NAME"),
+        (f"[[endpoint]]\nurl = 'x'\nkey-env = '{TYPED}'", "name of an environment variable"),
+        (f"[[endpoint]]\nurl = 'x'\n'{TYPED}' = 1", "there is no name; there are"),
     ],
 )
 def test_a_file_that_cannot_be_understood_is_named_in_one_line(
@@ -186,7 +187,7 @@ def test_a_file_that_cannot_be_understood_is_named_in_one_line(
     file.write_text(content)
     told = refusal(str(file))
     assert named in told
-    assert "secret" not in told
+    assert TYPED not in told
 
 
 def test_a_file_of_no_text_is_named(tmp_path: Path) -> None:

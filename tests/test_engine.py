@@ -7,6 +7,7 @@ from typing import Any
 import anyio
 import orjson
 import pytest
+from canary import KEY
 from conftest import completion, run
 from pydantic import SecretStr
 
@@ -18,7 +19,6 @@ from vcgen.http1 import Reply
 from vcgen.lane import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.sim import SimTransport, Simulator
 
-KEY = "sk-very-secret-0123456789"
 HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))
 STRICT = ChatRequest(
     messages=HELLO.messages,

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from anyio.from_thread import start_blocking_portal
+from canary import KEY
 
 from vcgen import Clip
 from vcgen.exporters import FORMATS as EXPORTS
@@ -21,7 +22,6 @@ from vcgen.sources import FORMATS as INPUTS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-KEY = "sk-of-the-readme-test"
 
 
 def blocks(language: str) -> list[str]:

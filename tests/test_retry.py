@@ -42,6 +42,7 @@ def test_a_refused_request_is_given_up_at_once(status: int) -> None:
         (200, "insufficient_quota"),
         (404, "model_not_found"),
         (404, "NotFoundError"),
+        *((status, "") for status in (301, 302, 303, 307, 308)),
     ],
 )
 def test_what_no_other_request_can_survive_stops_the_run(status: int, code: str) -> None:
@@ -107,9 +108,9 @@ def test_the_endpoints_word_on_retrying_wins() -> None:
     assert decided(0, "too_large", retry=False) == GiveUp(Reason.NETWORK)
 
 
-def test_a_filter_and_a_redirect_have_their_own_reasons() -> None:
+def test_a_filter_and_an_answer_without_content_have_their_own_reasons() -> None:
     assert decided(400, "content_filter") == GiveUp(Reason.CONTENT_FILTER)
-    assert decided(307) == GiveUp(Reason.INVALID_RESPONSE)
+    assert decided(304) == GiveUp(Reason.INVALID_RESPONSE)
 
 
 def test_a_retry_waits_as_long_as_asked_but_not_for_ever() -> None:

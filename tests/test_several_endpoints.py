@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from canary import KEY
 from conftest import CLIPS, Command, Servers, Serving, Watched, generate, make_clips, outcome_ids
 from pydantic import SecretStr
 
@@ -12,7 +13,6 @@ from vcgen.errors import UsageError
 from vcgen.sim import Behaviour, Conditions, Latency, Simulator, TrueLimits
 from vcgen.store import read_manifest
 
-KEY = "sk-very-secret-0123456789"
 LOCAL = Endpoint(model="sim", base_url="http://127.0.0.1:9/v1")
 
 

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 import anyio
 import httpx
 import pytest
+from canary import KEY
 
 from vcgen import http1, httpx_transport, transport
 from vcgen.chat import Completion, decode
@@ -22,7 +23,7 @@ from vcgen.testing import virtual_clock
 from vcgen.transport import HttpTransport, Transport
 
 BODY = b'{"model":"sim","messages":[{"role":"user","content":"Say hello."}]}'
-KEY = "Bearer sk-very-secret-0123456789"
+BEARER = f"Bearer {KEY}"
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Opening = Callable[[], AsyncIterator[Transport]]
 
@@ -107,7 +108,7 @@ def ask(opening: Opening, handler: Handler, timeout_s: float = 10.0) -> Reply:
 
     async def main(sender: Transport) -> None:
         async with listening(handler) as url:
-            replies.append(await sender.post(url, {"authorization": KEY}, BODY, timeout_s))
+            replies.append(await sender.post(url, {"authorization": BEARER}, BODY, timeout_s))
 
     run(opening, main)
     return replies[0]
@@ -180,7 +181,7 @@ def test_a_refused_connection_and_an_unknown_host_are_failed_connects(opening: O
         async def main(sender: Transport) -> None:
             for host in (f"127.0.0.1:{port}", "no-such-host.invalid"):
                 with pytest.raises(ConnectFailed):
-                    await sender.post(f"http://{host}/v1", {"authorization": KEY}, BODY, 10)
+                    await sender.post(f"http://{host}/v1", {"authorization": BEARER}, BODY, 10)
 
         run(opening, main)
 
@@ -249,7 +250,7 @@ def test_a_redirect_is_a_reply_and_the_key_goes_nowhere_else(opening: Opening) -
         async with serve(other) as elsewhere:
             head = f"Location: {elsewhere}/chat/completions\r\nContent-Length: 0\r\n"
             async with listening(saying(head, status="307 Temporary Redirect")) as url:
-                reply = await sender.post(url, {"authorization": KEY}, BODY, 10)
+                reply = await sender.post(url, {"authorization": BEARER}, BODY, 10)
         assert reply.status == 307
         assert other.requests == 0
 

@@ -164,6 +164,10 @@ def _decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Failu
         data = orjson.loads(body)
     except ValueError:
         data = None
+    if 300 <= status < 400 and (target := headers.get("location")):
+        # Without its query, which may hold a secret.
+        shown = target.partition("?")[0].partition("#")[0]
+        return _failure(status, headers, body, f"it sends us on to {shown!r}")
     # Some servers do not wrap the error: {"message": ..., "type": ..., "code": 404}.
     error = data.get("error", data) if isinstance(data, dict) else None
     return _failure(status, headers, body, error)
@@ -173,13 +177,13 @@ def _failure(status: int, headers: Mapping[str, str], body: bytes, error: Any) -
     fields = error if isinstance(error, dict) else {"message": error}
     code = _text(fields.get("code")) or _text(fields.get("type"))
     message = _text(fields.get("message")) or code or _start(body)
-    should_retry = headers.get("x-should-retry")
+    should_retry = headers.get("x-should-retry", "").strip().lower()
     return Failure(
         status=status,
         code=code,
         message=" ".join(message.split())[:500],
         retry_after_s=retry_after(headers),
-        should_retry=None if should_retry is None else should_retry == "true",
+        should_retry={"true": True, "false": False}.get(should_retry),
     )
 
 

@@ -1,6 +1,7 @@
 """What a run is told: its endpoints, their limits, and what to produce. Checked when built."""
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from enum import IntEnum
@@ -31,7 +32,11 @@ class Dialect(NamedTuple):
 
 OPENAI_URL = "https://api.openai.com/v1"
 _LARGEST = 2**31 - 1
-_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_NAMED_HOST = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(:[0-9]*)?")
+# What is meant as an address and may be shown; anything else may be a key in the wrong place.
+_MEANT_AS_ADDRESS = re.compile(r"[a-z]*://|[\w.-]*:[0-9]{1,5}(/|$)")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _STRUCTURED = {
     "auto": Structured.JSON_SCHEMA,
     "json_schema": Structured.JSON_SCHEMA,
@@ -118,6 +123,8 @@ class Endpoint:
         structured: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
             down where the endpoint refuses it.
         limits: what this endpoint allows; None goes by the limits of the run.
+        trust_env: whether it is reached through the proxies that the environment names, if any;
+            they are ignored otherwise.
 
     Raises:
         UsageError: the address is none, the key is none, or it would travel unencrypted.
@@ -130,6 +137,7 @@ class Endpoint:
     structured: StructuredName = "auto"
     price: tuple[float, float] | None = None
     limits: Limits | None = None
+    trust_env: bool = False
 
     def __post_init__(self) -> None:
         if any(letter in self.base_url for letter in "@?#"):
@@ -137,12 +145,13 @@ class Endpoint:
                 "the base URL must carry no user, query or key; keys go into the environment"
             )
         if not _is_address(self.base_url):
-            raise UsageError(f"base URL {self.base_url!r} is not an http or https address")
+            meant = _MEANT_AS_ADDRESS.match(self.base_url)
+            shown = repr(self.base_url) if meant else "(not shown, as it may be a key)"
+            raise UsageError(f"base URL {shown} is not an http or https address")
         parts = urlsplit(self.base_url)
-        secret = "" if self.key is None else self.key.get_secret_value()
-        if not (secret.isascii() and secret.isprintable()):
-            raise UsageError("the key has characters no HTTP header can carry")
-        if self.key is not None and parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+        if self.key is not None:
+            _require_key(self.key)
+        if self.key is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise UsageError(
                 f"the key would travel unencrypted to {parts.hostname}: use https or unset the key"
             )
@@ -193,6 +202,7 @@ class Endpoint:
         key_variable: str = "OPENAI_API_KEY",
         structured: StructuredName = "auto",
         price: tuple[float, float] | None = None,
+        trust_env: bool = False,
         environment: Mapping[str, str] = os.environ,
     ) -> "Endpoint":
         """The endpoint that arguments and environment name.
@@ -204,7 +214,7 @@ class Endpoint:
         Raises:
             UsageError: an https endpoint and no key, or as for `Endpoint`.
         """
-        common = cls(model=model, structured=structured, price=price)
+        common = cls(model=model, structured=structured, price=price, trust_env=trust_env)
         keyless = Keyless.from_environment(common, base_url, key_variable, environment)
         return keyless.with_key(environment)
 
@@ -258,8 +268,9 @@ class Keyless:
             return endpoint
         key = environment.get(variable)
         if not key:
+            shown = variable if _VARIABLE.fullmatch(variable) else "the variable that holds it"
             raise UsageError(
-                f"no key for {endpoint.base_url}: set {variable}, or name another variable "
+                f"no key for {endpoint.base_url}: set {shown}, or name another variable "
                 "(--api-key-env; key-env in --endpoint), or try without one: --model sim"
             )
         return replace(endpoint, key=SecretStr(key))
@@ -270,10 +281,22 @@ def is_simulated(model: str) -> bool:
     return model.partition(":")[0] == "sim"
 
 
+def _require_key(key: SecretStr) -> None:
+    if not isinstance(key, SecretStr):  # a plain text would be in every repr
+        raise UsageError("the key must be a pydantic.SecretStr, which no repr shows")
+    secret = key.get_secret_value()
+    if not (secret.isascii() and secret.isprintable()) or " " in secret or not secret:
+        raise UsageError(
+            "the key is empty or has a space, a line end or a character that is not ASCII, as no "
+            "key has; set it anew without (it is not shown)"
+        )
+
+
 def _is_address(url: str) -> bool:
     try:
         parts = urlsplit(url)
-        named = bool(parts.hostname) and parts.port != 0
+        # `[::1].host.example` is one host to this parser and another to the next.
+        named = bool(_NAMED_HOST.fullmatch(parts.netloc) and parts.hostname) and parts.port != 0
     except ValueError:  # the port is no number, or a bracket is open
         return False
     return named and parts.scheme in {"http", "https"} and url.isprintable() and " " not in url

@@ -87,7 +87,7 @@ class Engine:
         self.counters = Counters()
         self.timeout_s = timeout_s
         self._owned = transport is None
-        self._transport = transport or _default_transport(self.endpoints[0])
+        self._transport = transport or _default_transport(self.endpoints)
         self._random = Random(seed)  # noqa: S311 - jitter
         everywhere = limits or Limits()
         self._limits = [endpoint.limits or everywhere for endpoint in self.endpoints]
@@ -352,9 +352,16 @@ def _used(result: Completion | Failure) -> Usage | None:
     return Usage() if was_refused else None
 
 
-def _default_transport(endpoint: Endpoint) -> Transport:
-    if endpoint.simulated:
+def _default_transport(endpoints: Sequence[Endpoint]) -> Transport:
+    first = endpoints[0]
+    if first.simulated:
         from vcgen.sim.transport import SimTransport  # noqa: PLC0415 - most runs need no simulator
 
         return SimTransport()
+    if any(each.trust_env != first.trust_env for each in endpoints):
+        raise UsageError("trust_env must be the same at each endpoint: one connects to all of them")
+    if first.trust_env:
+        from vcgen.httpx_transport import HttpxTransport  # noqa: PLC0415 - as above
+
+        return HttpxTransport.by_environment()
     return HttpTransport()

@@ -65,11 +65,16 @@ def post_head(url: str, headers: Mapping[str, str]) -> bytes:
         named += f":{port}"
     # Asked for plain: a reply is a few kilobytes, and to unpack it costs more than to receive it.
     sent = {"host": named, "accept": "*/*", "accept-encoding": "identity", **headers}
-    for name, value in sent.items():
-        if not (name + value).isascii() or not (name + value).isprintable():
-            raise UsageError(f"the header {name!r} has characters no HTTP header can carry")
+    require_headers(sent)
     lines = [f"POST {target} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
     return "\r\n".join([*lines, "content-length: "]).encode("ascii")
+
+
+def require_headers(headers: Mapping[str, str]) -> None:
+    """Raises UsageError if a header would break its line; the value, often a key, is not shown."""
+    for name, value in headers.items():
+        if not (name + value).isascii() or not (name + value).isprintable():
+            raise UsageError(f"the header {name!r} has characters no HTTP header can carry")
 
 
 class ReplyReader:

@@ -1,20 +1,30 @@
-"""HTTP by an `httpx.AsyncClient` of the caller's: for proxies, mutual TLS, mocks, `ASGITransport`.
+"""HTTP by an `httpx.AsyncClient`: for proxies, mutual TLS, mocks, `ASGITransport`.
 
 Slower than the default (httpx's pool costs milliseconds a request); for what only it can reach.
+The client is the caller's, or made here to go through the proxies that the environment names.
 """
 
 from collections.abc import Mapping
+from typing import Self
 
 import anyio
 import httpx
 
-from vcgen.errors import ConnectFailed, ConnectionLost, ReplyTooLarge, TimedOut, TransportError
-from vcgen.http1 import MAX_REPLY_BYTES, Reply
-from vcgen.transport import CONNECT_S
+from vcgen.config import LOOPBACK
+from vcgen.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    ReplyTooLarge,
+    TimedOut,
+    TransportError,
+    UsageError,
+)
+from vcgen.http1 import MAX_REPLY_BYTES, Reply, require_headers
+from vcgen.transport import CONNECT_S, IDLE_S, tls
 
 
 class HttpxTransport:
-    """Sends by a client the caller made and closes; redirects are not followed, whatever it says.
+    """Sends by a client its maker closes; redirects are not followed, whatever it says.
 
     Give the client a pool as large as the concurrency, `httpx.Limits(max_connections=None)`: a
     request that waits for a connection spends its deadline waiting.
@@ -22,16 +32,48 @@ class HttpxTransport:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._is_ours = False
+
+    @classmethod
+    def by_environment(cls) -> Self:
+        """Through the proxies of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, but for `NO_PROXY`.
+
+        To an https endpoint a proxy passes bytes it cannot read. To this machine nothing goes
+        through one: a key over plain http is for nobody else.
+
+        Raises:
+            UsageError: a proxy is named that cannot be used.
+        """
+        # Each waits long enough for its turn at the gate: no limit here.
+        limits = httpx.Limits(max_connections=None, keepalive_expiry=IDLE_S)
+        direct = dict.fromkeys(
+            f"all://[{host}]" if ":" in host else f"all://{host}" for host in LOOPBACK
+        )
+        try:
+            client = httpx.AsyncClient(verify=tls(), trust_env=True, mounts=direct, limits=limits)
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            # What it says may hold the password of the proxy.
+            raise UsageError(
+                "the environment names a proxy that cannot be used; it must be an http or https "
+                "address, or socks5 with the package socksio"
+            ) from error
+        made = cls(client)
+        made._is_ours = True
+        return made
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
     ) -> Reply:
         """As `vcgen.transport.Transport.post`."""
+        require_headers(headers)
         # httpx's own timeouts restart with each byte, so a drip never ends: one deadline for all.
         waits = httpx.Timeout(None, connect=CONNECT_S)
-        request = self._client.build_request(
-            "POST", url, headers=headers, content=body, timeout=waits
-        )
+        try:
+            request = self._client.build_request(
+                "POST", url, headers=headers, content=body, timeout=waits
+            )
+        except httpx.InvalidURL as error:
+            raise UsageError(f"{url!r} is no address: {error}") from error
         try:
             with anyio.fail_after(timeout_s):
                 response = await self._client.send(request, stream=True, follow_redirects=False)
@@ -46,7 +88,9 @@ class HttpxTransport:
         return Reply(response.status_code, dict(response.headers), received)
 
     async def aclose(self) -> None:
-        """Nothing: the client is its maker's to close."""
+        """Close the client if it was made here."""
+        if self._is_ours:
+            await self._client.aclose()
 
 
 async def _capped(response: httpx.Response) -> bytes:
@@ -60,6 +104,6 @@ async def _capped(response: httpx.Response) -> bytes:
 
 def _translate(error: httpx.HTTPError) -> TransportError:
     message = str(error) or type(error).__name__
-    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
         return ConnectFailed(message)
     return ConnectionLost(message)

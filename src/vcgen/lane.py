@@ -1,9 +1,12 @@
 """One endpoint of an engine: how it is spoken to, and whether it can be reached."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from random import Random
 
 import anyio
+import orjson
+from pydantic import SecretStr
 
 from vcgen._version import __version__
 from vcgen.chat import ChatRequest, Completion, Failure, decode, encode
@@ -16,6 +19,9 @@ from vcgen.transport import Transport
 # How long an endpoint may be out of reach: before it ever answered, and after.
 NEVER_REACHED_S = 30.0
 OUT_OF_REACH_S = 600.0
+# Shorter keys are words somebody chose ("none", "placeholder"), which texts may hold.
+SHORTEST_SECRET = 16
+HIDDEN = "(the key)"
 
 
 class Lane:
@@ -34,6 +40,7 @@ class Lane:
         self.is_reached = False
         self._is_proven = endpoint.structured != "auto"
         self._headers = _headers(endpoint)
+        self._key_spellings = tuple(_spellings(endpoint.key))
         self._failing_since: float | None = None
         self._is_absent = False
 
@@ -54,7 +61,10 @@ class Lane:
         else:
             self.is_reached = True
             self.gate.told(announced(reply.headers))
-            result = decode(reply.status, reply.headers, reply.body)
+            body = reply.body
+            for spelling in self._key_spellings:
+                body = body.replace(spelling, HIDDEN.encode())
+            result = decode(reply.status, reply.headers, body)
         if isinstance(result, Completion):
             self._failing_since = None
             return result
@@ -99,9 +109,9 @@ class Lane:
         return self.gate.dead or self.failing_s >= patience_s
 
     def _without_key(self, message: str) -> str:
-        """What an endpoint says, should it repeat the key it was sent."""
+        """What is said of a failure, should it repeat the key that was sent."""
         key = self.endpoint.key
-        return message.replace(key.get_secret_value(), "(the key)") if key else message
+        return message.replace(key.get_secret_value(), HIDDEN) if key else message
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
@@ -109,6 +119,15 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
     if endpoint.key is not None:
         headers["authorization"] = f"Bearer {endpoint.key.get_secret_value()}"
     return headers
+
+
+def _spellings(key: SecretStr | None) -> Iterator[bytes]:
+    """How a reply in JSON writes the key, should it repeat it: in an error, or in a completion."""
+    secret = "" if key is None else key.get_secret_value()
+    if len(secret) < SHORTEST_SECRET:
+        return
+    written = orjson.dumps(secret)[1:-1]
+    yield from {secret.encode("ascii"), written, written.replace(b"/", rb"\/")}
 
 
 def _no_reply(error: TransportError) -> Failure:

@@ -145,6 +145,12 @@ EndpointOption = Annotated[
         "of [[endpoint]] tables. Names: key-env, model, rpm, tpm, concurrency, structured, price.",
     ),
 ]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-env", help="Go through the proxies the environment names; slower than without."
+    ),
+]
 StructuredOption = Annotated[
     str,
     _value("HOW", "How JSON is asked for: json_schema, json_object, prompt, or auto to find out."),

@@ -25,6 +25,7 @@ _NO_MORE_MONEY = frozenset(
 )
 # The second is vLLM's.
 _NO_SUCH_MODEL = frozenset({"model_not_found", "NotFoundError"})
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OVERLOADED = frozenset({"rate_limit_exceeded", "rate_limit_error", "overloaded_error"})
 
 
@@ -91,6 +92,9 @@ def _hopeless(failure: Failure) -> str | None:
         return f"the account has no quota left ({status}): {failure.message}"
     if status == 404 and code in _NO_SUCH_MODEL:
         return f"the endpoint has no such model (404): {failure.message}"
+    if status in _REDIRECTS:
+        said = f"the endpoint redirects ({status}): {failure.message}"
+        return f"{said}; nothing is sent there: give the address that answers itself"
     return None
 
 

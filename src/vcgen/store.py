@@ -12,19 +12,20 @@ of processes can continue what any other number began.
 One `write` a line on an O_APPEND descriptor, so a killed process leaves whole lines; `sync` makes
 it survive a power cut. When the directory is opened, a torn last line is cut off and damaged lines
 in the middle are moved to `<file>.bad`. One process at a time opens a directory, and then lets its
-workers join: they neither lock nor repair.
+workers join: they neither lock nor repair. All files are for their owner alone, and none is written
+through a symbolic link.
 """
 
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, Self, cast
 
 import orjson
 
+from vcgen.disk import PRIVATE, open_private, replacing
 from vcgen.errors import StoreError, UsageError
 from vcgen.hashes import HashIndex, HashSet
 from vcgen.journal import decode_line, encode_line, line_id
@@ -52,7 +53,7 @@ class RunDirectory:
         self.rejects: Counter[str] = Counter()
         from filelock import FileLock  # noqa: PLC0415 - 6 ms that importing vcgen need not take
 
-        self._lock = FileLock(path / _LOCK, thread_local=False)
+        self._lock = FileLock(path / _LOCK, mode=PRIVATE, thread_local=False)
         self._files: dict[str, int] = {}
         self._done = HashSet()
         self._calls: dict[Path, HashIndex] = {}  # where in the file the lines begin
@@ -224,16 +225,16 @@ class RunDirectory:
             raise StoreError(f"{self.path / MANIFEST}: cannot write: {error.strerror}") from error
 
     def _open_files(self) -> None:
-        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         for name in (RECORDS, REJECTS, CALLS):
-            self._files[name] = os.open(_part(self.path, name, self._worker), flags, 0o666)
+            self._files[name] = open_private(_part(self.path, name, self._worker), flags)
 
     def _repair(self) -> None:
         for name in (RECORDS, REJECTS, CALLS):
             for path in _parts(self.path, name):
                 end, damaged = self._index(name, path)
                 if path.stat().st_size > end:
-                    os.truncate(path, end)
+                    _cut(path, end)
                 if damaged:
                     self._set_aside(path, damaged)
 
@@ -259,7 +260,8 @@ class RunDirectory:
             self.rejects[decode_line(line)["reason"]] += 1
 
     def _set_aside(self, path: Path, damaged: list[bytes]) -> None:
-        with Path(f"{path}.bad").open("ab") as bad:
+        flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
+        with os.fdopen(open_private(_bad(path), flags), "ab") as bad:
             bad.writelines(line + b"\n" for line in damaged)
             bad.flush()
             os.fsync(bad.fileno())
@@ -296,27 +298,6 @@ def read_rejects(path: Path) -> Iterator[Reject]:
     return map(Reject.from_json, _rows(path, REJECTS))
 
 
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` when the block ends, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    # The new name itself has to reach the disk too.
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
-
-
 def require_fresh(path: Path) -> None:
     """Raises UsageError unless a run would start from nothing at `path`."""
     if strangers := _strangers(path):
@@ -326,6 +307,13 @@ def require_fresh(path: Path) -> None:
 def _require_ours(path: Path) -> None:
     if (strangers := _strangers(path)) and not (path / MANIFEST).exists():
         raise UsageError(f"{path} is no run directory and not empty: it holds {strangers[0]}")
+    parts = [part for name in (RECORDS, REJECTS, CALLS) for part in _parts(path, name)]
+    for written in (path / _LOCK, *parts, *map(_bad, parts)):
+        if written.is_symlink():
+            raise UsageError(
+                f"{written} is a symbolic link, and a run writes to no file elsewhere: put the "
+                "file itself there, or choose another directory"
+            )
 
 
 def _strangers(path: Path) -> list[str]:
@@ -353,6 +341,19 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") ->
 
 def _part(path: Path, name: str, worker: int) -> Path:
     return path / (name if worker == 1 else name.replace(".", f"-{worker}."))
+
+
+def _bad(path: Path) -> Path:
+    """Where the damaged lines of a file are moved."""
+    return path.with_name(f"{path.name}.bad")
+
+
+def _cut(path: Path, end: int) -> None:
+    file = open_private(path, os.O_WRONLY)
+    try:
+        os.ftruncate(file, end)
+    finally:
+        os.close(file)
 
 
 def _parts(path: Path, name: str) -> list[Path]:

@@ -97,7 +97,7 @@ class _Server:
         self.idle: list[_Connection] = []
         self._url = url
         self._address = address(url)
-        self._tls = _tls() if self._address.tls else None
+        self._tls = tls() if self._address.tls else None
         self._headers: Mapping[str, str] | None = None
         self._head = b""
         self._finding = asyncio.Lock()
@@ -294,7 +294,8 @@ def most_connections() -> int:
     return max(1, 2**20 if soft == resource.RLIM_INFINITY else soft - OTHER_FILES)
 
 
-def _tls() -> ssl.SSLContext:
+def tls() -> ssl.SSLContext:
+    """What certificates are checked by: the system's authorities, or those of `SSL_CERT_FILE`."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     if not {"SSL_CERT_FILE", "SSL_CERT_DIR"} & os.environ.keys():

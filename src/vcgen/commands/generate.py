@@ -45,6 +45,7 @@ from vcgen.options import (
     TemplatesOption,
     TimeoutOption,
     TpmOption,
+    TrustOption,
     TurnsOption,
     WorkersOption,
     command,
@@ -77,6 +78,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     base_url: BaseUrlOption = None,
     api_key_env: KeyOption = None,
     endpoint: EndpointOption = None,
+    trust_env: TrustOption = False,
     structured: StructuredOption = "auto",
     rpm: RpmOption = None,
     tpm: TpmOption = None,
@@ -113,6 +115,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         structured=cast("StructuredName", structured),
         price=None if price is None else parse_price(price),
         limits=Limits(rpm=rpm, tpm=tpm, concurrency=concurrency),
+        trust_env=trust_env,
     )
     endpoints = choose_endpoints(
         endpoint or (), common, base_url=base_url, key_variable=api_key_env

@@ -1,4 +1,7 @@
-"""Records into the files trainers read: one function a format, streamed, replaced atomically."""
+"""Records into the files trainers read: one function a format, streamed, replaced atomically.
+
+Unlike the run directory these are made to be handed on, so the umask says who may read them.
+"""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -6,10 +9,10 @@ from typing import Any
 
 import orjson
 
+from vcgen.disk import PLAIN, replacing
 from vcgen.errors import UsageError
 from vcgen.exporters.formats import llava, videochat, videochat2
 from vcgen.records import Record
-from vcgen.store import replacing
 
 FORMATS: dict[str, Callable[[Record], dict[str, Any]]] = {
     "videochat": videochat,
@@ -37,7 +40,7 @@ def export_records(records: Iterable[Record], format_name: str, output: Path) ->
     try:
         if output.exists() and not output.is_file():
             raise UsageError(f"{output} is not a regular file; name a file to export to")
-        with replacing(output) as file:
+        with replacing(output, PLAIN) as file:
             file.write(opening)
             for record in records:
                 file.write(between if written else b"")
