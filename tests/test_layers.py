@@ -20,7 +20,7 @@ LAYERS = {
         "pricing", "spending",
     ],
     "adapters": [
-        "transport", "httpx_transport", "meter", "gate", "admission", "store", "sources",
+        "transport", "httpx_transport", "meter", "gate", "admission", "disk", "store", "sources",
         "exporters", "sim", "testing",
     ],
     "engine": ["lane", "errand", "engine", "answers"],

@@ -97,7 +97,7 @@ def test_a_cut_anywhere_costs_only_the_line_it_is_in(tmp_path: Path, name: str) 
         (tmp_path / name).write_bytes(whole[:end])
         with opened(tmp_path) as run:
             assert run.damaged == {}
-        assert (tmp_path / name).read_bytes() == whole[: max(s for s in starts if s <= end)], end
+        assert (tmp_path / name).read_bytes() == whole[: max(s for s in starts if s <= end + 1)]
 
 
 @pytest.mark.parametrize("name", ["records.jsonl", "rejects.jsonl", "calls.jsonl"])

@@ -10,24 +10,25 @@ names. Whoever reads, reads all of them, the plain ones first and then by number
 of processes can continue what any other number began.
 
 One `write` a line on an O_APPEND descriptor, so a killed process leaves whole lines; `sync` makes
-it survive a power cut. When the directory is opened, a torn last line is cut off and damaged lines
-in the middle are moved to `<file>.bad`. One process at a time opens a directory, and then lets its
-workers join: they neither lock nor repair.
+them survive a power cut. When the directory is opened, a torn last line is cut off, damaged lines
+are moved to `<file>.bad`, and what is then there is put on the disk. One process at a time opens a
+directory, and then lets its workers join: they neither lock nor repair.
 """
 
 import os
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, BinaryIO, Self, cast
+from typing import Any, Self, cast
 
 import orjson
 
+from vcgen.disk import make_directory, replacing, sync_path
 from vcgen.errors import StoreError, UsageError
 from vcgen.hashes import HashIndex, HashSet
-from vcgen.journal import decode_line, encode_line, line_id
+from vcgen.journal import decode_line, encode_line, line_id, salvage
 from vcgen.records import Outcome, Record, Reject
 
 MANIFEST, RECORDS, REJECTS, CALLS = "run.json", "records.jsonl", "rejects.jsonl", "calls.jsonl"
@@ -57,6 +58,7 @@ class RunDirectory:
         self._done = HashSet()
         self._calls: dict[Path, HashIndex] = {}  # where in the file the lines begin
         self._dirty = False
+        self._failure = ""  # of the disk, after which nothing it holds back can be trusted
         self._manifest: dict[str, Any] = {}
 
     @classmethod
@@ -73,7 +75,7 @@ class RunDirectory:
         _require_ours(path)
         run = cls(path)
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            make_directory(path)
             run._lock.acquire(blocking=False)
         except Timeout as error:
             raise UsageError(f"{path}: another process is writing this run") from error
@@ -168,8 +170,11 @@ class RunDirectory:
         """Return when all that was appended is on the disk. May run in a thread.
 
         Raises:
-            StoreError: the disk failed; what was appended since the last sync may be lost.
+            StoreError: the disk failed, now or before; what was appended since the last sync that
+                returned may be lost.
         """
+        if self._failure:
+            raise StoreError(self._failure)
         if not self._dirty:
             return
         self._dirty = False
@@ -177,8 +182,10 @@ class RunDirectory:
             try:
                 os.fsync(file)
             except OSError as error:
+                # A second try would succeed: the kernel tells of a loss once and then forgets it.
                 path = _part(self.path, name, self._worker)
-                raise StoreError(f"{path}: not on the disk: {error.strerror}") from error
+                self._failure = f"{path}: not on the disk: {error.strerror}"
+                raise StoreError(self._failure) from error
 
     def close(self) -> None:
         """Close the files and let the directory go."""
@@ -193,8 +200,10 @@ class RunDirectory:
             while left:
                 left = left[os.write(file, left) :]
         except OSError as error:
-            # Without the torn half, lines of replies that are still to come stay whole.
-            os.ftruncate(file, os.fstat(file).st_size - (len(line) - len(left)))
+            # Without the torn half, lines of replies that are still to come stay whole. Where it
+            # cannot be cut off, a whole line after it is found again by `salvage`.
+            with suppress(OSError):
+                os.ftruncate(file, os.fstat(file).st_size - (len(line) - len(left)))
             path = _part(self.path, name, self._worker)
             raise StoreError(f"{path}: cannot write: {error.strerror}") from error
 
@@ -227,28 +236,30 @@ class RunDirectory:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         for name in (RECORDS, REJECTS, CALLS):
             self._files[name] = os.open(_part(self.path, name, self._worker), flags, 0o666)
+        sync_path(self.path)  # a line is no safer than its file's name
 
     def _repair(self) -> None:
         for name in (RECORDS, REJECTS, CALLS):
             for path in _parts(self.path, name):
                 end, damaged = self._index(name, path)
-                if path.stat().st_size > end:
-                    os.truncate(path, end)
                 if damaged:
                     self._set_aside(path, damaged)
+                else:
+                    _end_at(path, end)
+                sync_path(path)  # a process that was killed may not have come to it
 
     def _index(self, name: str, path: Path) -> tuple[int, list[bytes]]:
-        """Take in a file without its damaged lines; returns where its last line ends, and these."""
-        end, shift, damaged = 0, 0, []
-        for offset, line in _lines(path):
-            end = offset + len(line) + 1
-            if (found := line_id(line)) is None:
-                damaged.append(line)
-                shift += len(line) + 1
-            elif name == CALLS:
-                self._calls.setdefault(path, HashIndex("Q")).add(found, offset - shift)
-            else:
-                self._count_line(name, found, line)
+        """Take in a file; returns how long it is without damage, and its damaged lines."""
+        end, damaged = 0, []
+        for whole, bad in _examined(path):
+            if bad is not None:
+                damaged.append(bad)
+            for found, line in whole:
+                if name == CALLS:
+                    self._calls.setdefault(path, HashIndex("Q")).add(found, end)
+                else:
+                    self._count_line(name, found, line)
+                end += len(line) + 1
         return end, damaged
 
     def _count_line(self, name: str, found: str, line: bytes) -> None:
@@ -263,9 +274,10 @@ class RunDirectory:
             bad.writelines(line + b"\n" for line in damaged)
             bad.flush()
             os.fsync(bad.fileno())
+        sync_path(self.path)
         self.damaged[path.name] = len(damaged)
-        with replacing(path) as whole:
-            whole.writelines(line + b"\n" for _, line in _lines(path) if line_id(line) is not None)
+        with replacing(path) as file:
+            file.writelines(line + b"\n" for whole, _ in _examined(path) for _, line in whole)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -294,27 +306,6 @@ def read_records(path: Path) -> Iterator[Record]:
 def read_rejects(path: Path) -> Iterator[Reject]:
     """The rejects of a run directory, one at a time; damaged lines are passed over."""
     return map(Reject.from_json, _rows(path, REJECTS))
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` when the block ends, whole or not at all."""
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with temporary.open("wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-    # The new name itself has to reach the disk too.
-    directory = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(directory)
-    finally:
-        os.close(directory)
 
 
 def require_fresh(path: Path) -> None:
@@ -365,14 +356,31 @@ def _parts(path: Path, name: str) -> list[Path]:
 
 def _rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
     for part in _parts(path, name):
-        yield from (decode_line(line) for _, line in _lines(part) if line_id(line) is not None)
+        yield from (decode_line(line) for whole, _ in _examined(part) for _, line in whole)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The newline-terminated lines of a file with their offsets; a torn last line is left out."""
-    offset = 0
+def _examined(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]]:
+    """Of each line of a file: the whole lines in it with their ids, and itself if it is damaged.
+
+    A last line that was never finished is no damage.
+    """
     with path.open("rb", buffering=_BUFFER_BYTES) as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield offset, line[:-1]
-            offset += len(line)
+        for written in file:
+            line = written.removesuffix(b"\n")
+            is_ended = len(line) < len(written)
+            if is_ended and (found := line_id(line)) is not None:
+                yield [(found, line)], None
+            else:
+                whole = salvage(line)
+                lacks_end = not whole or whole[0][1] == line
+                yield whole, None if lacks_end and not is_ended else line
+
+
+def _end_at(path: Path, end: int) -> None:
+    """Cut off what comes after the last whole line, or give that its missing end."""
+    size = path.stat().st_size
+    if size > end:
+        os.truncate(path, end)
+    elif size < end:
+        with path.open("ab") as file:
+            file.write(b"\n")

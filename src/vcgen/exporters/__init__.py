@@ -6,10 +6,10 @@ from typing import Any
 
 import orjson
 
+from vcgen.disk import replacing
 from vcgen.errors import UsageError
 from vcgen.exporters.formats import llava, videochat, videochat2
 from vcgen.records import Record
-from vcgen.store import replacing
 
 FORMATS: dict[str, Callable[[Record], dict[str, Any]]] = {
     "videochat": videochat,
