@@ -6,9 +6,18 @@ zeros or garbage. Takes the place of `os.fsync`; the files are real.
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 
+import pytest
+
+from vcgen.errors import Reason
+from vcgen.records import Record, Reject, Turn
+from vcgen.store import RECORDS, RunDirectory, read_records, read_rejects
+
+MANIFEST = {"layout": 1, "run": {"model": "sim"}}
+ROT = b"rotten" * 20
 _SECTOR = 512
 
 
@@ -34,10 +43,11 @@ class Disk:
 
     def fsync(self, descriptor: int) -> None:
         """What `os.fsync` is to be."""
-        if is_last := self.fuse == 0:
-            self._fail_before_or_after(descriptor)
+        is_last = self.fuse == 0
         self.fuse -= 1
-        self._sync(descriptor)
+        if is_last and self._random.random() < 0.7:
+            self._cut()
+        self.sync(descriptor)
         if is_last:
             self._cut()
 
@@ -45,11 +55,8 @@ class Disk:
         for descriptor in self._held:
             os.close(descriptor)
 
-    def _fail_before_or_after(self, descriptor: int) -> None:
-        if self._random.random() < 0.7:
-            self._cut()
-
-    def _sync(self, descriptor: int) -> None:
+    def sync(self, descriptor: int) -> None:
+        """From now on, what the file or directory holds is sure."""
         known = os.fstat(descriptor)
         if stat.S_ISREG(known.st_mode):
             if known.st_ino not in self._contents:
@@ -90,3 +97,79 @@ class Disk:
                 left[at:end] = bytes(end - at) if kind == "zeros" else random.randbytes(end - at)
             at = end
         return bytes(left)
+
+
+class Life:
+    """What processes append and sync until the power fails.
+
+    Attributes:
+        added, synced: names of what was appended, and of what was so when a sync returned.
+        lost: how many were appended after the last sync and are gone.
+    """
+
+    def __init__(self) -> None:
+        self.added, self.synced = set[str](), set[str]()
+        self.lost = 0
+
+    def spend(self, path: Path, random: Random) -> None:
+        """The life of one process."""
+        run = RunDirectory.open(path, MANIFEST)
+        try:
+            here = {name for name in self.added if is_there(run, name)}
+            assert here >= self.synced, "what was synced is gone"
+            self.lost += len(self.added) - len(here)
+            self.added, self.synced = {*here}, here  # opening has put it on the disk
+            for _ in range(20):
+                name = f"{random.choice('abc')}{random.randrange(10**9)}"
+                add(run, name, "x" * random.choice((1, 40, 700, 3000)))
+                self.added.add(name)
+                if random.random() < 0.03:
+                    return  # as killed
+                if random.random() < 0.2:
+                    run.sync()
+                    self.synced |= self.added
+            run.sync()
+            self.synced |= self.added
+            run.finish({"records": run.records})
+        finally:
+            run.close()
+
+
+def add(run: RunDirectory, name: str, text: str) -> None:
+    if name.startswith("a"):
+        turns = (Turn("causal", "Why?", text),)
+        run.add(Record(id=name, video="a.mp4", clip_id=name, task="x", turns=turns))
+    elif name.startswith("b"):
+        run.add(Reject(id=name, reason=Reason.REFUSAL, message=text))
+    else:
+        run.keep_call({"id": name, "text": text})
+
+
+def is_there(run: RunDirectory, name: str) -> bool:
+    return run.find_call(name) is not None if name.startswith("c") else run.is_done(name)
+
+
+def fail_again_and_again(directory: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> int:
+    """Kill processes and cut the power; how many lines that cost, none of which was synced."""
+    random, life, rots = Random(seed), Life(), False
+    path, image = directory / "0", directory / "1"
+    disk = Disk(path, image, random)
+    for number in range(6):
+        if number == 2 and (rots := (path / RECORDS).exists()):
+            with (path / RECORDS).open("ab") as file:
+                file.write(b"\n" + ROT + b"\n")
+                file.flush()
+                disk.sync(file.fileno())
+        disk.fuse = random.randrange(25) if number < 5 else -1
+        monkeypatch.setattr(os, "fsync", disk.fsync)
+        with suppress(PowerCut):
+            life.spend(path, random)
+        if image.exists():
+            disk.close()
+            path, image = image, directory / f"{number + 2}"
+            disk = Disk(path, image, random)
+    disk.close()
+    ends = [row.id for row in (*read_records(path), *read_rejects(path))]
+    assert sorted(ends) == sorted(name for name in life.added if not name.startswith("c"))
+    assert not rots or ROT in (path / f"{RECORDS}.bad").read_bytes()
+    return life.lost
