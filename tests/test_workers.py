@@ -52,7 +52,7 @@ def write_clips(path: Path, names: Sequence[str]) -> Path:
 def names_of(worker: int, workers: int, count: int) -> list[str]:
     """Ids that all fall to one worker."""
     found = (f"clip-{at}" for at in range(10_000))
-    mine = [name for name in found if worker_of("", {"id": name}, workers) == worker]
+    mine = [name for name in found if worker_of({"id": name}, workers) == worker]
     return mine[:count]
 
 
@@ -347,15 +347,17 @@ def test_no_share_shrinks_as_workers_end(
 
 def test_a_row_meets_the_same_worker_in_whatever_form_it_comes() -> None:
     clip = make_clip("harbour-1")
-    reject = Reject(id="a.jsonl:3", reason=Reason.INVALID_CLIP, message="no")
     for workers in (1, 2, 7):
-        known = worker_of("a.jsonl:1", clip, workers)
+        known = worker_of(clip, workers)
         assert 1 <= known <= workers
         for row in ({"id": "harbour-1"}, {"id": " harbour-1\n"}):
-            assert worker_of("b.jsonl:9", row, workers) == known
-        assert worker_of("b", {"id": 7}, workers) == worker_of("c", {"id": "7"}, workers)
-        known = worker_of("a.jsonl:3", reject, workers)
-        for other in ({}, {"id": None}, "text", 3, None):
-            assert worker_of("a.jsonl:3", other, workers) == known
-    assert 1 <= worker_of("a", {"id": "\ud800"}, 2) <= 2
-    assert worker_of("", {"id": "harbour-1"}, 1000) == 78  # in every version
+            assert worker_of(row, workers) == known
+        assert worker_of({"id": 7}, workers) == worker_of({"id": "7"}, workers)
+        first, second = (
+            Reject(id=place, reason=Reason.INVALID_CLIP, message=f"{place}: no")
+            for place in ("a.jsonl:3", "b.jsonl:4")
+        )
+        assert worker_of(first, workers) == worker_of(second, workers)
+    for row in ({}, {"id": None}, {"id": "\ud800"}, {"caption": "\ud800"}, "text", 3, None):
+        assert worker_of(row, 2) in (1, 2)
+    assert worker_of({"id": "harbour-1"}, 1000) == 78  # in every version

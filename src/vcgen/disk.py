@@ -1,10 +1,14 @@
-"""Files and directories that survive a power cut: whole or not at all, and under their names."""
+"""Files that survive a power cut under their names: lines that can be trusted, and whole files."""
 
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+from vcgen.journal import line_id, salvage
+
+_BUFFER_BYTES = 1 << 20
 
 
 @contextmanager
@@ -38,3 +42,30 @@ def sync_path(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def examine(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]]:
+    """Of each line of a file: the whole lines in it with their ids, and itself if it is damaged.
+
+    A last line that was never finished is no damage.
+    """
+    with path.open("rb", buffering=_BUFFER_BYTES) as file:
+        for written in file:
+            line = written.removesuffix(b"\n")
+            is_ended = len(line) < len(written)
+            if is_ended and (found := line_id(line)) is not None:
+                yield [(found, line)], None
+            else:
+                whole = salvage(line)
+                lacks_end = not whole or whole[0][1] == line
+                yield whole, None if lacks_end and not is_ended else line
+
+
+def end_at(path: Path, end: int) -> None:
+    """Cut off what comes after the last whole line, or give that its missing end."""
+    size = path.stat().st_size
+    if size > end:
+        os.truncate(path, end)
+    elif size < end:
+        with path.open("ab") as file:
+            file.write(b"\n")

@@ -25,15 +25,16 @@ from typing import Any, Self, cast
 
 import orjson
 
-from vcgen.disk import make_directory, replacing, sync_path
+from vcgen._version import __version__
+from vcgen.disk import end_at, examine, make_directory, replacing, sync_path
 from vcgen.errors import StoreError, UsageError
 from vcgen.hashes import HashIndex, HashSet
-from vcgen.journal import decode_line, encode_line, line_id, salvage
+from vcgen.journal import decode_line, encode_line
 from vcgen.records import Outcome, Record, Reject
 
 MANIFEST, RECORDS, REJECTS, CALLS = "run.json", "records.jsonl", "rejects.jsonl", "calls.jsonl"
 _LOCK = ".lock"
-_BUFFER_BYTES = 1 << 20
+_LAYOUT = 1
 
 
 class RunDirectory:
@@ -117,8 +118,16 @@ class RunDirectory:
         return os.dup(cast("int", self._lock._context.lock_file_fd))  # noqa: SLF001 - no other way
 
     def is_done(self, sample: str) -> bool:
-        """Whether an earlier process left the sample's record or reject."""
+        """Whether an earlier process left the record or reject of a sample, or a row's reject."""
         return sample in self._done
+
+    def has_refused(self, clip_id: str) -> bool:
+        """Whether an earlier process rejected a row that states this id."""
+        return _stating(clip_id) in self._done
+
+    def has_id(self, place: str) -> bool:
+        """Whether an earlier process rejected another row under this place."""
+        return _standing(place) in self._done
 
     def add(self, outcome: Outcome) -> None:
         """Append an outcome."""
@@ -245,13 +254,13 @@ class RunDirectory:
                 if damaged:
                     self._set_aside(path, damaged)
                 else:
-                    _end_at(path, end)
+                    end_at(path, end)
                 sync_path(path)  # a process that was killed may not have come to it
 
     def _index(self, name: str, path: Path) -> tuple[int, list[bytes]]:
         """Take in a file; returns how long it is without damage, and its damaged lines."""
         end, damaged = 0, []
-        for whole, bad in _examined(path):
+        for whole, bad in examine(path):
             if bad is not None:
                 damaged.append(bad)
             for found, line in whole:
@@ -263,11 +272,19 @@ class RunDirectory:
         return end, damaged
 
     def _count_line(self, name: str, found: str, line: bytes) -> None:
-        self._done.add(found)
         if name == RECORDS:
+            self._done.add(found)
             self.records += 1
-        else:
-            self.rejects[decode_line(line)["reason"]] += 1
+            return
+        reject = decode_line(line)
+        self.rejects[reject["reason"]] += 1
+        meta = reject.get("meta", {})
+        if "row" in meta:
+            self._done.add(meta["row"])
+            self._done.add(_stating(meta["clip_id"]))
+            self._done.add(_standing(found))
+        else:  # of a sample, or of a row by a version that knew rows by their places
+            self._done.add(found)
 
     def _set_aside(self, path: Path, damaged: list[bytes]) -> None:
         with Path(f"{path}.bad").open("ab") as bad:
@@ -277,7 +294,7 @@ class RunDirectory:
         sync_path(self.path)
         self.damaged[path.name] = len(damaged)
         with replacing(path) as file:
-            file.writelines(line + b"\n" for whole, _ in _examined(path) for _, line in whole)
+            file.writelines(line + b"\n" for whole, _ in examine(path) for _, line in whole)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -291,9 +308,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
         layout, _ = manifest["layout"], manifest["run"].keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is no run directory: it has no readable {MANIFEST}") from error
-    if layout != 1:
+    if layout != _LAYOUT:
         raise UsageError(
-            f"{path / MANIFEST}: layout {layout} is not known to this version of vcgen"
+            f"{path / MANIFEST}: layout {layout}, written by vcgen {manifest.get('vcgen')}, is not "
+            f"known to this version, {__version__}; continue it with that one"
         )
     return manifest
 
@@ -342,6 +360,15 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") ->
     return sorted(changes)
 
 
+# What is known of rejected rows is told from samples by the first character.
+def _stating(clip_id: str | None) -> str:
+    return f"\n{clip_id}"
+
+
+def _standing(place: str) -> str:
+    return f"\t{place}"
+
+
 def _part(path: Path, name: str, worker: int) -> Path:
     return path / (name if worker == 1 else name.replace(".", f"-{worker}."))
 
@@ -356,31 +383,4 @@ def _parts(path: Path, name: str) -> list[Path]:
 
 def _rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
     for part in _parts(path, name):
-        yield from (decode_line(line) for whole, _ in _examined(part) for _, line in whole)
-
-
-def _examined(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]]:
-    """Of each line of a file: the whole lines in it with their ids, and itself if it is damaged.
-
-    A last line that was never finished is no damage.
-    """
-    with path.open("rb", buffering=_BUFFER_BYTES) as file:
-        for written in file:
-            line = written.removesuffix(b"\n")
-            is_ended = len(line) < len(written)
-            if is_ended and (found := line_id(line)) is not None:
-                yield [(found, line)], None
-            else:
-                whole = salvage(line)
-                lacks_end = not whole or whole[0][1] == line
-                yield whole, None if lacks_end and not is_ended else line
-
-
-def _end_at(path: Path, end: int) -> None:
-    """Cut off what comes after the last whole line, or give that its missing end."""
-    size = path.stat().st_size
-    if size > end:
-        os.truncate(path, end)
-    elif size < end:
-        with path.open("ab") as file:
-            file.write(b"\n")
+        yield from (decode_line(line) for whole, _ in examine(part) for _, line in whole)
