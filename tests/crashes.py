@@ -21,30 +21,18 @@ from zlib import crc32
 import filelock  # noqa: F401 - here so that no fork has to, as the next
 import orjson
 import uvloop  # noqa: F401 - as above
-
 from conftest import Serving, outcome_ids
+from story import STEPS, story
 
 import vcgen
 import vcgen.prompts
 from vcgen.journal import line_id
 from vcgen.sim import Answer, Simulator
 
-
-STEPS = 3
 CONCURRENCY = 4
 LARGE = 1_000_000
 _NUMBER = re.compile(rb"boat number (\d+) ")
 _SENTENCE = "The boat leaves the pier and the man looks back. "
-FILES = ("records.jsonl", "rejects.jsonl", "calls.jsonl")
-
-
-@vcgen.task
-async def story(_clip: vcgen.Clip, ask: Any) -> list[vcgen.Turn]:
-    """A conversation of several steps, each of which builds on the one before."""
-    said = None
-    for step in range(STEPS):
-        said = await ask("describe", after=said, min_words=step, max_words=9)
-    return [vcgen.Turn("description", "What happens?", said.text)]
 
 
 def row_of(number: int) -> dict[str, Any]:
@@ -118,9 +106,7 @@ class Evidence:
         self._prefixes: dict[str, list[tuple[int, int]]] = {}  # lengths and checksums
 
     def take(self, life: int) -> None:
-        for path in (self._run / name for name in FILES):
-            if not path.exists():
-                continue
+        for path in self._run.glob("*.jsonl"):
             prefixes = self._prefixes.setdefault(path.name, [(0, 0)])
             length, checksum = prefixes[-1]
             with path.open("rb") as file:
@@ -187,7 +173,7 @@ def kill_again_and_again(
     serving: Serving, run: Path, *, kills: int, large: Sequence[int]
 ) -> tuple[Evidence, Sized]:
     """Kill so many processes at random points, let one finish, and one more find all done."""
-    random, clips, evidence = Random(kills), 10 * kills, Evidence(run)
+    random, clips, evidence = Random(kills), 10 * kills, Evidence(run)  # noqa: S311 - repeatable
     simulator = Sized(sizes_of(clips, large, random))
     base_url = serving(simulator)
     with forking() as forks:
@@ -205,6 +191,13 @@ def kill_again_and_again(
             live(forks, base_url, run, clips)
             assert code_of(forks) == 0
     assert (simulator.requests, contents(run)) == before, "a finished run was not left alone"
+    assert_nothing_lost(simulator, evidence, run, clips=clips, kills=kills)
+    return evidence, simulator
+
+
+def assert_nothing_lost(
+    simulator: Sized, evidence: Evidence, run: Path, *, clips: int, kills: int
+) -> None:
     evidence.take(simulator.life)
     evidence.assert_still_there()
     evidence.assert_none_asked_again(simulator.asked)
@@ -213,7 +206,6 @@ def kill_again_and_again(
     # Only what was in flight when a process was killed is asked again.
     assert 0 <= simulator.requests - clips * STEPS <= CONCURRENCY * kills
     assert len({key for _, key, _ in simulator.asked}) == clips * STEPS
-    return evidence, simulator
 
 
 def _live(base_url: str, output: str, clips: int) -> None:

@@ -15,14 +15,13 @@ from vcgen.sim import Simulator
 
 CLIPS = make_clips(26)
 FAULTS = {
-    # What is refused, with what, after how much of it, and whether only once.
-    "full": ("write", errno.ENOSPC, 0.0, False),
-    "full within a line": ("write", errno.ENOSPC, 0.5, False),
-    "full for a moment": ("write", errno.ENOSPC, 0.5, True),
-    "write error": ("write", errno.EIO, 0.0, True),
-    "sync error": ("fsync", errno.EIO, 0.0, True),
-    "no rename": ("replace", errno.EIO, 0.0, True),
-    "no file": ("open", errno.EMFILE, 0.0, True),
+    # What is refused, with what, whether after the half of it, and whether only once.
+    "full": ("write", errno.ENOSPC, True, False),
+    "full for a moment": ("write", errno.ENOSPC, True, True),
+    "write error": ("write", errno.EIO, False, True),
+    "sync error": ("fsync", errno.EIO, False, True),
+    "no rename": ("replace", errno.EIO, False, True),
+    "no file": ("open", errno.EMFILE, False, True),
 }
 
 
@@ -31,7 +30,7 @@ class FaultyDisk:
 
     def __init__(self, fault: str, number: int, patch: pytest.MonkeyPatch) -> None:
         self.refused = 0
-        self._name, self._error, self._share, self._once = FAULTS[fault]
+        self._name, self._error, self._is_halved, self._once = FAULTS[fault]
         self._left = number
         self._real: Callable[..., Any] = getattr(os, self._name)
         patch.setattr(os, self._name, self._call)
@@ -40,9 +39,9 @@ class FaultyDisk:
         self._left -= 1
         if self._left > 0 or (self.refused and self._once):
             return self._real(*arguments, **options)
-        if self._share and not self.refused:
+        if self._is_halved and not self.refused:
             file, content = arguments
-            self._share = 0.0
+            self._is_halved = False
             return self._real(file, content[: len(content) // 2])
         self.refused += 1
         raise OSError(self._error, os.strerror(self._error))

@@ -11,10 +11,11 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import outcome_ids
 
 from vcgen.errors import Reason
 from vcgen.records import Record, Reject, Turn
-from vcgen.store import RECORDS, RunDirectory, read_records, read_rejects
+from vcgen.store import RECORDS, RunDirectory
 
 MANIFEST = {"layout": 1, "run": {"model": "sim"}}
 ROT = b"rotten" * 20
@@ -151,7 +152,8 @@ def is_there(run: RunDirectory, name: str) -> bool:
 
 def fail_again_and_again(directory: Path, seed: int, monkeypatch: pytest.MonkeyPatch) -> int:
     """Kill processes and cut the power; how many lines that cost, none of which was synced."""
-    random, life, rots = Random(seed), Life(), False
+    random = Random(seed)  # noqa: S311 - repeatable draws
+    life, rots = Life(), False
     path, image = directory / "0", directory / "1"
     disk = Disk(path, image, random)
     for number in range(6):
@@ -169,7 +171,7 @@ def fail_again_and_again(directory: Path, seed: int, monkeypatch: pytest.MonkeyP
             path, image = image, directory / f"{number + 2}"
             disk = Disk(path, image, random)
     disk.close()
-    ends = [row.id for row in (*read_records(path), *read_rejects(path))]
+    ends = outcome_ids(path)
     assert sorted(ends) == sorted(name for name in life.added if not name.startswith("c"))
     assert not rots or ROT in (path / f"{RECORDS}.bad").read_bytes()
     return life.lost

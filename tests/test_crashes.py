@@ -1,4 +1,4 @@
-"""Nothing is lost and nothing paid for twice, wherever a run is killed."""
+"""Nothing is lost and nothing paid for twice, whatever ends a run. tests/soak has the full size."""
 
 from pathlib import Path
 
@@ -8,6 +8,7 @@ from crashes import kill_again_and_again
 from disk_faults import FAULTS, refuse_and_resume
 from power import fail_again_and_again
 from racing import race
+from rot import flip_bits
 
 from vcgen.store import read_rejects
 
@@ -40,3 +41,7 @@ def test_a_disk_that_refuses_stops_the_run_and_loses_what_was_in_flight_at_most(
 ) -> None:
     again = refuse_and_resume(tmp_path / "run", fault, number)
     assert again <= (LIMITS.concurrency or 0)
+
+
+def test_a_flipped_bit_costs_the_line_it_is_in(tmp_path: Path) -> None:
+    flip_bits(tmp_path / "run", 40)

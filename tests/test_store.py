@@ -278,7 +278,9 @@ def test_a_full_disk_leaves_whole_lines_behind(tmp_path: Path, room: int) -> Non
         assert run.is_done("clip-99/x/0")
 
 
-def test_a_failing_sync_is_an_error_from_then_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_sync_is_an_error_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(_file: int) -> None:
         raise OSError(5, "Input/output error")
 

@@ -16,6 +16,8 @@ from conftest import (
     Command,
     Dying,
     Serving,
+    children_of,
+    is_running,
     lines_of,
     make_clip,
     outcome_ids,
@@ -67,18 +69,6 @@ def comparable(run: Path) -> tuple[list[Any], list[Any]]:
 
     records = sorted(map(known, read_records(run)), key=lambda row: str(row[0]))
     return records, sorted(map(known, read_rejects(run)), key=lambda row: str(row[0]))
-
-
-def children_of(process: subprocess.Popen[str]) -> list[int]:
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("utf-8")
-    return [int(number) for number in listed.split()]
-
-
-def is_running(number: int) -> bool:
-    try:
-        return Path(f"/proc/{number}/stat").read_text("utf-8").split(") ")[1][0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_two_workers_make_what_one_process_makes(command: Command, tmp_path: Path) -> None:
@@ -350,8 +340,8 @@ def test_a_row_meets_the_same_worker_in_whatever_form_it_comes() -> None:
     for workers in (1, 2, 7):
         known = worker_of(clip, workers)
         assert 1 <= known <= workers
-        for row in ({"id": "harbour-1"}, {"id": " harbour-1\n"}):
-            assert worker_of(row, workers) == known
+        for name in ("harbour-1", " harbour-1\n"):
+            assert worker_of({"id": name}, workers) == known
         assert worker_of({"id": 7}, workers) == worker_of({"id": "7"}, workers)
         first, second = (
             Reject(id=place, reason=Reason.INVALID_CLIP, message=f"{place}: no")
