@@ -17,7 +17,7 @@ from vcgen.api import open_run
 from vcgen.config import Limits
 from vcgen.errors import Reason, RunStopped, StoreError
 from vcgen.intake import intake, intake_files
-from vcgen.journal import decode_line, encode_line
+from vcgen.prompts import Prompts
 from vcgen.sim import Answer, Simulator, parse_faults, serve
 from vcgen.store import read_rejects
 from vcgen.testing import virtual_clock
@@ -205,14 +205,20 @@ def test_another_row_where_one_was_rejected_has_its_own_reject(tmp_path: Path) -
     assert second.meta["clip_id"] == "two"
 
 
-def test_a_row_that_an_older_version_knew_by_its_place_is_not_rejected_again(
-    tmp_path: Path,
-) -> None:
-    generate([{"id": "one"}], output=tmp_path)
-    row = decode_line((tmp_path / "rejects.jsonl").read_bytes()) | {"meta": {}}
-    (tmp_path / "rejects.jsonl").write_bytes(encode_line(row))
-    generate([{"id": "one"}], output=tmp_path)
-    assert outcome_ids(tmp_path) == ["clips[0]"]
+def test_a_directory_of_an_older_version_opens_and_nothing_is_sent(tmp_path: Path) -> None:
+    before = contents(Path(__file__).parent / "run_of_0_1_0")
+    manifest = orjson.loads(before["run.json"])
+    manifest["run"]["templates"] = Prompts().digests()  # they may change, and are then named
+    for name, content in (before | {"run.json": orjson.dumps(manifest)}).items():
+        (tmp_path / name).write_bytes(content)
+    again = Watched()
+    rows: list[Any] = [*make_clips(2), {"id": "bare"}, {}]
+    result = generate(rows, output=tmp_path, transport=again)
+    assert again.bodies == []
+    assert [result.summary[name] for name in ("resumed", "records", "rejects")] == [6, 4, 2]
+    assert len(list(result.records)) == 4
+    for name in ("records.jsonl", "rejects.jsonl", "calls.jsonl"):
+        assert (tmp_path / name).read_bytes() == before[name]
 
 
 def test_a_row_whose_samples_are_there_is_known_by_its_id(tmp_path: Path) -> None:

@@ -204,10 +204,9 @@ class Run:
         await self._refuse(item, row)
 
     async def _refuse(self, reject: Reject, row: Any) -> None:
-        """The end of a row that is no clip. It is known again by what it says and how often that
-        was said: rows before it may come and go.
-        """
+        """The end of a row that is no clip, which is known again wherever it then stands."""
         content = digest(content_of(row))
+        # Rows that say the same are told apart by how many there were before.
         name = f"{content}/{self._refused.count(content)}"
         if self._is_done(name) or self._is_done(reject.id):
             self.progress.continued.add()
