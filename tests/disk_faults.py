@@ -11,9 +11,10 @@ from conftest import Watched, generate, make_clips, outcome_ids
 
 from vcgen.errors import StoreError, UsageError
 from vcgen.journal import line_id
-from vcgen.sim import Simulator
+from vcgen.sim import Conditions, Latency, Simulator
 
 CLIPS = make_clips(26)
+CONDITIONS = Conditions(latency=Latency(0.8, 0.5))
 FAULTS = {
     # What is refused, with what, whether after the half of it, and whether only once.
     "full": ("write", errno.ENOSPC, True, False),
@@ -52,8 +53,9 @@ def refuse_and_resume(path: Path, fault: str, number: int) -> int:
 
     0 calls are refused where a run makes fewer of them; then -1 is returned.
     """
-    first, then = (Watched(Simulator(latency_s=0.5)) for _ in range(2))
+    first, then = (Watched(Simulator(CONDITIONS)) for _ in range(2))
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fsync", lambda _: None)  # the disk's own only takes time
         disk = FaultyDisk(fault, number, patch)
         try:
             generate(CLIPS, output=path, transport=first)

@@ -1,7 +1,10 @@
 """Single bits of a run directory that flip, and what is left of it then."""
 
+import os
 from pathlib import Path
 from random import Random
+
+import pytest
 
 from vcgen.errors import Reason
 from vcgen.records import Record, Reject, Turn
@@ -10,13 +13,14 @@ from vcgen.store import CALLS, RECORDS, REJECTS, RunDirectory
 MANIFEST = {"layout": 1, "run": {"model": "sim"}}
 
 
-def flip_bits(path: Path, bits: int) -> tuple[int, int]:
+def flip_bits(path: Path, bits: int, patch: pytest.MonkeyPatch) -> tuple[int, int]:
     """Flip one bit after another, each in an undamaged directory.
 
     Returns:
         How many lines were kept, and how many set aside.
     """
     random = Random(bits)  # noqa: S311 - repeatable draws
+    patch.setattr(os, "fsync", lambda _: None)  # it only takes time
     _fill(path)
     whole = {name: (path / name).read_bytes() for name in (RECORDS, REJECTS, CALLS)}
     kept = aside = 0

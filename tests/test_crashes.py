@@ -19,7 +19,7 @@ def test_kills_anywhere_in_conversations_lose_nothing_and_repeat_no_answer(
     kill_again_and_again(serving, tmp_path / "run", kills=12, large=[2_000_000, 8_000_000])
 
 
-@pytest.mark.parametrize("seed", range(60))
+@pytest.mark.parametrize("seed", range(40))
 def test_what_was_synced_outlives_a_power_cut(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
@@ -34,7 +34,7 @@ def test_of_fifty_that_start_at_once_one_writes_and_the_others_say_why_not(tmp_p
     assert len(outcome_ids(tmp_path / "run")) == 100
 
 
-@pytest.mark.parametrize("number", [1, 2, 5, 20, 70])
+@pytest.mark.parametrize("number", [1, 5, 20, 70])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_disk_that_refuses_stops_the_run_and_loses_what_was_in_flight_at_most(
     tmp_path: Path, fault: str, number: int
@@ -43,5 +43,7 @@ def test_a_disk_that_refuses_stops_the_run_and_loses_what_was_in_flight_at_most(
     assert again <= (LIMITS.concurrency or 0)
 
 
-def test_a_flipped_bit_costs_the_line_it_is_in(tmp_path: Path) -> None:
-    flip_bits(tmp_path / "run", 40)
+def test_a_flipped_bit_costs_the_line_it_is_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flip_bits(tmp_path / "run", 40, monkeypatch)

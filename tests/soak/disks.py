@@ -43,6 +43,8 @@ def test_of_fifty_starts_at_once_one_writes(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-def test_1000_flipped_bits_cost_the_lines_they_are_in(tmp_path: Path) -> None:
-    kept, aside = flip_bits(tmp_path / "run", 1000)
+def test_1000_flipped_bits_cost_the_lines_they_are_in(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept, aside = flip_bits(tmp_path / "run", 1000, monkeypatch)
     print(f"\n1,000 flipped bits: {aside} lines set aside, all {kept:,} others kept")
