@@ -48,14 +48,14 @@ class FaultyDisk:
         raise OSError(self._error, os.strerror(self._error))
 
 
-def refuse_and_resume(path: Path, fault: str, number: int) -> int:
+def refuse_and_resume(path: Path, fault: str, number: int, monkeypatch: pytest.MonkeyPatch) -> int:
     """Do a run whose n-th call is refused, then again; how many requests were sent twice.
 
     0 calls are refused where a run makes fewer of them; then -1 is returned.
     """
     first, then = (Watched(Simulator(CONDITIONS)) for _ in range(2))
+    monkeypatch.setattr(os, "fsync", lambda _: None)  # the disk's own only takes time
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(os, "fsync", lambda _: None)  # the disk's own only takes time
         disk = FaultyDisk(fault, number, patch)
         try:
             generate(CLIPS, output=path, transport=first)

@@ -37,9 +37,9 @@ def test_of_fifty_that_start_at_once_one_writes_and_the_others_say_why_not(tmp_p
 @pytest.mark.parametrize("number", [1, 5, 20, 70])
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_disk_that_refuses_stops_the_run_and_loses_what_was_in_flight_at_most(
-    tmp_path: Path, fault: str, number: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, number: int
 ) -> None:
-    again = refuse_and_resume(tmp_path / "run", fault, number)
+    again = refuse_and_resume(tmp_path / "run", fault, number, monkeypatch)
     assert again <= (LIMITS.concurrency or 0)
 
 

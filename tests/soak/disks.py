@@ -23,12 +23,12 @@ def test_500_power_cuts_lose_nothing_that_was_synced(
 
 @pytest.mark.timeout(300)
 def test_each_of_the_first_100_calls_refused_stops_the_run_and_it_can_be_resumed(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     met: dict[str, list[int]] = {}
     for fault in FAULTS:
         for number in range(1, 101):
-            again = refuse_and_resume(tmp_path / fault / f"{number}", fault, number)
+            again = refuse_and_resume(tmp_path / fault / f"{number}", fault, number, monkeypatch)
             if again < 0:
                 break
             met.setdefault(fault, []).append(again)
