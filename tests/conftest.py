@@ -211,6 +211,18 @@ def start_vcgen(*arguments: object, **options: Any) -> subprocess.Popen[str]:
     )
 
 
+def children_of(process: subprocess.Popen[str]) -> list[int]:
+    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("utf-8")
+    return [int(number) for number in listed.split()]
+
+
+def is_running(number: int) -> bool:
+    try:
+        return Path(f"/proc/{number}/stat").read_text("utf-8").split(") ")[1][0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
 def wait_until(condition: Callable[[], object], patience_s: float = 20.0) -> None:
     """Look until the condition holds; fail the test when it does not in time."""
     ends_at = time.monotonic() + patience_s

@@ -17,6 +17,7 @@ from vcgen.api import open_run
 from vcgen.config import Limits
 from vcgen.errors import Reason, RunStopped, StoreError
 from vcgen.intake import intake, intake_files
+from vcgen.prompts import Prompts
 from vcgen.sim import Answer, Simulator, parse_faults, serve
 from vcgen.store import read_rejects
 from vcgen.testing import virtual_clock
@@ -176,6 +177,48 @@ def test_rows_that_are_no_clips_are_the_same_rejects_wherever_a_run_stopped(
     assert work(source(tmp_path), output, again)["resumed"] == summary["samples"]
     assert again.bodies == []
     assert contents(output) == before
+
+
+def test_rows_may_come_and_go_and_what_was_done_stays_done(tmp_path: Path) -> None:
+    first, second, third = make_clips(3)
+    rows: list[Any] = [{"id": "bare"}, first, second, {}, first]
+    generate(rows, output=tmp_path)
+    more: list[Any] = [{}, third, {"id": "nothing"}, *rows, {}]
+    summary = generate(more, output=tmp_path).summary
+    assert (summary["resumed"], summary["samples"]) == (4 + 3, 4 + 3 + 2 + 3)
+    ids = outcome_ids(tmp_path)
+    assert len(ids) == len({*ids}) == summary["samples"]
+
+    before, again = contents(tmp_path), Watched()
+    for rest in (rows, more, rows[2:], more[::-1], []):
+        generate(rest, output=tmp_path, transport=again)
+    assert again.bodies == []
+    assert contents(tmp_path) == before
+
+
+def test_another_row_where_one_was_rejected_has_its_own_reject(tmp_path: Path) -> None:
+    generate([{"id": "one"}], output=tmp_path)
+    generate([{"id": "two"}], output=tmp_path)
+    first, second = read_rejects(tmp_path)
+    assert (first.id, first.meta["clip_id"]) == ("clips[0]", "one")
+    assert second.id.startswith("clips[0] ")
+    assert second.meta["clip_id"] == "two"
+
+
+def test_a_directory_of_an_older_version_opens_and_nothing_is_sent(tmp_path: Path) -> None:
+    before = contents(Path(__file__).parent / "run_of_0_1_0")
+    manifest = orjson.loads(before["run.json"])
+    manifest["run"]["templates"] = Prompts().digests()  # they may change, and are then named
+    for name, content in (before | {"run.json": orjson.dumps(manifest)}).items():
+        (tmp_path / name).write_bytes(content)
+    again = Watched()
+    rows: list[Any] = [*make_clips(2), {"id": "bare"}, {}]
+    result = generate(rows, output=tmp_path, transport=again)
+    assert again.bodies == []
+    assert [result.summary[name] for name in ("resumed", "records", "rejects")] == [6, 4, 2]
+    assert len(list(result.records)) == 4
+    for name in ("records.jsonl", "rejects.jsonl", "calls.jsonl"):
+        assert (tmp_path / name).read_bytes() == before[name]
 
 
 def test_a_row_whose_samples_are_there_is_known_by_its_id(tmp_path: Path) -> None:

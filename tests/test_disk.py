@@ -99,7 +99,7 @@ def test_a_link_laid_after_the_look_is_not_followed_either(
     fill(tmp_path / "run")
     (tmp_path / "outside").write_text("another's file, torn")
     look: Callable[[Path], None] = lambda _: None  # noqa: E731 - the look finds nothing
-    monkeypatch.setattr("vcgen.store._require_ours", look)
+    monkeypatch.setattr("vcgen.store.require_ours", look)
     for name in ("records.jsonl", "records-7.jsonl"):
         lay(tmp_path / "run" / name, tmp_path / "outside")
         with pytest.raises(Exception, match="symbolic links"), opened(tmp_path / "run"):

@@ -1,6 +1,7 @@
 """Sets and dicts of names in arrays: they say what a set and a dict would say, in less memory."""
 
 import tracemalloc
+from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,3 +53,11 @@ def test_many_names_are_all_found_and_take_few_bytes() -> None:
     assert all(f"clip{number}" in names for number in range(count))
     assert indexed / count < 20
     assert (both - indexed) / count < 10
+
+
+@given(st.lists(NAMES))
+def test_a_count_is_how_often_a_name_came(names: list[str]) -> None:
+    index, known = HashIndex("I"), Counter[str]()
+    for name in names:
+        known[name] += 1
+        assert index.count(name) == known[name]

@@ -20,8 +20,8 @@ LAYERS = {
         "places", "pricing", "spending",
     ],
     "adapters": [
-        "transport", "httpx_transport", "meter", "gate", "turns", "admission", "disk", "store",
-        "sources", "exporters", "sim", "testing",
+        "transport", "httpx_transport", "meter", "gate", "turns", "admission", "disk", "layout",
+        "store", "sources", "exporters", "sim", "testing",
     ],
     "engine": ["lane", "errand", "race", "engine", "answers"],
     "tasks": ["tasks"],

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from vcgen.errors import Reason, StoreError, UsageError
+from vcgen.layout import require_fresh
 from vcgen.records import Record, Reject, Turn
-from vcgen.store import RunDirectory, read_manifest, read_records, read_rejects, require_fresh
+from vcgen.store import RunDirectory, read_manifest, read_records, read_rejects
 
 MANIFEST: dict[str, Any] = {
     "layout": 1,
@@ -97,7 +98,7 @@ def test_a_cut_anywhere_costs_only_the_line_it_is_in(tmp_path: Path, name: str) 
         (tmp_path / name).write_bytes(whole[:end])
         with opened(tmp_path) as run:
             assert run.damaged == {}
-        assert (tmp_path / name).read_bytes() == whole[: max(s for s in starts if s <= end)], end
+        assert (tmp_path / name).read_bytes() == whole[: max(s for s in starts if s <= end + 1)]
 
 
 @pytest.mark.parametrize("name", ["records.jsonl", "rejects.jsonl", "calls.jsonl"])
@@ -216,7 +217,10 @@ def test_every_change_is_said(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (b'{"layout": 2, "run": {}}', "layout 2 is not known"),
+        (
+            b'{"layout": 2, "run": {}, "vcgen": "9.1"}',
+            r"layout 2, written by vcgen 9\.1, is not known to this version",
+        ),
         (b'{"layout": 1}', "no run directory"),
         (b'{"layout": 1, "run": 3}', "no run directory"),
         (b"[]", "no run directory"),
@@ -275,7 +279,9 @@ def test_a_full_disk_leaves_whole_lines_behind(tmp_path: Path, room: int) -> Non
         assert run.is_done("clip-99/x/0")
 
 
-def test_a_failing_sync_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failing_sync_is_an_error_from_then_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def fail(_file: int) -> None:
         raise OSError(5, "Input/output error")
 
@@ -284,6 +290,27 @@ def test_a_failing_sync_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         monkeypatch.setattr(os, "fsync", fail)
         with pytest.raises(StoreError, match="not on the disk: Input/output error"):
             run.sync()
+        monkeypatch.undo()
+        with pytest.raises(StoreError, match="not on the disk: Input/output error"):
+            run.sync()
+
+
+def test_a_torn_half_that_cannot_be_cut_off_costs_no_line_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_file: int, _size: int) -> None:
+        raise OSError(5, "Input/output error")
+
+    fill(tmp_path, 2)
+    size = (tmp_path / "records.jsonl").stat().st_size
+    with opened(tmp_path) as run:
+        monkeypatch.setattr(os, "ftruncate", fail)
+        with full_disk(size + 50), pytest.raises(StoreError, match="cannot write"):
+            run.add(record(2))
+        run.add(record(3))
+    with opened(tmp_path) as run:
+        assert [at for at in range(5) if run.is_done(f"clip-{at}/x/0")] == [0, 1, 3]
+        assert run.damaged == {"records.jsonl": 1}
 
 
 def test_a_disk_without_room_for_the_manifest_is_an_error(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ from conftest import (
     Command,
     Dying,
     Serving,
+    children_of,
+    is_running,
     lines_of,
     make_clip,
     outcome_ids,
@@ -52,7 +54,7 @@ def write_clips(path: Path, names: Sequence[str]) -> Path:
 def names_of(worker: int, workers: int, count: int) -> list[str]:
     """Ids that all fall to one worker."""
     found = (f"clip-{at}" for at in range(10_000))
-    mine = [name for name in found if worker_of("", {"id": name}, workers) == worker]
+    mine = [name for name in found if worker_of({"id": name}, workers) == worker]
     return mine[:count]
 
 
@@ -67,18 +69,6 @@ def comparable(run: Path) -> tuple[list[Any], list[Any]]:
 
     records = sorted(map(known, read_records(run)), key=lambda row: str(row[0]))
     return records, sorted(map(known, read_rejects(run)), key=lambda row: str(row[0]))
-
-
-def children_of(process: subprocess.Popen[str]) -> list[int]:
-    listed = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text("utf-8")
-    return [int(number) for number in listed.split()]
-
-
-def is_running(number: int) -> bool:
-    try:
-        return Path(f"/proc/{number}/stat").read_text("utf-8").split(") ")[1][0] != "Z"
-    except FileNotFoundError:
-        return False
 
 
 def test_two_workers_make_what_one_process_makes(command: Command, tmp_path: Path) -> None:
@@ -347,15 +337,17 @@ def test_no_share_shrinks_as_workers_end(
 
 def test_a_row_meets_the_same_worker_in_whatever_form_it_comes() -> None:
     clip = make_clip("harbour-1")
-    reject = Reject(id="a.jsonl:3", reason=Reason.INVALID_CLIP, message="no")
     for workers in (1, 2, 7):
-        known = worker_of("a.jsonl:1", clip, workers)
+        known = worker_of(clip, workers)
         assert 1 <= known <= workers
-        for row in ({"id": "harbour-1"}, {"id": " harbour-1\n"}):
-            assert worker_of("b.jsonl:9", row, workers) == known
-        assert worker_of("b", {"id": 7}, workers) == worker_of("c", {"id": "7"}, workers)
-        known = worker_of("a.jsonl:3", reject, workers)
-        for other in ({}, {"id": None}, "text", 3, None):
-            assert worker_of("a.jsonl:3", other, workers) == known
-    assert 1 <= worker_of("a", {"id": "\ud800"}, 2) <= 2
-    assert worker_of("", {"id": "harbour-1"}, 1000) == 78  # in every version
+        for name in ("harbour-1", " harbour-1\n"):
+            assert worker_of({"id": name}, workers) == known
+        assert worker_of({"id": 7}, workers) == worker_of({"id": "7"}, workers)
+        first, second = (
+            Reject(id=place, reason=Reason.INVALID_CLIP, message=f"{place}: no")
+            for place in ("a.jsonl:3", "b.jsonl:4")
+        )
+        assert worker_of(first, workers) == worker_of(second, workers)
+    for row in ({}, {"id": None}, {"id": "\ud800"}, {"caption": "\ud800"}, "text", 3, None):
+        assert worker_of(row, 2) in (1, 2)
+    assert worker_of({"id": "harbour-1"}, 1000) == 78  # in every version

@@ -8,7 +8,7 @@ outcome is known by its id and not looked at again.
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import anyio
@@ -20,12 +20,13 @@ from vcgen.clips import Clip
 from vcgen.config import Limits
 from vcgen.engine import Engine
 from vcgen.errors import BudgetSpent, Reason, RunStopped, StoreError, VcgenError
+from vcgen.hashes import HashIndex, digest
 from vcgen.limiting import Limiting
 from vcgen.mix import Mix, Quota
 from vcgen.places import Places
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples, sample_id
-from vcgen.sources import Placed, id_of, to_clip
+from vcgen.sources import Placed, content_of, id_of, to_clip
 from vcgen.store import RunDirectory
 from vcgen.tally import Progress, Tally
 
@@ -78,6 +79,7 @@ class Run:
         self._deliver = deliver
         self._deadline_s = deadline_s
         self._places = Places()
+        self._refused = HashIndex("I")
         self._limiting: defaultdict[str, float] = defaultdict(float)  # seconds by factor
         self._workers = 1
         self._is_exhausted = False
@@ -177,14 +179,13 @@ class Run:
             workers.start_soon(self._worker, workers)
 
     async def _take(self) -> Placed | None:
+        placed = None
         async with self._taking:
-            if self.stopped is not None or self._quota.is_met:
-                return None
-            try:
-                placed = await anext(self._clips, None)
-            except Exception as error:  # noqa: BLE001 - the caller's iterator; raised again by `work`
-                self.stop(error)
-                return None
+            if self.stopped is None and not self._quota.is_met:
+                try:
+                    placed = await anext(self._clips, None)
+                except Exception as error:  # noqa: BLE001 - the caller's iterator; raised by `work`
+                    self.stop(error)
         self.progress.clips += placed is not None
         self._is_exhausted = placed is None
         return placed
@@ -202,11 +203,21 @@ class Run:
                 return
             message = f"{place}: the clip id {item.id!r} was taken at {first}"
             item = Reject(id=place, reason=Reason.DUPLICATE_CLIP, message=message)
-        if self._is_done(item.id):
+        await self._refuse(item, row)
+
+    async def _refuse(self, reject: Reject, row: Any) -> None:
+        """The end of a row that is no clip, which is known again wherever it then stands."""
+        content = digest(content_of(row))
+        # Rows that say the same are told apart by how many there were before.
+        name = f"{content}/{self._refused.count(content)}"
+        if self._is_done(name) or self._is_done(reject.id):
             self.progress.continued.add()
             self.progress.resumed += 1
-        else:
-            await self._finish(item)
+            return
+        if self.store is not None and self.store.has_id(reject.id):
+            reject = replace(reject, id=f"{reject.id} {name}")
+        meta = {**reject.meta, "row": name, "clip_id": id_of(row)}
+        await self._finish(replace(reject, meta=meta))
 
     def _resume(self, place: str, row: Any) -> bool:
         """Whether nothing is left to do for a row, as far as its id alone can tell."""
@@ -217,7 +228,8 @@ class Run:
         if not all(self._is_done(sample_id(name, task)) for task in tasks):
             return False
         # A row that was rejected earlier may have the id of another that was not.
-        if self._is_done(place) or self._places.take(name, place) is not None:
+        refused = self.store is not None and self.store.has_refused(name)
+        if refused or self._is_done(place) or self._places.take(name, place) is not None:
             return False
         self.progress.continued.add()
         self.progress.resumed += len(tasks)
@@ -275,7 +287,8 @@ class Run:
             now = anyio.current_time()
             self._limiting[self.engine.limited_by] += now - looked_at
             looked_at = now
-            if not self._is_exhausted:
+            # Once nobody takes clips any more, there may be no workers left to join.
+            if not self._is_exhausted and self.stopped is None:
                 self._call(workers, most=self.engine.askers)
 
     async def _sync(self) -> None:

@@ -6,6 +6,7 @@ with a probability of 3 in 100 million.
 
 from array import array
 from bisect import bisect_left, bisect_right
+from hashlib import blake2b
 from typing import Literal
 
 _SHARDS = 256
@@ -35,6 +36,11 @@ class HashSet:
         shard = self._shards[hashed % _SHARDS]
         at = bisect_left(shard, hashed)
         return at < len(shard) and shard[at] == hashed
+
+
+def digest(text: str) -> str:
+    """16 hexadecimal digits of a text, the same in every process."""
+    return blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
 
 
 class HashIndex:
@@ -71,6 +77,16 @@ class HashIndex:
         if len(hashes) > _CHUNK_ENTRIES:
             self._split(chunk)
         return None
+
+    def count(self, name: str) -> int:
+        """How often a name was counted, this time included; of names that have no other number."""
+        if self.add(name, 1) is None:
+            return 1
+        hashed = hash(name)
+        hashes, numbers = self._chunks[bisect_right(self._lowest, hashed) - 1]
+        at = bisect_left(hashes, hashed)
+        numbers[at] += 1
+        return numbers[at]
 
     def _split(self, chunk: int) -> None:
         hashes, numbers = self._chunks[chunk]

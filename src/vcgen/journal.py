@@ -4,6 +4,7 @@ Pure functions on bytes. Parsing is no integrity check (most lines with a flippe
 so each line ends in the CRC-32 of all before it: `,"crc":"89abcdef"}`.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from zlib import crc32
 import orjson
 
 _ID = b'{"id":"'
+_HEAD = re.compile(b"(?=" + re.escape(_ID) + b")")
 _TAIL = b',"crc":"%08x"}'
 _TAIL_BYTES = len(_TAIL % 0)
 
@@ -33,6 +35,16 @@ def line_id(line: bytes) -> str | None:
     end = body.find(b'"', len(_ID))
     plain = body[len(_ID) : end]
     return _parsed_id(line) if b"\\" in plain else plain.decode()
+
+
+def salvage(line: bytes) -> list[tuple[str, bytes]]:
+    """The whole lines in a damaged one, with their ids: what was between them may be the damage."""
+    found = []
+    for part in _HEAD.split(line):
+        whole = part[: part.rfind(b"}") + 1]
+        if (name := line_id(whole)) is not None:
+            found.append((name, whole))
+    return found
 
 
 def decode_line(line: bytes) -> dict[str, Any]:

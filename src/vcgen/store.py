@@ -10,30 +10,38 @@ names. Whoever reads, reads all of them, the plain ones first and then by number
 of processes can continue what any other number began.
 
 One `write` a line on an O_APPEND descriptor, so a killed process leaves whole lines; `sync` makes
-it survive a power cut. When the directory is opened, a torn last line is cut off and damaged lines
-in the middle are moved to `<file>.bad`. One process at a time opens a directory, and then lets its
-workers join: they neither lock nor repair. All files are for their owner alone, and none is written
-through a symbolic link.
+them survive a power cut. When the directory is opened, a torn last line is cut off, damaged lines
+are moved to `<file>.bad`, and what is then there is put on the disk. One process at a time opens a
+directory, and then lets its workers join: they neither lock nor repair. All files are for their
+owner alone, and none is written through a symbolic link.
 """
 
 import os
-import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self, cast
 
 import orjson
 
-from vcgen.disk import PRIVATE, open_private, replacing
+from vcgen._version import __version__
+from vcgen.disk import (
+    PRIVATE,
+    end_at,
+    examine,
+    make_directory,
+    open_private,
+    replacing,
+    sync_path,
+)
 from vcgen.errors import StoreError, UsageError
 from vcgen.hashes import HashIndex, HashSet
-from vcgen.journal import decode_line, encode_line, line_id
+from vcgen.journal import decode_line, encode_line
+from vcgen.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS, bad, part, parts, require_ours
 from vcgen.records import Outcome, Record, Reject
 
-MANIFEST, RECORDS, REJECTS, CALLS = "run.json", "records.jsonl", "rejects.jsonl", "calls.jsonl"
-_LOCK = ".lock"
-_BUFFER_BYTES = 1 << 20
+_LAYOUT = 1
 
 
 class RunDirectory:
@@ -53,11 +61,12 @@ class RunDirectory:
         self.rejects: Counter[str] = Counter()
         from filelock import FileLock  # noqa: PLC0415 - 6 ms that importing vcgen need not take
 
-        self._lock = FileLock(path / _LOCK, mode=PRIVATE, thread_local=False)
+        self._lock = FileLock(path / LOCK, mode=PRIVATE, thread_local=False)
         self._files: dict[str, int] = {}
         self._done = HashSet()
         self._calls: dict[Path, HashIndex] = {}  # where in the file the lines begin
         self._dirty = False
+        self._failure = ""  # of the disk, after which nothing it holds back can be trusted
         self._manifest: dict[str, Any] = {}
 
     @classmethod
@@ -71,10 +80,10 @@ class RunDirectory:
         """
         from filelock import Timeout  # noqa: PLC0415 - as in __init__
 
-        _require_ours(path)
+        require_ours(path)
         run = cls(path)
         try:
-            path.mkdir(parents=True, exist_ok=True)
+            make_directory(path)
             run._lock.acquire(blocking=False)
         except Timeout as error:
             raise UsageError(f"{path}: another process is writing this run") from error
@@ -102,8 +111,8 @@ class RunDirectory:
         run = cls(path, worker)
         try:
             for name in (RECORDS, REJECTS, CALLS):
-                for part in _parts(path, name):
-                    run._index(name, part)
+                for file in parts(path, name):
+                    run._index(name, file)
             run._open_files()
         except OSError as error:
             run.close()
@@ -116,8 +125,16 @@ class RunDirectory:
         return os.dup(cast("int", self._lock._context.lock_file_fd))  # noqa: SLF001 - no other way
 
     def is_done(self, sample: str) -> bool:
-        """Whether an earlier process left the sample's record or reject."""
+        """Whether an earlier process left the record or reject of a sample, or a row's reject."""
         return sample in self._done
+
+    def has_refused(self, clip_id: str) -> bool:
+        """Whether an earlier process rejected a row that states this id."""
+        return _stating(clip_id) in self._done
+
+    def has_id(self, place: str) -> bool:
+        """Whether an earlier process rejected another row under this place."""
+        return _standing(place) in self._done
 
     def add(self, outcome: Outcome) -> None:
         """Append an outcome."""
@@ -169,8 +186,11 @@ class RunDirectory:
         """Return when all that was appended is on the disk. May run in a thread.
 
         Raises:
-            StoreError: the disk failed; what was appended since the last sync may be lost.
+            StoreError: the disk failed, now or before; what was appended since the last sync that
+                returned may be lost.
         """
+        if self._failure:
+            raise StoreError(self._failure)
         if not self._dirty:
             return
         self._dirty = False
@@ -178,8 +198,10 @@ class RunDirectory:
             try:
                 os.fsync(file)
             except OSError as error:
-                path = _part(self.path, name, self._worker)
-                raise StoreError(f"{path}: not on the disk: {error.strerror}") from error
+                # A second try would succeed: the kernel tells of a loss once and then forgets it.
+                path = part(self.path, name, self._worker)
+                self._failure = f"{path}: not on the disk: {error.strerror}"
+                raise StoreError(self._failure) from error
 
     def close(self) -> None:
         """Close the files and let the directory go."""
@@ -194,9 +216,11 @@ class RunDirectory:
             while left:
                 left = left[os.write(file, left) :]
         except OSError as error:
-            # Without the torn half, lines of replies that are still to come stay whole.
-            os.ftruncate(file, os.fstat(file).st_size - (len(line) - len(left)))
-            path = _part(self.path, name, self._worker)
+            # Without the torn half, lines of replies that are still to come stay whole. Where it
+            # cannot be cut off, a whole line after it is found again by `salvage`.
+            with suppress(OSError):
+                os.ftruncate(file, os.fstat(file).st_size - (len(line) - len(left)))
+            path = part(self.path, name, self._worker)
             raise StoreError(f"{path}: cannot write: {error.strerror}") from error
 
     def finish(self, counts: Mapping[str, Any]) -> None:
@@ -227,47 +251,58 @@ class RunDirectory:
     def _open_files(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         for name in (RECORDS, REJECTS, CALLS):
-            self._files[name] = open_private(_part(self.path, name, self._worker), flags)
+            self._files[name] = open_private(part(self.path, name, self._worker), flags)
+        sync_path(self.path)  # a line is no safer than its file's name
 
     def _repair(self) -> None:
         for name in (RECORDS, REJECTS, CALLS):
-            for path in _parts(self.path, name):
+            for path in parts(self.path, name):
                 end, damaged = self._index(name, path)
-                if path.stat().st_size > end:
-                    _cut(path, end)
                 if damaged:
                     self._set_aside(path, damaged)
+                else:
+                    end_at(path, end)
+                sync_path(path)  # a process that was killed may not have come to it
 
     def _index(self, name: str, path: Path) -> tuple[int, list[bytes]]:
-        """Take in a file without its damaged lines; returns where its last line ends, and these."""
-        end, shift, damaged = 0, 0, []
-        for offset, line in _lines(path):
-            end = offset + len(line) + 1
-            if (found := line_id(line)) is None:
-                damaged.append(line)
-                shift += len(line) + 1
-            elif name == CALLS:
-                self._calls.setdefault(path, HashIndex("Q")).add(found, offset - shift)
-            else:
-                self._count_line(name, found, line)
+        """Take in a file; returns how long it is without damage, and its damaged lines."""
+        end, damaged = 0, []
+        for whole, rest in examine(path):
+            if rest is not None:
+                damaged.append(rest)
+            for found, line in whole:
+                if name == CALLS:
+                    self._calls.setdefault(path, HashIndex("Q")).add(found, end)
+                else:
+                    self._count_line(name, found, line)
+                end += len(line) + 1
         return end, damaged
 
     def _count_line(self, name: str, found: str, line: bytes) -> None:
-        self._done.add(found)
         if name == RECORDS:
+            self._done.add(found)
             self.records += 1
-        else:
-            self.rejects[decode_line(line)["reason"]] += 1
+            return
+        reject = decode_line(line)
+        self.rejects[reject["reason"]] += 1
+        meta = reject.get("meta", {})
+        if "row" in meta:
+            self._done.add(meta["row"])
+            self._done.add(_stating(meta["clip_id"]))
+            self._done.add(_standing(found))
+        else:  # of a sample, or of a row by a version that knew rows by their places
+            self._done.add(found)
 
     def _set_aside(self, path: Path, damaged: list[bytes]) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        with os.fdopen(open_private(_bad(path), flags), "ab") as bad:
-            bad.writelines(line + b"\n" for line in damaged)
-            bad.flush()
-            os.fsync(bad.fileno())
+        with os.fdopen(open_private(bad(path), flags), "ab") as aside:
+            aside.writelines(line + b"\n" for line in damaged)
+            aside.flush()
+            os.fsync(aside.fileno())
+        sync_path(self.path)
         self.damaged[path.name] = len(damaged)
-        with replacing(path) as whole:
-            whole.writelines(line + b"\n" for _, line in _lines(path) if line_id(line) is not None)
+        with replacing(path) as file:
+            file.writelines(line + b"\n" for whole, _ in examine(path) for _, line in whole)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -281,9 +316,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
         layout, _ = manifest["layout"], manifest["run"].keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{path} is no run directory: it has no readable {MANIFEST}") from error
-    if layout != 1:
+    if layout != _LAYOUT:
         raise UsageError(
-            f"{path / MANIFEST}: layout {layout} is not known to this version of vcgen"
+            f"{path / MANIFEST}: layout {layout}, written by vcgen {manifest.get('vcgen')}, is not "
+            f"known to this version, {__version__}; continue it with that one"
         )
     return manifest
 
@@ -298,36 +334,6 @@ def read_rejects(path: Path) -> Iterator[Reject]:
     return map(Reject.from_json, _rows(path, REJECTS))
 
 
-def require_fresh(path: Path) -> None:
-    """Raises UsageError unless a run would start from nothing at `path`."""
-    if strangers := _strangers(path):
-        raise UsageError(f"{path} is not empty: it holds {strangers[0]}; choose another directory")
-
-
-def _require_ours(path: Path) -> None:
-    if (strangers := _strangers(path)) and not (path / MANIFEST).exists():
-        raise UsageError(f"{path} is no run directory and not empty: it holds {strangers[0]}")
-    parts = [part for name in (RECORDS, REJECTS, CALLS) for part in _parts(path, name)]
-    for written in (path / _LOCK, *parts, *map(_bad, parts)):
-        if written.is_symlink():
-            raise UsageError(
-                f"{written} is a symbolic link, and a run writes to no file elsewhere: put the "
-                "file itself there, or choose another directory"
-            )
-
-
-def _strangers(path: Path) -> list[str]:
-    ours = {_LOCK, f".{MANIFEST}.new"}  # what a run killed at its start leaves
-    try:
-        return sorted(entry.name for entry in path.iterdir() if entry.name not in ours)
-    except FileNotFoundError:
-        return []
-    except NotADirectoryError as error:
-        raise UsageError(f"{path} is a file or below one; the output is a directory") from error
-    except OSError as error:
-        raise UsageError(f"{path}: cannot use it: {error.strerror}") from error
-
-
 def _changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:
     changes: list[str] = []
     for key in before.keys() | now.keys():
@@ -339,41 +345,15 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") ->
     return sorted(changes)
 
 
-def _part(path: Path, name: str, worker: int) -> Path:
-    return path / (name if worker == 1 else name.replace(".", f"-{worker}."))
+# What is known of rejected rows is told from samples by the first character.
+def _stating(clip_id: str | None) -> str:
+    return f"\n{clip_id}"
 
 
-def _bad(path: Path) -> Path:
-    """Where the damaged lines of a file are moved."""
-    return path.with_name(f"{path.name}.bad")
-
-
-def _cut(path: Path, end: int) -> None:
-    file = open_private(path, os.O_WRONLY)
-    try:
-        os.ftruncate(file, end)
-    finally:
-        os.close(file)
-
-
-def _parts(path: Path, name: str) -> list[Path]:
-    """The files of that name that all workers of a directory have left, in their order."""
-    form = re.compile(re.escape(name).replace(r"\.", r"(?:-([2-9]|[1-9]\d+))?\."))
-    entries = path.glob(f"{Path(name).stem}*")
-    found = [matched for entry in entries if (matched := form.fullmatch(entry.name))]
-    return [path / matched[0] for matched in sorted(found, key=lambda part: int(part[1] or 1))]
+def _standing(place: str) -> str:
+    return f"\t{place}"
 
 
 def _rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
-    for part in _parts(path, name):
-        yield from (decode_line(line) for _, line in _lines(part) if line_id(line) is not None)
-
-
-def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
-    """The newline-terminated lines of a file with their offsets; a torn last line is left out."""
-    offset = 0
-    with path.open("rb", buffering=_BUFFER_BYTES) as file:
-        for line in file:
-            if line.endswith(b"\n"):
-                yield offset, line[:-1]
-            offset += len(line)
+    for file in parts(path, name):
+        yield from (decode_line(line) for whole, _ in examine(file) for _, line in whole)

@@ -22,7 +22,7 @@ from vcgen.clips import Clip
 from vcgen.errors import RunStopped, VcgenError
 from vcgen.intake import PlacedStream
 from vcgen.job import Job, Order, Report, decode, encode
-from vcgen.records import Reject
+from vcgen.sources import content_of
 from vcgen.tally import Tally
 
 REPORT_EVERY_S = 0.25
@@ -30,17 +30,17 @@ ROWS_AT_ONCE = 1000
 _LINE_BYTES = 1 << 26
 
 
-def worker_of(place: str, item: Any, workers: int) -> int:
-    """Which of so many workers, from 1, does what stands at a place of the input.
+def worker_of(item: Any, workers: int) -> int:
+    """Which of so many workers, from 1, does a row of the input.
 
-    The same for all rows of one id, so that duplicates meet; by the place where there is no id.
+    The same for all rows of one id, so that duplicates meet, and for rows that say the same.
     """
-    if isinstance(item, Clip | Reject):
+    if isinstance(item, Clip):
         key = item.id
     else:
         # As a clip will have it, once it is one.
         found = item.get("id") if isinstance(item, Mapping) else None
-        key = place if found is None else str(found).strip()
+        key = content_of(item) if found is None else str(found).strip()
     return crc32(key.encode("utf-8", "replace")) % workers + 1
 
 
@@ -52,7 +52,7 @@ async def part_of(clips: PlacedStream, number: int, workers: int) -> PlacedStrea
         if rows % ROWS_AT_ONCE == 0:
             # Reading does not wait by itself, and orders must be heard meanwhile.
             await anyio.lowlevel.checkpoint()
-        if worker_of(place, item, workers) == number:
+        if worker_of(item, workers) == number:
             yield place, item
 
 

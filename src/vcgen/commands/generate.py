@@ -12,6 +12,7 @@ from vcgen.endpoints import choose_endpoints, parse_price
 from vcgen.errors import RunStopped, StoreError, UsageError
 from vcgen.fleet import Fleet, most_workers
 from vcgen.job import Job
+from vcgen.layout import require_fresh
 from vcgen.options import (
     BaseUrlOption,
     ConcurrencyOption,
@@ -52,7 +53,7 @@ from vcgen.options import (
 )
 from vcgen.progress import print_summary, tell
 from vcgen.ratelimits import duration_s
-from vcgen.store import RunDirectory, require_fresh
+from vcgen.store import RunDirectory
 from vcgen.terminal import work_at_terminal
 
 

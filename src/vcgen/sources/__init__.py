@@ -99,6 +99,13 @@ def id_of(row: Any) -> str | None:
     return stated if type(stated) is str else None  # a subclass may have a hash of its own
 
 
+def content_of(row: Any) -> str:
+    """What a raw row says, wherever it stands."""
+    if isinstance(row, Reject):
+        return f"{row.reason} {row.message.removeprefix(f'{row.id}: ')}"
+    return row.model_dump_json() if isinstance(row, Clip) else repr(row)
+
+
 def _format_of(path: Path, head: bytes, wanted: str) -> str:
     if wanted in FORMATS:
         return wanted
