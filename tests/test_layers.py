@@ -16,8 +16,8 @@ LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
         "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
-        "hedging", "limiting", "evidence", "prompts", "checks", "journal", "hashes", "places",
-        "pricing", "spending",
+        "hedging", "limiting", "leaks", "evidence", "prompts", "checks", "journal", "hashes",
+        "places", "pricing", "spending",
     ],
     "adapters": [
         "transport", "httpx_transport", "meter", "gate", "admission", "store", "sources",

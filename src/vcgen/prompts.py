@@ -22,6 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from vcgen.chat import Message
 from vcgen.errors import Reason, Rejected, UsageError
+from vcgen.leaks import CANARY
 
 SUFFIX = ".jinja"
 MAX_PROMPT_CHARACTERS = 1 << 20
@@ -65,6 +66,7 @@ class Prompts:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.globals["canary"] = CANARY
         self._compiled: dict[str, _Compiled] = {}
         self._lines: dict[str, list[str]] = {}
 

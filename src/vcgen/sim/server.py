@@ -22,6 +22,7 @@ import orjson
 
 from vcgen.errors import UsageError
 from vcgen.sim.limits import CREATED
+from vcgen.sim.family import MANNERS
 from vcgen.sim.replies import Answer, refuse
 from vcgen.sim.simulator import Simulator
 from vcgen.sim.validation import Refusal
@@ -31,7 +32,10 @@ MAX_BODY_BYTES = 16 << 20
 _MODELS = orjson.dumps(
     {
         "object": "list",
-        "data": [{"id": "sim", "object": "model", "created": CREATED, "owned_by": "vcgen"}],
+        "data": [
+            {"id": name, "object": "model", "created": CREATED, "owned_by": "vcgen"}
+            for name in MANNERS
+        ],
     }
 )
 _TOO_LARGE = Refusal(413, f"The request's body is larger than {MAX_BODY_BYTES} bytes.")
