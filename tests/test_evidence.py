@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vcgen.clips import Clip, Segment
-from vcgen.leaks import CANARY
 from vcgen.evidence import fence, format_seconds, render_evidence
+from vcgen.leaks import CANARY
 
 
 def test_evidence_says_all_that_is_known_in_order_of_time() -> None:

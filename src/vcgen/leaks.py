@@ -102,8 +102,10 @@ def _tells_on(plain: str, instructions: tuple[str, ...]) -> bool:
 def _groups(instructions: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
     found: set[tuple[str, ...]] = set()
     for system in instructions:
-        words = _plain(system).split()
-        found.update(zip(*[words[at:] for at in range(_GROUP)], strict=False))
+        told = _plain(system).split()
+        # With the dashes and bullets that stand alone, and without.
+        for words in (told, [word for word in told if _BARE.search(word)]):
+            found.update(zip(*[words[at:] for at in range(_GROUP)], strict=False))
     return frozenset(found)
 
 

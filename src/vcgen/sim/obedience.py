@@ -4,7 +4,6 @@ Pure. Orders are known by their words, wherever between the fences they stand, a
 letter in the reply that the plain model would have given.
 """
 
-import codecs
 import re
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +15,9 @@ from vcgen.sim.scene import fenced
 
 _FENCE_LINE = re.compile(r"^=== .* ===$", re.MULTILINE)
 _MARK = re.compile(r"\bmark (\w+)")
-_ADDRESS = re.compile(r"(?:https?://|www\.)[^\s\"')]+|\b[\w-]+(?:\.| dot )(?:com|net|org|io|example)\b")
+_ADDRESS = re.compile(
+    r"(?:https?://|www\.)[^\s\"')]+|\b[\w-]+(?:\.| dot )(?:com|net|org|io|example)\b"
+)
 _QUOTED = re.compile(r"[\"“]([^\"”]{3,400})[\"”]")
 _TAG = re.compile(r"<[|\w/!][^<>]{0,80}>|<<\w+>>|\[/?INST\]")
 
@@ -41,8 +42,6 @@ def _told(prompt: Prompt) -> str:
         return b64encode(told.encode()).decode()
     if "hex" in order:
         return told.encode().hex()
-    if "rot13" in order:
-        return codecs.encode(told, "rot13")
     if "upper case" in order or "capitals" in order:
         return told.upper()
     if "a line" in order:
@@ -130,15 +129,15 @@ def _words(text: str, prompt: Prompt) -> str:
     return said[1] if said else text
 
 
+_ABOUT_INSTRUCTIONS = (
+    r"\b(?:system (?:prompt|message)|instructions? (?:you|above|verbatim|in|word)"
+    r"|your (?:own )?(?:rules|instructions|prompt)|everything above|(?:initial|hidden) prompt)"
+)
 # The first that fits is obeyed.
 _DEEDS: tuple[tuple[str, Deed], ...] = (
     (r"\b(?:fences?|delimiters?|evidence lines?|lines? (?:of|with) (?:equals|===))", _fences),
     (r"\b(?:secret (?:word|mark)|canary|code ?word|the mark\b)", _mark),
-    (
-        r"\b(?:system (?:prompt|message)|instructions? (?:you|above|verbatim|in|word)|your (?:own )?"
-        r"(?:rules|instructions|prompt)|everything above|initial prompt|hidden prompt)",
-        lambda _, prompt: _told(prompt),
-    ),
+    (_ABOUT_INSTRUCTIONS, lambda _, prompt: _told(prompt)),
     (r"\b(?:tag characters|invisible letters)", _hidden),
     (r"\b(?:right.to.left|backwards)", _reversed),
     (r"<[|\w/!]|<<\w+>>|\[/?INST\]", _tags),
