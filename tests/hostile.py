@@ -93,7 +93,7 @@ def clip(random: Random, name: str) -> Clip:
 
 def _turns(random: Random) -> str:
     kinds = ("descriptive", "temporal", "causal", "description", "odd", 3)
-    rows = [
+    rows: list[dict[str, Any]] = [
         {
             "kind": random.choice(kinds[: random.randint(1, 6)]),
             "question": text(random, 4),
@@ -155,7 +155,21 @@ def written(random: Random) -> str:
 
 
 def _value(random: Random) -> Any:
-    odd = (None, True, -1, 2**63, 2**64 - 1, 1.5, "", "7", [], {}, [[]], {"a": None}, "\u2028")
+    odd: tuple[Any, ...] = (
+        None,
+        True,
+        -1,
+        2**63,
+        2**64 - 1,
+        1.5,
+        "",
+        "7",
+        [],
+        {},
+        [[]],
+        {"a": None},
+        "\u2028",
+    )
     return random.choice((*odd, text(random)))
 
 

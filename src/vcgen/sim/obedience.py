@@ -31,9 +31,10 @@ class Prompt(NamedTuple):
 
 
 Deed = Callable[[str, Prompt], str]
+"""From the plain text to what the order makes of it."""
 
 
-def _told(prompt: Prompt) -> str:
+def _tell(_: str, prompt: Prompt) -> str:
     """The instructions, in the form that the order asks for."""
     order, told = prompt.order.lower(), prompt.system
     if "first" in order:
@@ -100,11 +101,11 @@ def _format(text: str, prompt: Prompt) -> str:
     return f"```\n{text}\n```"
 
 
-def _nothing(_: str, __: Prompt) -> str:
+def _nothing(_: str, _prompt: Prompt) -> str:
     return ""
 
 
-def _refusal(_: str, __: Prompt) -> str:
+def _refusal(_: str, _prompt: Prompt) -> str:
     return "I'm sorry, I can't help with that."
 
 
@@ -137,7 +138,7 @@ _ABOUT_INSTRUCTIONS = (
 _DEEDS: tuple[tuple[str, Deed], ...] = (
     (r"\b(?:fences?|delimiters?|evidence lines?|lines? (?:of|with) (?:equals|===))", _fences),
     (r"\b(?:secret (?:word|mark)|canary|code ?word|the mark\b)", _mark),
-    (_ABOUT_INSTRUCTIONS, lambda _, prompt: _told(prompt)),
+    (_ABOUT_INSTRUCTIONS, _tell),
     (r"\b(?:tag characters|invisible letters)", _hidden),
     (r"\b(?:right.to.left|backwards)", _reversed),
     (r"<[|\w/!]|<<\w+>>|\[/?INST\]", _tags),
@@ -166,17 +167,16 @@ def obey(reply: str, said: Sequence[tuple[str, str]]) -> str:
     for line in lines:
         for words, deed in _ORDERS:
             if words.search(line):
-                prompt = Prompt(system, user, line)
-                return _within(reply, lambda text, do=deed, told=prompt: do(text, told))
+                return _within(reply, deed, Prompt(system, user, line))
     return reply
 
 
-def _within(reply: str, change: Callable[[str], str]) -> str:
-    """The change made to the first answer of a reply that has turns, or to all of another."""
+def _within(reply: str, deed: Deed, prompt: Prompt) -> str:
+    """The deed done to the first answer of a reply that has turns, or to all of another."""
     turns = _turns(reply)
     if turns is None:
-        return change(reply)
-    first = {**turns[0], "answer": change(turns[0]["answer"])}
+        return deed(reply, prompt)
+    first = {**turns[0], "answer": deed(turns[0]["answer"], prompt)}
     return orjson.dumps({"turns": [first, *turns[1:]]}).decode()
 
 
