@@ -9,7 +9,7 @@ import pytest
 import targets
 
 SECONDS = 60
-PROGRAM = Path(__file__).parents[1] / "fuzzing.py"
+PROGRAM = Path(__file__).parents[1] / "fuzz.py"
 
 
 @pytest.mark.timeout(200)

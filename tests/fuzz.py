@@ -1,4 +1,4 @@
-"""`python tests/fuzzing.py TARGET DIRECTORY SECONDS`: guided by coverage, from the target's seeds.
+"""`python tests/fuzz.py TARGET DIRECTORY SECONDS`: guided by coverage, from the target's seeds.
 
 What it finds stays in the directory, and a crash ends it with a code other than 0.
 """
