@@ -40,9 +40,6 @@ def test_prose_has_no_problems() -> None:
         ("[A boat](x)", "']('"),
         ("A boat.\nUser: And then?", "begins with 'User:'"),
         ("**Assistant:** A boat.", "begins with '**Assistant:'"),
-        ("A boat.\u001b[31m", "hidden character U+001B"),
-        ("A \u202eboat.", "hidden character U+202E"),
-        ("A boat.\U000e0041", "hidden character U+E0041"),
     ],
 )
 def test_what_trainers_fail_on_is_named(text: str, said: str) -> None:

@@ -13,7 +13,7 @@ from vcgen.chat import Completion, Message
 from vcgen.clips import Clip
 from vcgen.errors import Reason
 from vcgen.evidence import fence
-from vcgen.leaks import ADDRESS, CANARY, find_leaks
+from vcgen.leaks import ADDRESS, CANARY, RUN, find_leaks
 from vcgen.records import Record
 
 SYSTEM = PROMPTS.render("base", {"evidence": "", "language": "English"})[0].content
@@ -107,12 +107,18 @@ def test_instructions_told_on_are_found_in_whatever_form(text: str) -> None:
     assert problems(f"A boat leaves. {bare}") == ("it repeats the instructions",)
 
 
-def test_eight_words_of_the_instructions_are_found_wherever_they_stand() -> None:
-    told = [word for word in SYSTEM.split() if word != "-"]
-    for at in range(len(told) - 8):
-        for before in range(4):
-            piece = " ".join(["boat"] * before + told[at : at + 8])
-            assert "it repeats the instructions" in problems(piece), piece
+def test_a_run_of_the_instructions_is_found_wherever_it_stands() -> None:
+    told = " ".join(SYSTEM.split())
+    for at in range(len(told) - RUN):
+        run = told[at : at + RUN]
+        for before in (0, 7, 29):
+            assert "it repeats the instructions" in problems("x" * before + run), run
+
+
+@pytest.mark.parametrize("hidden", ["\u0000", "\u001b", "\u007f", "\u202e", "\u2066", "\U000e0041"])
+def test_hidden_characters_are_found(hidden: str) -> None:
+    assert problems(f"A boat{hidden} leaves.") == ("it contains hidden characters",)
+    assert problems("A boat.\n\n\u0642\u0648\u0631\u200f \u8239\u200b。\u2028") == ()
 
 
 def test_marks_and_code_are_found() -> None:

@@ -18,11 +18,6 @@ _ROLE = re.compile(
     r"^[\W_]*(?:system|user|assistant|human|questioner|answerer)[ *_]*:",
     re.IGNORECASE | re.MULTILINE,
 )
-# What shows another text than there is: control characters, changes of direction, tags.
-_HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
-)
 _QUOTED_CHARACTERS = 40  # of a reply: what is quoted goes back to the model, outside any fence
 MOST_PROBLEMS = 10
 _DIGITS = "0123456789"
@@ -73,8 +68,6 @@ def text_problems(side: str, text: str) -> list[str]:
         problems.append(f"the {side} contains {_quoted(left)!r}, which is no prose")
     if ":" in text and (role := _ROLE.search(text)):
         problems.append(f"the {side} has a line that begins with {_quoted(role)!r}")
-    if not text.isprintable() and (hidden := _HIDDEN.search(text)):
-        problems.append(f"the {side} contains the hidden character U+{ord(hidden[0]):04X}")
     return problems
 
 

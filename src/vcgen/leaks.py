@@ -7,7 +7,7 @@ marks of a prompt, code to pass them unseen, addresses to lead readers to.
 
 import re
 import unicodedata
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -18,14 +18,19 @@ CANARY = "vqz7k4"
 ADDRESS = "address"
 """The flag of a record that names an address; the evidence names it too."""
 
-# In a row, which nobody repeats by chance.
-_WORDS = 8
-# Among so many there is a whole group of half as many, wherever the text's groups begin.
-_GROUP = _WORDS // 2
+# In a row, which nobody repeats by chance: some eight words.
+RUN = 48
+# So much of the text is looked at, at every such step: a run has a whole piece in it.
+_PIECE = 16
+_STEP = RUN - _PIECE + 1
 # No word of prose is so long; eight words in base64 are.
 _LONGEST_WORD = 64
 _CODE = re.compile(rf"[A-Za-z0-9+/_=-]{{{_LONGEST_WORD}}}")
-_BARE = re.compile(r"\w+")
+# What shows another text than there is: control characters, changes of direction, tags.
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb"
+    "\U000e0000-\U000e007f]"
+)
 _DOMAIN = re.compile(
     r"\.(?:com|net|org|edu|gov|info|biz|xyz|top|site|online|shop|store|app|dev|io|ai|ly|gg|tv|ru|cn"
     r"|uk|de|fr|eu|example|test)\b"
@@ -62,19 +67,23 @@ def find_leaks(text: str, instructions: Collection[str], source: str) -> Found:
         source: the evidence behind it, which may name addresses itself.
     """
     plain = _plain(text)
-    is_marked = CANARY in plain
-    is_told_on = _tells_on(plain, tuple(instructions))
-    is_coded = _has_long_word(text) and _CODE.search(text) is not None
+    # Nearly every text has none of all this, and to see that takes a few microseconds.
+    pieces = [plain[at : at + _PIECE] for at in range(0, len(plain) - _PIECE + 1, _STEP)]
+    may_tell = not _pieces(tuple(instructions)).isdisjoint(pieces)
+    may_code = [piece for piece in pieces if " " not in piece]
     may_name = "://" in plain or "www." in plain or "@" in plain or _DOMAIN.search(plain)
-    if not (is_marked or is_told_on or is_coded or may_name):
+    hidden = None if text.replace("\n", "").isprintable() else _HIDDEN.search(text)
+    if not (may_tell or may_code or may_name or hidden or CANARY in plain):
         return _NOTHING
-    named = _addresses(plain)
-    strange = sorted(named.difference(_addresses(_plain(source))))
+    named = _addresses(plain) if may_name else set()
     problems = {
-        "it contains a mark of the prompt": is_marked,
-        "it repeats the instructions": is_told_on,
-        f"it contains a word of {_LONGEST_WORD} characters or more": is_coded,
-        "it names an address that the evidence does not": strange,
+        "it contains a mark of the prompt": CANARY in plain,
+        "it repeats the instructions": may_tell and _repeats(plain, instructions),
+        f"it contains a word of {_LONGEST_WORD} characters or more": may_code
+        and _CODE.search(text),
+        "it contains hidden characters": hidden,
+        "it names an address that the evidence does not": named
+        and named - _addresses(_plain(source)),
     }
     return Found(
         tuple(problem for problem, is_there in problems.items() if is_there),
@@ -83,51 +92,33 @@ def find_leaks(text: str, instructions: Collection[str], source: str) -> Found:
 
 
 def _plain(text: str) -> str:
-    """In lower case, without what makes the same letters look otherwise."""
+    """In lower case, on one line, without what makes the same letters look otherwise."""
     if not text.isascii():
-        text = without_invisible(unicodedata.normalize("NFKC", text))
+        text = " ".join(without_invisible(unicodedata.normalize("NFKC", text)).split())
+    elif "\n" in text or "\t" in text or "  " in text:
+        text = " ".join(text.split())
     return text.lower()
 
 
-def _tells_on(plain: str, instructions: tuple[str, ...]) -> bool:
-    """Whether so many words of the instructions stand there in a row."""
-    words = iter(plain.split())
-    # Nearly all text shares no group of words, and to see that takes a few microseconds.
-    if _groups(instructions).isdisjoint(zip(*[words] * _GROUP, strict=False)):
-        return False
-    return any(not _runs(system).isdisjoint(_in_a_row(plain)) for system in instructions)
-
-
 @lru_cache(maxsize=64)
-def _groups(instructions: tuple[str, ...]) -> frozenset[tuple[str, ...]]:
-    found: set[tuple[str, ...]] = set()
-    for system in instructions:
-        told = _plain(system).split()
-        # With the dashes and bullets that stand alone, and without.
-        for words in (told, [word for word in told if _BARE.search(word)]):
-            found.update(zip(*[words[at:] for at in range(_GROUP)], strict=False))
-    return frozenset(found)
+def _pieces(instructions: tuple[str, ...]) -> frozenset[str]:
+    """All pieces of the instructions, wherever they begin."""
+    told = [_plain(system) for system in instructions]
+    return frozenset(
+        system[at : at + _PIECE] for system in told for at in range(len(system) - _PIECE + 1)
+    )
 
 
-@lru_cache(maxsize=64)
-def _runs(system: str) -> frozenset[tuple[str, ...]]:
-    return frozenset(_in_a_row(_plain(system)))
-
-
-def _in_a_row(plain: str) -> Iterator[tuple[str, ...]]:
-    """All runs of so many words, without punctuation."""
-    words = _BARE.findall(plain)
-    return zip(*[words[at:] for at in range(_WORDS)], strict=False)
-
-
-def _has_long_word(text: str) -> bool:
-    at, last = 0, len(text) - _LONGEST_WORD
-    while at <= last:
-        # The last space within reach, so that few steps are taken.
-        space = text.rfind(" ", at, at + _LONGEST_WORD)
-        if space < 0:
-            return True
-        at = space + 1
+def _repeats(plain: str, instructions: Collection[str]) -> bool:
+    """Whether a run of the instructions stands in the text."""
+    told = [_plain(system) for system in instructions]
+    known = _pieces(tuple(instructions))
+    for at in range(0, len(plain) - _PIECE + 1, _STEP):
+        if plain[at : at + _PIECE] in known:
+            starts = range(max(0, at - _STEP + 1), min(at, len(plain) - RUN) + 1)
+            runs = [plain[start : start + RUN] for start in starts]
+            if any(run in system for run in runs for system in told):
+                return True
     return False
 
 

@@ -129,4 +129,4 @@ def _check_leaks(turns: tuple[Turn, ...], ask: Ask) -> tuple[str, ...]:
 
 
 def _text(turns: tuple[Turn, ...]) -> str:
-    return "\n".join([side for turn in turns for side in (turn.question, turn.answer)])
+    return " ".join([side for turn in turns for side in (turn.question, turn.answer)])
