@@ -26,10 +26,9 @@ _STEP = RUN - _PIECE + 1
 # No word of prose is so long; eight words in base64 are.
 _LONGEST_WORD = 64
 _CODE = re.compile(rf"[A-Za-z0-9+/_=-]{{{_LONGEST_WORD}}}")
-# What shows another text than there is: control characters, changes of direction, tags.
+# What shows another text than there is: what moves the cursor, changes of direction, tags.
 _HIDDEN = re.compile(
-    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb"
-    "\U000e0000-\U000e007f]"
+    "[\x00\x08\x1b\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufff9-\ufffb\U000e0000-\U000e007f]"
 )
 _DOMAIN = re.compile(
     r"\.(?:com|net|org|edu|gov|info|biz|xyz|top|site|online|shop|store|app|dev|io|ai|ly|gg|tv|ru|cn"
@@ -72,8 +71,8 @@ def find_leaks(text: str, instructions: Collection[str], source: str) -> Found:
     may_tell = not _pieces(tuple(instructions)).isdisjoint(pieces)
     may_code = [piece for piece in pieces if " " not in piece]
     may_name = "://" in plain or "www." in plain or "@" in plain or _DOMAIN.search(plain)
-    hidden = None if text.replace("\n", "").isprintable() else _HIDDEN.search(text)
-    if not (may_tell or may_code or may_name or hidden or CANARY in plain):
+    may_hide = not text.isascii() or any(map(text.__contains__, "\0\b\x1b\x7f"))
+    if not (may_tell or may_code or may_name or may_hide or CANARY in plain):
         return _NOTHING
     named = _addresses(plain) if may_name else set()
     problems = {
@@ -81,7 +80,7 @@ def find_leaks(text: str, instructions: Collection[str], source: str) -> Found:
         "it repeats the instructions": may_tell and _repeats(plain, instructions),
         f"it contains a word of {_LONGEST_WORD} characters or more": may_code
         and _CODE.search(text),
-        "it contains hidden characters": hidden,
+        "it contains hidden characters": may_hide and _HIDDEN.search(text),
         "it names an address that the evidence does not": named
         and named - _addresses(_plain(source)),
     }
