@@ -5,7 +5,8 @@ import pytest
 from conftest import Scripted, Watched, completion, make_clip
 from pydantic import BaseModel
 
-from vcgen.answers import Answer, Ask, ClipCalls, json_schema, parse
+from vcgen.answers import MAX_REPLY_CHARACTERS, Answer, Ask, ClipCalls, json_schema, parse
+from vcgen.checks import MOST_PROBLEMS, time_problems
 from vcgen.config import Endpoint, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
@@ -262,6 +263,24 @@ def test_hostile_json_is_a_problem_and_no_error(text: str) -> None:
     value, problems = parse(text, Boat)
     assert value is None
     assert problems
+
+
+def test_a_reply_longer_than_any_model_writes_is_a_reject_at_once() -> None:
+    transport = Scripted(["A boat. " * MAX_REPLY_CHARACTERS])
+    error = rejected(transport, describe)
+    assert error.reason is Reason.INVALID_REPLY
+    assert "characters, the limit is" in error.message
+    assert len(error.reply) == MAX_REPLY_CHARACTERS
+
+
+def test_of_very_many_problems_a_few_are_sent_back() -> None:
+    transport = Scripted(["At 9999 seconds it ends. " * 5_000, "A boat leaves."])
+
+    async def narrative(ask: Ask) -> Answer:
+        return await ask("refine", draft="", accept=lambda answer: time_problems(answer.text, 12))
+
+    asking(transport, narrative)
+    assert transport.bodies[-1]["messages"][-1]["content"].count("9999") == MOST_PROBLEMS
 
 
 def test_the_schema_sent_is_closed_and_requires_everything() -> None:

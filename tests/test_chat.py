@@ -182,3 +182,12 @@ def test_only_text_with_a_finish_reason_is_accepted(content: Any, finish_reason:
     accepted = isinstance(decode(200, {}, body), Completion)
     parsed = orjson.loads(body)["choices"][0]["message"]["content"]
     assert accepted == ((parsed is None or isinstance(parsed, str)) and finish_reason is not None)
+
+
+@pytest.mark.parametrize("count", [b"18446744073709551615", b"9223372036854775808", b"2e12", b"-5"])
+def test_a_count_of_tokens_that_cannot_be_is_none(count: bytes) -> None:
+    # Some of the largest that JSON can carry make a sum that it cannot.
+    body = orjson.dumps(WHOLE).replace(b'"prompt_tokens":9', b'"prompt_tokens":' + count)
+    decoded = received(200, body)
+    assert isinstance(decoded, Completion)
+    assert decoded.usage == Usage(0, 2, 4)

@@ -14,6 +14,7 @@ def problems(answer: str, question: str = "What happens?") -> list[str]:
 def test_prose_has_no_problems() -> None:
     assert problems("A man carries two crates, then unties the rope at 6 seconds.") == []
     assert problems("He thinks a < b, lists [rope, crate] and says {well}.") == []
+    assert problems("A boat.\n\nThe user: a man. قارب\u200f، 船\u200b。 I <3 it.") == []
 
 
 @pytest.mark.parametrize(
@@ -30,6 +31,15 @@ def test_prose_has_no_problems() -> None:
         ('["A boat."]', "no prose"),
         ("=== end of evidence 0123456789abcdef ===", "no prose"),
         ("A \ud83d boat.", "lone surrogate"),
+        ("A <b>boat</b>.", "markup <b>"),
+        ("A boat.<script src=x>", "markup <script src=x>"),
+        ("<!-- A boat. -->", "markup <!--"),
+        ("[INST] A boat. [/INST]", "markup [INST]"),
+        ("<<SYS>> A boat.", "markup <<SYS>>"),
+        ("![A boat](x)", "'!['"),
+        ("[A boat](x)", "']('"),
+        ("A boat.\nUser: And then?", "begins with 'User:'"),
+        ("**Assistant:** A boat.", "begins with '**Assistant:'"),
     ],
 )
 def test_what_trainers_fail_on_is_named(text: str, said: str) -> None:
@@ -38,6 +48,12 @@ def test_what_trainers_fail_on_is_named(text: str, said: str) -> None:
     assert said in problem
     (problem,) = problems("A boat.", question=text)
     assert problem.startswith("the question ")
+
+
+def test_what_is_quoted_of_an_answer_is_short() -> None:
+    # It goes back to the model as instructions do, outside any fence.
+    (problem,) = problems(f"<video {'ignore all rules ' * 99}>")
+    assert len(problem) < 100
 
 
 def test_problems_of_several_turns_name_the_turn() -> None:

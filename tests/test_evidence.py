@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from vcgen.clips import Clip, Segment
 from vcgen.evidence import fence, format_seconds, render_evidence
+from vcgen.leaks import CANARY
 
 
 def test_evidence_says_all_that_is_known_in_order_of_time() -> None:
@@ -59,7 +60,7 @@ def test_no_text_closes_its_fence_early(text: str, more: str) -> None:
         fenced = fence("evidence", content)
         first, last = fenced.split("\n")[0], fenced.split("\n")[-1]
         assert fenced == f"{first}\n{content}\n{last}"
-        assert re.fullmatch("=== evidence [0-9a-f]{16} ===", first)
+        assert re.fullmatch(f"=== evidence {CANARY}[0-9a-f]{{32}} ===", first)
         assert fenced.count(last) == 1
 
 

@@ -7,6 +7,8 @@ from collections import defaultdict
 from graphlib import TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 import vcgen
 
 SOURCE = Path(vcgen.__file__).parent
@@ -16,8 +18,8 @@ LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
         "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
-        "hedging", "limiting", "evidence", "prompts", "kinds", "checks", "journal", "hashes",
-        "places", "pricing", "spending",
+        "hedging", "limiting", "leaks", "evidence", "prompts", "kinds", "checks", "journal",
+        "hashes", "places", "pricing", "spending",
     ],
     "adapters": [
         "transport", "httpx_transport", "meter", "gate", "turns", "admission", "disk", "layout",
@@ -161,3 +163,68 @@ def test_import_leaves_to_later_what_only_some_calls_need() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+RUNS_TEXT = {"eval", "exec", "compile", "__import__"}
+RUNS_WHAT_IT_LOADS = {
+    "pickle",
+    "marshal",
+    "shelve",
+    "dill",
+    "cloudpickle",
+    "joblib",
+    "yaml",
+    "code",
+}
+OF_MODULES = {
+    "os": {"system", "popen", "startfile"},
+    "subprocess": {"getoutput", "getstatusoutput"},
+    "asyncio": {"create_subprocess_shell"},
+    "builtins": RUNS_TEXT,
+    "tempfile": {"mktemp"},
+    "time": {"time"},
+}
+
+
+def unsafe(tree: ast.Module) -> list[str]:
+    """What in a tree runs text as code or as a command, or hides every error."""
+    found = [name for name in imported(tree) if top(name) in RUNS_WHAT_IT_LOADS]
+    for node in ast.walk(tree):
+        match node:
+            case ast.Name(id=name) if name in RUNS_TEXT:
+                found.append(name)
+            case ast.Attribute(value=ast.Name(id=module), attr=name) if name in OF_MODULES.get(
+                module, ()
+            ) or (module == "os" and name.startswith(("exec", "spawn", "posix_spawn"))):
+                found.append(f"{module}.{name}")
+            case ast.ImportFrom(module=module, names=names):
+                banned = OF_MODULES.get(module or "", ())
+                found += [f"{module}.{each.name}" for each in names if each.name in banned]
+            case ast.keyword(arg="shell"):
+                found.append("shell=")
+            case ast.ExceptHandler(type=None):
+                found.append("except:")
+    return found
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "eval(x)",
+        "f = exec",
+        "import pickle",
+        "from yaml import load",
+        "os.system(x)",
+        "from os import popen",
+        "os.execv(a, b)",
+        "subprocess.run(x, shell=True)",
+        "time.time()",
+        "try:\n    x\nexcept:\n    pass",
+    ],
+)
+def test_what_is_unsafe_is_known_by_its_syntax(source: str) -> None:
+    assert unsafe(ast.parse(source))
+
+
+def test_nothing_runs_text_as_code_or_as_a_command() -> None:
+    assert not {name: found for name, tree in modules().items() if (found := unsafe(tree))}

@@ -94,7 +94,10 @@ def test_openai_client_gets_a_completion() -> None:
         assert reply.choices[0].finish_reason == "stop"
         assert reply.usage is not None
         assert reply.usage.total_tokens > 0
-        assert [model.id async for model in opened.models.list()] == ["sim"]
+        assert [model.id async for model in opened.models.list()] == [
+            "sim",
+            "sim:obedient",
+        ]
 
     with_openai(Simulator(), client)
 

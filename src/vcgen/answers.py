@@ -16,6 +16,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from vcgen.chat import ChatRequest, Completion, Message, Schema, encode
+from vcgen.checks import MOST_PROBLEMS
 from vcgen.clips import Clip, explain
 from vcgen.config import Dialect, Recipe
 from vcgen.engine import Engine
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 _SHOWN = ("id", "video", "duration", "caption", "tags", "summary", "language")
 
 MORE_ROOM = 4  # how many times the room a reply gets that was cut by max_tokens
+MAX_REPLY_CHARACTERS = 1 << 20
 # The mender takes up to 0.1 ms a character, and everybody waits meanwhile.
 MENDABLE_CHARACTERS = 20_000
 
@@ -150,6 +152,7 @@ class Ask:
     Attributes:
         recipe: what the run is to produce.
         usage, attempts, templates, model: what the sample has used so far.
+        instructions: the system prompts it has used, by template.
     """
 
     calls: ClipCalls
@@ -160,6 +163,7 @@ class Ask:
     attempts: int = 0
     model: str = ""
     templates: dict[str, str] = field(default_factory=dict)
+    instructions: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def random(self) -> Random:
@@ -211,7 +215,7 @@ class Ask:
             said = (*request.messages, Message("assistant", completion.text))
             answer = Answer(text, data, used, said)
             if not problems and accept is not None:
-                problems = list(accept(answer))
+                problems = list(accept(answer))[:MOST_PROBLEMS]
             if not problems:
                 return answer
             if not repairs_left:
@@ -235,6 +239,7 @@ class Ask:
                 used += completion.usage
             if completion.finish_reason != "length":
                 _raise_if_withheld(completion)
+                _raise_if_too_long(completion.text)
                 return completion, used
         raise Rejected(
             Reason.TRUNCATED,
@@ -249,6 +254,8 @@ class Ask:
             template, {**self.calls.variables, "language": self.recipe.language, **variables}
         )
         self.templates[template] = self.prompts.digest(template)
+        if messages and messages[0].role == "system":
+            self.instructions[template] = messages[0].content
         if after is None:
             return messages
         return (*after.messages, *(m for m in messages if m.role != "system"))
@@ -261,6 +268,15 @@ def _raise_if_withheld(completion: Completion) -> None:
     if completion.refusal or _REFUSALS.match(text.strip()):
         refusal = completion.refusal or text
         raise Rejected(Reason.REFUSAL, "the model refused", reply=refusal)
+
+
+def _raise_if_too_long(text: str) -> None:
+    if len(text) > MAX_REPLY_CHARACTERS:
+        raise Rejected(
+            Reason.INVALID_REPLY,
+            f"the reply has {len(text)} characters, the limit is {MAX_REPLY_CHARACTERS}",
+            reply=text[:MAX_REPLY_CHARACTERS],
+        )
 
 
 def _read(written: str, schema: type[BaseModel] | None) -> tuple[str, Any, list[str]]:

@@ -16,6 +16,8 @@ from vcgen.records import Usage
 
 # What servers say of an answer they broke off themselves.
 _UNFINISHED = frozenset({"error", "abort", "insufficient_system_resource"})
+# No reply has so many; a few of them still add up to a number that JSON can carry.
+_MOST_TOKENS = 1 << 40
 
 
 class Message(NamedTuple):
@@ -156,7 +158,7 @@ def _usage(usage: Any) -> Usage:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and 0 < value < _MOST_TOKENS else 0
 
 
 def _decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Failure:

@@ -6,9 +6,20 @@ from collections.abc import Sequence
 from vcgen.clips import Clip
 from vcgen.records import Turn
 
-# Trainers count media tags in the text and fail on one that is no medium.
-_MEDIA_TAG = re.compile(r"<\s*/?\s*(video|image|audio|img)\b[^>]*>|<\|[a-z_]+\|>", re.IGNORECASE)
-_LEFTOVER = re.compile(r"```|^\s*[{\[]\s*\"|=== (end of )?\w+ [0-9a-f]{16} ===")
+# Trainers count media tags in the text and fail on one that is no medium; pages run scripts. No
+# repeat here may begin inside another's, or a long reply takes hours.
+_TAG = re.compile(
+    r"<\s*(?:/\s*)?(?:video|image|audio|img)\b[^<>]*>|</?[a-z][a-z0-9_-]*(?:\s[^<>]*)?/?>"
+    r"|<\|[a-z_]+\|>|<<\w+>>|\[/?INST\]|<!(?:--|DOCTYPE|\[CDATA)",
+    re.IGNORECASE,
+)
+_LEFTOVER = re.compile(r"```|^\s*[{\[]\s*\"|=== (end of )?\w+ \w{16,64} ===|\]\(|!\[")
+_ROLE = re.compile(
+    r"^[\W_]*(?:system|user|assistant|human|questioner|answerer)[ *_]*:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_QUOTED_CHARACTERS = 40  # of a reply: what is quoted goes back to the model, outside any fence
+MOST_PROBLEMS = 10
 _DIGITS = "0123456789"
 _NUMBER = r"(\d+(?:\.\d+)?)"
 # A bare `s` needs its preposition: a man in his 30s is no time in the video.
@@ -49,13 +60,19 @@ def text_problems(side: str, text: str) -> list[str]:
         return [f"the {side} contains a lone surrogate, which is no text"]
     problems = []
     # Nearly all prose is without these characters, and to see that costs next to nothing.
-    if "<" in text and (tag := _MEDIA_TAG.search(text)):
-        problems.append(f"the {side} contains the markup {tag[0]}")
+    if ("<" in text or "[" in text) and (tag := _TAG.search(text)):
+        problems.append(f"the {side} contains the markup {_quoted(tag)}")
     if ("{" in text or "[" in text or "```" in text or "===" in text) and (
         left := _LEFTOVER.search(text)
     ):
-        problems.append(f"the {side} contains {left[0].strip()!r}, which is no prose")
+        problems.append(f"the {side} contains {_quoted(left)!r}, which is no prose")
+    if ":" in text and (role := _ROLE.search(text)):
+        problems.append(f"the {side} has a line that begins with {_quoted(role)!r}")
     return problems
+
+
+def _quoted(found: re.Match[str]) -> str:
+    return " ".join(found[0].split())[:_QUOTED_CHARACTERS]
 
 
 def time_problems(text: str, duration: float | None) -> list[str]:

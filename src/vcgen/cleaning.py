@@ -110,6 +110,11 @@ def clean_events(
     return _merge_repeats(sorted(placed, key=lambda event: event.start), counts)
 
 
+def without_invisible(text: str) -> str:
+    """The text without characters that take no room on a screen."""
+    return _INVISIBLE.sub("", text)
+
+
 def _into_video(event: Timed, duration: float | None, counts: Counter[str]) -> Event | None:
     start, end, box = event.start, event.end, event.box
     text = clean_text(event.text, counts)

@@ -34,6 +34,7 @@ class Reason(StrEnum):
     TRUNCATED = "truncated"
     INVALID_REPLY = "invalid_reply"
     FAILED_CHECKS = "failed_checks"
+    LEAK = "leak"
     TASK_ERROR = "task_error"
 
 

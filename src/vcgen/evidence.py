@@ -1,12 +1,15 @@
 """Render a clip's evidence as text, once a clip; templates only place it.
 
 The lines come from strangers (captions, speech, models), so they stand between two lines that carry
-a hash of the text itself: no text can contain its own hash, so none can close its fence early.
+128 bits of a hash of all the text between them. That is as good as chance: whoever would close the
+fence from within had to write a text that contains its own hash. And unlike chance it makes the
+same prompt of the same clip, for caches of endpoints, for a run that goes on, for the same records.
 """
 
 from hashlib import blake2b
 
 from vcgen.clips import Clip, Segment
+from vcgen.leaks import CANARY
 
 _MARK = {"caption": "", "dense": "(objects) ", "speech": "(speech) ", "action": "(action) "}
 
@@ -18,7 +21,7 @@ def render_evidence(clip: Clip) -> str:
 
 def fence(label: str, text: str) -> str:
     """`text` between two lines that name it and that it cannot contain."""
-    mark = blake2b(text.encode(), digest_size=8).hexdigest()
+    mark = CANARY + blake2b(text.encode(), digest_size=16).hexdigest()
     return f"=== {label} {mark} ===\n{text}\n=== end of {label} {mark} ==="
 
 

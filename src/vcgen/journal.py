@@ -34,7 +34,10 @@ def line_id(line: bytes) -> str | None:
         return None
     end = body.find(b'"', len(_ID))
     plain = body[len(_ID) : end]
-    return _parsed_id(line) if b"\\" in plain else plain.decode()
+    try:
+        return _parsed_id(line) if b"\\" in plain else plain.decode()
+    except ValueError:  # no line of ours, for all its checksum
+        return None
 
 
 def salvage(line: bytes) -> list[tuple[str, bytes]]:

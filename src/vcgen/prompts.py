@@ -22,6 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from vcgen.chat import Message
 from vcgen.errors import Reason, Rejected, UsageError
+from vcgen.leaks import CANARY
 
 SUFFIX = ".jinja"
 MAX_PROMPT_CHARACTERS = 1 << 20
@@ -65,8 +66,10 @@ class Prompts:
             trim_blocks=True,
             lstrip_blocks=True,
         )
+        self._environment.globals["canary"] = CANARY
         self._compiled: dict[str, _Compiled] = {}
         self._lines: dict[str, list[str]] = {}
+        self._systems: dict[str, str] = {}
 
     def names(self) -> list[str]:
         """All template names, sorted."""
@@ -98,7 +101,12 @@ class Prompts:
                 Reason.PROMPT_TOO_LARGE,
                 f"the prompt {name!r} has {size} characters, the limit is {MAX_PROMPT_CHARACTERS}",
             )
-        return tuple(Message(role, text) for role, text in texts if text)
+        (_, system), (_, user) = texts
+        # The same object each time, so that its hash is computed once.
+        if self._systems.get(name) != system:
+            self._systems[name] = system
+        told = (("system", self._systems[name]), ("user", user))
+        return tuple(Message(role, text) for role, text in told if text)
 
     def digest(self, name: str) -> str:
         """A short hash of the template's source and of all it extends."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from vcgen._version import __version__
 from vcgen.answers import Ask, ClipCalls
-from vcgen.checks import form_problems
+from vcgen.checks import MOST_PROBLEMS, form_problems
 from vcgen.clips import Clip
 from vcgen.config import Recipe
 from vcgen.errors import Reason, Rejected, VcgenError
+from vcgen.leaks import find_leaks
 from vcgen.pricing import Price
 from vcgen.records import KINDS, Outcome, Record, Reject, Turn
 from vcgen.tasks import Task
@@ -48,6 +49,7 @@ class Samples:
         try:
             turns = tuple(await task.function(clip, ask))
             _check(turns, clip)
+            flags = _check_leaks(turns, ask)
         except Exception as error:
             cause = _cause(error)
             if isinstance(cause, Rejected):
@@ -64,6 +66,7 @@ class Samples:
             clip_id=clip.id,
             task=task.name,
             turns=turns,
+            flags=flags,
             meta=self._meta(ask),
         )
 
@@ -111,5 +114,19 @@ def _check(turns: tuple[Turn, ...], clip: Clip) -> None:
         if turn.kind not in KINDS:
             raise ValueError(f"a turn's kind is one of {', '.join(KINDS)}, not {turn.kind!r}")
     if problems := form_problems(turns, clip):
-        reply = "\n".join(turn.answer for turn in turns)
-        raise Rejected(Reason.FAILED_CHECKS, "; ".join(problems), reply=reply)
+        raise Rejected(
+            Reason.FAILED_CHECKS, "; ".join(problems[:MOST_PROBLEMS]), reply=_text(turns)
+        )
+
+
+def _check_leaks(turns: tuple[Turn, ...], ask: Ask) -> tuple[str, ...]:
+    """The flags of what was found; what may not be published is rejected."""
+    text = _text(turns)
+    problems, flags = find_leaks(text, ask.instructions.values(), ask.calls.variables["evidence"])
+    if problems:
+        raise Rejected(Reason.LEAK, "; ".join(problems), reply=text)
+    return flags
+
+
+def _text(turns: tuple[Turn, ...]) -> str:
+    return " ".join([side for turn in turns for side in (turn.question, turn.answer)])

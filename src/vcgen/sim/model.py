@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from vcgen.records import KINDS, Usage
+from vcgen.sim.family import MANNERS, as_it_is
 from vcgen.sim.narrative import describe, refine
 from vcgen.sim.questions import answer_to, pairs
 from vcgen.sim.scene import Scene, fenced, read_narrative, read_scene
@@ -49,7 +50,9 @@ def write(request: Mapping[str, Any], body: bytes, seed: str) -> Draft | Refusal
     A schema that cannot be filled is a Refusal.
     """
     try:
-        text = _Conversation(request, seed).reply()
+        conversation = _Conversation(request, seed)
+        manner = MANNERS.get(request["model"], as_it_is)
+        text = manner(conversation.reply(), conversation.said)
     except Unfillable as error:
         return Refusal(
             400,
@@ -121,7 +124,7 @@ class _Conversation:
         # A repair asks for the task before the reply that could not be used.
         while len(said) > 2 and _REPAIR in said[-1][1] and said[-2][0] == "assistant":
             del said[-2:]
-        self._said, self._last, self._seed = said, said[-1][1], seed
+        self.said, self._last, self._seed = said, said[-1][1], seed
         asked = request.get("response_format") or {}
         self._format = asked.get("type", "text")
         self._schema = asked["json_schema"]["schema"] if self._format == "json_schema" else None
@@ -166,12 +169,12 @@ class _Conversation:
         return {"turns": [{name: turn[name] for name in turn if name in names} for turn in turns]}
 
     def _asked(self) -> list[str]:
-        return [text for role, text in self._said if role == "assistant" and text.endswith("?")]
+        return [text for role, text in self.said if role == "assistant" and text.endswith("?")]
 
     @cached_property
     def _fenced(self) -> dict[str, str]:
         found: dict[str, str] = {}
-        for role, text in self._said:
+        for role, text in self.said:
             if role != "assistant":
                 found = fenced(text) | found
         return found
@@ -183,7 +186,7 @@ class _Conversation:
     @cached_property
     def _scene(self) -> Scene:
         language = next(
-            (found[1] for _, text in self._said if (found := _LANGUAGE.search(text))), "English"
+            (found[1] for _, text in self.said if (found := _LANGUAGE.search(text))), "English"
         )
         if "evidence" in self._fenced:
             return read_scene(self._fenced["evidence"], language)

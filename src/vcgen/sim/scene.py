@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from vcgen.sim.grammar import is_naming, noun_phrase, to_clause
 from vcgen.sim.wording import capital, listed, sentences, shorten, tidy
 
-_OPEN = re.compile(r"^=== ([a-z]+) ([0-9a-f]{16}) ===\n", re.MULTILINE)
+_OPEN = re.compile(r"^=== ([a-z]+) (\w{16,64}) ===\n", re.MULTILINE)
 _TIMED = re.compile(
     r"\[(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?\] (?:\((objects|speech|action)\) )?(.*)", re.DOTALL
 )

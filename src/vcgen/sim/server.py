@@ -21,6 +21,7 @@ import h11
 import orjson
 
 from vcgen.errors import UsageError
+from vcgen.sim.family import MANNERS
 from vcgen.sim.limits import CREATED
 from vcgen.sim.replies import Answer, refuse
 from vcgen.sim.simulator import Simulator
@@ -31,7 +32,10 @@ MAX_BODY_BYTES = 16 << 20
 _MODELS = orjson.dumps(
     {
         "object": "list",
-        "data": [{"id": "sim", "object": "model", "created": CREATED, "owned_by": "vcgen"}],
+        "data": [
+            {"id": name, "object": "model", "created": CREATED, "owned_by": "vcgen"}
+            for name in MANNERS
+        ],
     }
 )
 _TOO_LARGE = Refusal(413, f"The request's body is larger than {MAX_BODY_BYTES} bytes.")

@@ -1,0 +1,17 @@
+"""The simulated models by name: each takes the plain one's reply and does to it what is its own."""
+
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+
+from vcgen.sim.obedience import obey
+
+Manner = Callable[[str, Sequence[tuple[str, str]]], str]
+"""From the plain reply and the roles and texts of the prompt to the model's own reply."""
+
+
+def as_it_is(reply: str, _: Sequence[tuple[str, str]]) -> str:
+    """The plain model's manner."""
+    return reply
+
+
+MANNERS: Mapping[str, Manner] = MappingProxyType({"sim": as_it_is, "sim:obedient": obey})

@@ -1,0 +1,23 @@
+"""What fuzzing begins with and what it has found (`tests/soak/fuzzing.py`), once more each time."""
+
+import pytest
+import targets
+
+FOUND = [
+    # An id with half a character, and a checksum that is right.
+    ("journal", b'\0{"id":"a\\"/\xc3"a"'),
+    ("journal", b'\0{"id":"a\xc3","b":1'),
+    ("journal", b'\0{"id":"\\'),
+]
+
+
+@pytest.mark.parametrize(("name", "data"), FOUND)
+def test_what_fuzzing_found_stays_mended(name: str, data: bytes) -> None:
+    targets.TARGETS[name](data + b"\n")
+
+
+@pytest.mark.parametrize("name", targets.TARGETS)
+def test_the_seeds_of_fuzzing_break_no_promise_wherever_they_are_cut(name: str) -> None:
+    for seed in targets.seeds()[name]:
+        for end in {len(seed), len(seed) // 2, len(seed) - 1, 1, 0}:
+            targets.TARGETS[name](seed[:end])
