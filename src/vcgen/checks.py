@@ -7,7 +7,10 @@ from vcgen.clips import Clip
 from vcgen.records import Turn
 
 # Trainers count media tags in the text and fail on one that is no medium.
-_MEDIA_TAG = re.compile(r"<\s*/?\s*(video|image|audio|img)\b[^>]*>|<\|[a-z_]+\|>", re.IGNORECASE)
+# Possessive: from a reply of nothing but blanks, backtracking would not come back.
+_MEDIA_TAG = re.compile(
+    r"<\s*+/?\s*+(video|image|audio|img)\b[^<>]*+>|<\|[a-z_]++\|>", re.IGNORECASE
+)
 _LEFTOVER = re.compile(r"```|^\s*[{\[]\s*\"|=== (end of )?\w+ [0-9a-f]{16} ===")
 _DIGITS = "0123456789"
 _NUMBER = r"(\d+(?:\.\d+)?)"
