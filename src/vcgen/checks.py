@@ -53,11 +53,11 @@ def text_problems(side: str, text: str) -> list[str]:
     problems = []
     # Nearly all prose is without these characters, and to see that costs next to nothing.
     if "<" in text and (tag := _MEDIA_TAG.search(text)):
-        problems.append(f"the {side} contains the markup {tag[0]}")
+        problems.append(f"the {side} contains the markup {tag[0][:60]}")
     if ("{" in text or "[" in text or "```" in text or "===" in text) and (
         left := _LEFTOVER.search(text)
     ):
-        problems.append(f"the {side} contains {left[0].strip()!r}, which is no prose")
+        problems.append(f"the {side} contains {left[0].strip()[:60]!r}, which is no prose")
     return problems
 
 
