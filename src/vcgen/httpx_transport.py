@@ -4,6 +4,7 @@ Slower than the default (httpx's pool costs milliseconds a request); for what on
 """
 
 from collections.abc import Mapping
+from typing import Any
 
 import anyio
 import httpx
@@ -11,6 +12,9 @@ import httpx
 from vcgen.errors import ConnectFailed, ConnectionLost, TimedOut, TransportError
 from vcgen.http1 import MAX_REPLY_BYTES, Reply, too_large, unpacked
 from vcgen.transport import CONNECT_S
+
+# What httpcore does first where there is nothing to connect.
+_ON_A_KEPT_CONNECTION = "http11.send_request_headers.started"
 
 
 class HttpxTransport:
@@ -38,7 +42,7 @@ class HttpxTransport:
         )
         try:
             with anyio.fail_after(timeout_s):
-                response = await self._client.send(request, stream=True, follow_redirects=False)
+                response = await self._send(request)
                 try:
                     received = await _body(response)
                 finally:
@@ -48,6 +52,21 @@ class HttpxTransport:
         except httpx.HTTPError as error:
             raise _translate(error) from error
         return Reply(response.status_code, dict(response.headers), received)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """As the default transport: once more where a kept connection closes before any reply."""
+        events: list[str] = []
+
+        async def note(event: str, _: Mapping[str, Any]) -> None:
+            events.append(event)
+
+        request.extensions["trace"] = note
+        try:
+            return await self._client.send(request, stream=True, follow_redirects=False)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            if events[:1] != [_ON_A_KEPT_CONNECTION]:
+                raise
+        return await self._client.send(request, stream=True, follow_redirects=False)
 
     async def aclose(self) -> None:
         """Nothing: the client is its maker's to close."""
