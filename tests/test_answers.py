@@ -3,7 +3,7 @@ from typing import Any, TypeVar
 
 import pytest
 from conftest import Scripted, Watched, completion, make_clip
-from pydantic import BaseModel
+from pydantic import BaseModel, RootModel
 
 from vcgen.answers import MAX_REPLY_CHARACTERS, Answer, Ask, ClipCalls, json_schema, parse
 from vcgen.checks import MOST_PROBLEMS, time_problems
@@ -11,7 +11,7 @@ from vcgen.config import Endpoint, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.http1 import Reply
-from vcgen.prompts import Prompts
+from vcgen.prompts import MAX_PROMPT_CHARACTERS, Prompts
 from vcgen.records import Usage
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks.conversation import Conversation
@@ -24,6 +24,10 @@ WORDS: dict[str, Any] = {"min_words": 5, "max_words": 20}
 class Boat(BaseModel):
     name: str
     length: float
+
+
+class Boats(RootModel[list[Boat]]):
+    """Several."""
 
 
 class Kept:
@@ -265,12 +269,32 @@ def test_hostile_json_is_a_problem_and_no_error(text: str) -> None:
     assert problems
 
 
-def test_a_reply_longer_than_any_model_writes_is_a_reject_at_once() -> None:
-    transport = Scripted(["A boat. " * MAX_REPLY_CHARACTERS])
-    error = rejected(transport, describe)
+def test_a_reply_that_is_no_reply_by_its_length_is_a_reject_at_once() -> None:
+    error = rejected(Scripted(["x" * 5_000_000]), describe)
     assert error.reason is Reason.INVALID_REPLY
-    assert "characters, the limit is" in error.message
+    assert "5000000 characters, the limit is 262144" in error.message
     assert len(error.reply) == MAX_REPLY_CHARACTERS
+    longest = "x" * MAX_REPLY_CHARACTERS
+    assert asking(Scripted([longest]), describe).text == longest
+
+
+def test_a_conversation_that_has_grown_too_long_is_a_reject_and_not_sent() -> None:
+    async def do(ask: Ask) -> None:
+        answer = await describe(ask)
+        while True:
+            answer = await ask("answer", after=answer)
+
+    transport = Scripted(["x" * MAX_REPLY_CHARACTERS] * 9)
+    assert rejected(transport, do).reason is Reason.PROMPT_TOO_LARGE
+    longest = max(
+        sum(len(message["content"]) for message in body["messages"]) for body in transport.bodies
+    )
+    assert MAX_PROMPT_CHARACTERS - MAX_REPLY_CHARACTERS < longest <= MAX_PROMPT_CHARACTERS
+
+
+def test_of_very_many_faults_only_the_number_is_told() -> None:
+    value, problems = parse(f"[{'0,' * 100_000}0]", Boats)
+    assert (value, problems) == (None, ["100001 faults"])
 
 
 def test_of_very_many_problems_a_few_are_sent_back() -> None:

@@ -128,9 +128,31 @@ def test_what_is_not_a_whole_completion_is_an_invalid_response(body: bytes) -> N
     assert "text/x" in found.message
 
 
-def test_an_error_with_status_200_is_that_error() -> None:
-    found = failure(200, b'{"error": {"code": "insufficient_quota", "message": "Pay."}}')
+@pytest.mark.parametrize("beside", [{}, WHOLE], ids=["alone", "beside a completion"])
+def test_an_error_with_status_200_is_that_error(beside: dict[str, Any]) -> None:
+    error = {"code": "insufficient_quota", "message": "Pay."}
+    found = failure(200, orjson.dumps({**beside, "error": error}))
     assert (found.status, found.code, found.message) == (200, "insufficient_quota", "Pay.")
+    assert isinstance(received(200, orjson.dumps({**WHOLE, "error": None})), Completion)
+
+
+@pytest.mark.parametrize("said", ["length", "model_length", "max_tokens", "MAX_TOKENS"])
+def test_a_reply_that_was_cut_says_length_whatever_the_endpoint_calls_it(said: str) -> None:
+    found = received(200, choice(finish_reason=said))
+    assert isinstance(found, Completion)
+    assert found.finish_reason == "length"
+
+
+@pytest.mark.parametrize("count", [2**31, 2**63, 2**64 - 1, 2**70, -1, True, 2.5, "9", None, [1]])
+def test_a_count_of_tokens_that_can_be_none_counts_nothing(count: Any) -> None:
+    text = str(count).lower().replace("none", "null").encode()
+    if isinstance(count, str):
+        text = b'"' + text + b'"'
+    found = received(
+        200, orjson.dumps(WHOLE).replace(b'"completion_tokens":2', b'"completion_tokens":' + text)
+    )
+    assert isinstance(found, Completion)
+    assert found.usage == Usage(9, 0, 4)
 
 
 @pytest.mark.parametrize(

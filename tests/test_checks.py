@@ -3,6 +3,7 @@ from conftest import make_clip
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vcgen.answers import MAX_REPLY_CHARACTERS
 from vcgen.checks import form_problems, time_problems
 from vcgen.records import Turn
 
@@ -99,3 +100,14 @@ def test_other_numbers_are_no_times(text: str) -> None:
 @given(st.text(), st.text(), st.floats(0, 100) | st.none())
 def test_no_text_makes_the_checks_raise(question: str, answer: str, duration: float | None) -> None:
     form_problems([Turn("causal", question, answer)], make_clip(duration=duration))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "part",
+    ["< ", "<video ", "<|a", "=== ", "=== end of ", "=== a", "```", "[", "1", "1.", "1 ", "at 1"],
+)
+def test_checks_take_no_longer_than_the_longest_reply_is(part: str) -> None:
+    for text in (part * (MAX_REPLY_CHARACTERS // len(part)), part + " " * MAX_REPLY_CHARACTERS):
+        for problem in problems(f"a {text}x"):
+            assert len(problem) < 200

@@ -44,6 +44,20 @@ def test_one_reader_reads_one_reply_after_another() -> None:
         assert reply.body == b"hello"
 
 
+@pytest.mark.parametrize("sent", [PLAIN, CHUNKED, INTERIM], ids=["plain", "chunked", "interim"])
+def test_no_reply_is_whole_before_its_last_byte(sent: bytes) -> None:
+    for length in range(len(sent)):
+        with pytest.raises(ConnectionLost):
+            read([sent[:length]])
+
+
+def test_what_follows_the_body_changes_no_header() -> None:
+    trailers = b"0\r\nt: 2\r\ncontent-encoding: gzip\r\n"
+    reply, _ = read([CHUNKED.replace(b"0\r\n", trailers).replace(b"200 OK", b"200 OK\r\nT: 1")])
+    assert (reply.body, reply.headers["t"]) == (b"hello", "1")
+    assert "content-encoding" not in reply.headers
+
+
 @given(st.binary(max_size=400))
 @example(PLAIN[:-1])
 @example(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")
@@ -63,8 +77,13 @@ def test_a_head_without_end_is_refused(endless: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("packing", "body"),
-    [("br", b"x"), ("gzip", b"no gzip"), ("gzip", gzip.compress(b"hello" * 99, mtime=0)[:-9])],
-    ids=["unknown packing", "no gzip", "cut short"],
+    [
+        ("br", b"x"),
+        ("gzip", b"no gzip"),
+        ("gzip", gzip.compress(b"hello" * 99, mtime=0)[:-9]),
+        ("gzip", gzip.compress(b"hello" * 99, mtime=0) + b"more"),
+    ],
+    ids=["unknown packing", "no gzip", "cut short", "more than gzip"],
 )
 def test_a_body_that_cannot_be_unpacked_is_no_reply(packing: str, body: bytes) -> None:
     head = f"HTTP/1.1 200 OK\r\nContent-Encoding: {packing}\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -291,6 +291,20 @@ def test_200_calls_cancelled_in_flight_leave_the_transport_usable(opening: Openi
     run(opening, main)
 
 
+def test_a_mocked_reply_of_httpx_is_taken_as_it_is() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        del request
+        packed = gzip.compress(b"hello")
+        return httpx.Response(200, headers={"content-encoding": "gzip"}, content=packed)
+
+    async def main() -> None:
+        async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as client:
+            reply = await HttpxTransport(client).post("http://mock/v1", {}, BODY, 10)
+        assert reply.body == b"hello"
+
+    anyio.run(main)
+
+
 def test_closing_leaves_a_client_of_the_callers_open() -> None:
     async def main() -> None:
         async with httpx.AsyncClient() as client, serve(Simulator()) as url:

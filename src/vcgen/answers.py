@@ -32,9 +32,10 @@ if TYPE_CHECKING:
 _SHOWN = ("id", "video", "duration", "caption", "tags", "summary", "language")
 
 MORE_ROOM = 4  # how many times the room a reply gets that was cut by max_tokens
-MAX_REPLY_CHARACTERS = 1 << 20
 # The mender takes up to 0.1 ms a character, and everybody waits meanwhile.
 MENDABLE_CHARACTERS = 20_000
+# Some 65,000 tokens, more than models write. What is longer is not worth the time to look at it.
+MAX_REPLY_CHARACTERS = 1 << 18
 
 _FENCED = re.compile(r"^```[a-zA-Z]*\n(.*?)\n?```$", re.DOTALL)
 _THINKING = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
@@ -237,9 +238,9 @@ class Ask:
                 self.attempts += completion.attempts
                 self.usage += completion.usage
                 used += completion.usage
+            _raise_if_too_long(completion.text)
             if completion.finish_reason != "length":
                 _raise_if_withheld(completion)
-                _raise_if_too_long(completion.text)
                 return completion, used
         raise Rejected(
             Reason.TRUNCATED,
@@ -250,15 +251,18 @@ class Ask:
     def _render(
         self, template: str, variables: Mapping[str, Any], after: Answer | None
     ) -> tuple[Message, ...]:
-        messages = self.prompts.render(
-            template, {**self.calls.variables, "language": self.recipe.language, **variables}
-        )
+        known = {**self.calls.variables, "language": self.recipe.language, **variables}
+        messages = self.prompts.render(template, known, after.messages if after else ())
         self.templates[template] = self.prompts.digest(template)
-        if messages and messages[0].role == "system":
+        if messages[0].role == "system":
             self.instructions[template] = messages[0].content
-        if after is None:
-            return messages
-        return (*after.messages, *(m for m in messages if m.role != "system"))
+        return messages
+
+
+def _raise_if_too_long(text: str) -> None:
+    if (size := len(text)) > MAX_REPLY_CHARACTERS:
+        message = f"the reply has {size} characters, the limit is {MAX_REPLY_CHARACTERS}"
+        raise Rejected(Reason.INVALID_REPLY, message, reply=text[:MAX_REPLY_CHARACTERS])
 
 
 def _raise_if_withheld(completion: Completion) -> None:
@@ -268,15 +272,6 @@ def _raise_if_withheld(completion: Completion) -> None:
     if completion.refusal or _REFUSALS.match(text.strip()):
         refusal = completion.refusal or text
         raise Rejected(Reason.REFUSAL, "the model refused", reply=refusal)
-
-
-def _raise_if_too_long(text: str) -> None:
-    if len(text) > MAX_REPLY_CHARACTERS:
-        raise Rejected(
-            Reason.INVALID_REPLY,
-            f"the reply has {len(text)} characters, the limit is {MAX_REPLY_CHARACTERS}",
-            reply=text[:MAX_REPLY_CHARACTERS],
-        )
 
 
 def _read(written: str, schema: type[BaseModel] | None) -> tuple[str, Any, list[str]]:

@@ -16,8 +16,10 @@ from vcgen.records import Usage
 
 # What servers say of an answer they broke off themselves.
 _UNFINISHED = frozenset({"error", "abort", "insufficient_system_resource"})
-# No reply has so many; a few of them still add up to a number that JSON can carry.
-_MOST_TOKENS = 1 << 40
+# What some say for `length`.
+_CUT = frozenset({"model_length", "max_tokens", "MAX_TOKENS"})
+# More in one call is no count: it would pause a run for hours, and its sums would fit no record.
+_MOST_TOKENS = 1 << 24
 
 
 class Message(NamedTuple):
@@ -121,8 +123,8 @@ def decode(status: int, headers: Mapping[str, str], body: bytes) -> Completion |
 def _decode_success(headers: Mapping[str, str], body: bytes) -> Completion | Failure:
     try:
         data = orjson.loads(body)
-        if "choices" not in data and "error" in data:
-            return _failure(200, headers, body, data["error"])
+        if error := data.get("error"):
+            return _failure(200, headers, body, error)
         choice = data["choices"][0]
         message = choice["message"]
         text, finish_reason = message["content"], choice["finish_reason"]
@@ -131,7 +133,7 @@ def _decode_success(headers: Mapping[str, str], body: bytes) -> Completion | Fai
             return Completion(
                 text=text or "",
                 model=_text(data.get("model")),
-                finish_reason=finish_reason,
+                finish_reason="length" if finish_reason in _CUT else finish_reason,
                 refusal=_text(message.get("refusal")),
                 usage=_usage(data.get("usage")),
             )
@@ -158,7 +160,7 @@ def _usage(usage: Any) -> Usage:
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and 0 < value < _MOST_TOKENS else 0
+    return value if type(value) is int and 0 < value <= _MOST_TOKENS else 0
 
 
 def _decode_error(status: int, headers: Mapping[str, str], body: bytes) -> Failure:

@@ -9,7 +9,7 @@ from vcgen.records import Turn
 # Trainers count media tags in the text and fail on one that is no medium; pages run scripts. No
 # repeat here may begin inside another's, or a long reply takes hours.
 _TAG = re.compile(
-    r"<\s*(?:/\s*)?(?:video|image|audio|img)\b[^<>]*>|</?[a-z][a-z0-9_-]*(?:\s[^<>]*)?/?>"
+    r"<\s*+(?:/\s*+)?(?:video|image|audio|img)\b[^<>]*>|</?[a-z][a-z0-9_-]*(?:\s[^<>]*)?/?>"
     r"|<\|[a-z_]+\|>|<<\w+>>|\[/?INST\]|<!(?:--|DOCTYPE|\[CDATA)",
     re.IGNORECASE,
 )

@@ -25,6 +25,8 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_NAME)]
 # The language reaches the instructions of a prompt, so it may not be a sentence.
 Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$")]
 
+MOST_EXPLAINED = 1_000
+
 _CONFIG = ConfigDict(
     frozen=True,
     extra="forbid",
@@ -116,6 +118,9 @@ class Clip(BaseModel):
 
 def explain(error: ValidationError) -> str:
     """One line for people: where and what, never the value; of many faults the first three."""
+    # Each is described in half a kilobyte, and hostile text has as many as it has words.
+    if (count := error.error_count()) > MOST_EXPLAINED:
+        return f"{count} faults"
     faults = [
         f"{_place(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
         for item in error.errors(include_url=False, include_input=False, include_context=False)

@@ -95,7 +95,7 @@ class ReplyReader:
         self._status = 0
         self._received_bytes = 0
         self._headers: list[tuple[bytes, bytes]] = []
-        self._body: list[bytes] = []
+        self._body = bytearray()
 
     def feed(self, data: bytes) -> Reply | None:
         """Take what has come; the reply if it is whole now.
@@ -114,7 +114,7 @@ class ReplyReader:
                 raise ConnectionLost(f"the server does not speak HTTP/1.1: {error}") from error
         body_bytes = MAX_REPLY_BYTES if self._has_head else 0
         if self._received_bytes > body_bytes + MAX_HEAD_BYTES:
-            raise _too_large()
+            raise too_large()
         return self._reply() if self._status else None
 
     def end(self) -> Reply:
@@ -134,13 +134,15 @@ class ReplyReader:
             raise ConnectionLost("a second reply to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        self._headers.append((name, value))
+        # Not those after the body: they must not change what its head has said (RFC 9110, 6.5.1).
+        if not self._has_head:
+            self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._has_head = True
 
     def on_body(self, data: bytes) -> None:
-        self._body.append(data)
+        self._body += data
 
     def on_message_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -155,15 +157,21 @@ class ReplyReader:
         headers = {
             name.decode("latin-1").lower(): value.decode("latin-1") for name, value in self._headers
         }
-        body = b"".join(self._body)
+        body = bytes(self._body)
         if len(body) > MAX_REPLY_BYTES:
-            raise _too_large()
+            raise too_large()
         if body and (packing := headers.get("content-encoding")):
-            body = _unpacked(packing, body)
+            body = unpacked(body, packing)
         return Reply(self._status, headers, body)
 
 
-def _unpacked(packing: str, body: bytes) -> bytes:
+def unpacked(body: bytes, packing: str) -> bytes:
+    """A body without its `content-encoding`.
+
+    Raises:
+        ConnectionLost: it is packed in a way nobody asked for, or not whole.
+        ReplyTooLarge: it exceeds `MAX_REPLY_BYTES`.
+    """
     if packing.lower() == "identity":
         return body
     if packing.lower() not in {"gzip", "x-gzip", "deflate"}:
@@ -174,11 +182,12 @@ def _unpacked(packing: str, body: bytes) -> bytes:
     except zlib.error as error:
         raise ConnectionLost(f"the reply is not {packing}: {error}") from error
     if len(plain) > MAX_REPLY_BYTES:
-        raise _too_large()
-    if not unpacker.eof:
-        raise ConnectionLost(f"the reply ends in the middle of its {packing}")
+        raise too_large()
+    if not unpacker.eof or unpacker.unused_data:
+        raise ConnectionLost(f"the reply does not end where its {packing} does")
     return plain
 
 
-def _too_large() -> ReplyTooLarge:
+def too_large() -> ReplyTooLarge:
+    """What is raised for a reply over the cap."""
     return ReplyTooLarge(f"the reply is larger than {MAX_REPLY_BYTES} bytes")

@@ -23,10 +23,12 @@ class _Watched(Prompts):
         super().__init__(directory)
         self.seen: dict[str, tuple[Message, ...]] = {}
 
-    def render(self, name: str, variables: Mapping[str, Any]) -> tuple[Message, ...]:
-        messages = super().render(name, variables)
-        self.seen.setdefault(name, messages)
-        return messages
+    def render(
+        self, name: str, variables: Mapping[str, Any], after: tuple[Message, ...] = ()
+    ) -> tuple[Message, ...]:
+        if name not in self.seen:
+            self.seen[name] = super().render(name, variables)
+        return super().render(name, variables, after)
 
 
 async def preview(

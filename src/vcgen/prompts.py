@@ -76,12 +76,19 @@ class Prompts:
         listed = self._environment.list_templates(extensions=[SUFFIX.removeprefix(".")])
         return sorted(name.removesuffix(SUFFIX) for name in listed)
 
-    def render(self, name: str, variables: Mapping[str, Any]) -> tuple[Message, ...]:
+    def render(
+        self, name: str, variables: Mapping[str, Any], after: tuple[Message, ...] = ()
+    ) -> tuple[Message, ...]:
         """The system message, unless it is empty, and the user message of a template.
+
+        Args:
+            name: the template's, without suffix.
+            variables: what it may speak of.
+            after: a conversation to continue, which has its system message already.
 
         Raises:
             UsageError: there is no such template, or it does not compile or render.
-            Rejected: the prompt is larger than `MAX_PROMPT_CHARACTERS`.
+            Rejected: the whole prompt is larger than `MAX_PROMPT_CHARACTERS`.
         """
         compiled = self._load(name)
         if missing := {"system", "user"} - compiled.blocks.keys():
@@ -92,21 +99,22 @@ class Prompts:
         try:
             texts = [
                 (role, "".join(compiled.blocks[role][0](context)).strip())
-                for role in ("system", "user")
+                for role in (("user",) if after else ("system", "user"))
             ]
         except TemplateError as error:
             raise UsageError(f"template {name}{SUFFIX}: {error.message}") from error
-        if (size := sum(len(text) for _, text in texts)) > MAX_PROMPT_CHARACTERS:
+        # The same object each time, so that its hash is computed once.
+        if not after and self._systems.get(name) != texts[0][1]:
+            self._systems[name] = texts[0][1]
+        kept = {"system": self._systems.get(name)}
+        told = (Message(role, kept.get(role) or text) for role, text in texts if text)
+        messages = (*after, *told)
+        if (size := sum(len(text) for _, text in messages)) > MAX_PROMPT_CHARACTERS:
             raise Rejected(
                 Reason.PROMPT_TOO_LARGE,
                 f"the prompt {name!r} has {size} characters, the limit is {MAX_PROMPT_CHARACTERS}",
             )
-        (_, system), (_, user) = texts
-        # The same object each time, so that its hash is computed once.
-        if self._systems.get(name) != system:
-            self._systems[name] = system
-        told = (("system", self._systems[name]), ("user", user))
-        return tuple(Message(role, text) for role, text in told if text)
+        return messages
 
     def digest(self, name: str) -> str:
         """A short hash of the template's source and of all it extends."""

@@ -139,12 +139,7 @@ class _Server:
         # The first looks for the way, the others take it: a thousand at a time would ask the
         # resolver as often, and a race of addresses costs more than a connection.
         async with self._finding:
-            if loop.time() >= self._found_until:
-                sock = await self._find()
-                self._found = sock.getpeername()[:2]
-                self._found_until = loop.time() + ADDRESSES_S
-            else:
-                sock = None
+            sock = await self._find() if loop.time() >= self._found_until else None
         if sock is None:
             host, port = self._found
             return await self._greet(host=host, port=port)
@@ -165,11 +160,18 @@ class _Server:
         return connection
 
     async def _find(self) -> socket.socket:
-        """Connected to whichever of the host's addresses answers first (RFC 8305)."""
+        """Connected to whichever of the host's addresses answers first (RFC 8305), now known."""
         host, port, _ = self._address
         loop = asyncio.get_running_loop()
         addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        return await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
+        sock = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
+        try:
+            self._found = sock.getpeername()[:2]
+        except OSError:  # reset already
+            sock.close()
+            raise
+        self._found_until = loop.time() + ADDRESSES_S
+        return sock
 
     async def aclose(self) -> None:
         for connection in self.connections:
