@@ -1,6 +1,40 @@
-"""`python -m vcgen`."""
+"""The command, by the name of `vcgen` and as `python -m vcgen`."""
 
-from vcgen.cli import main
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+
+def main() -> None:
+    """Do what the command line says; ends in SystemExit.
+
+    A signal ends it silently with 128 and the signal's number, be it while modules are imported or
+    while files are read. Only a run that works deals with signals in its own way.
+    """
+    _heed(_end)
+    from vcgen.cli import main as act  # noqa: PLC0415 - takes half a second, in which one may end it
+
+    try:
+        act()
+    finally:
+        _heed(_end_at_once)
+
+
+def _heed(handler: Callable[[int, FrameType | None], None]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def _end(number: int, _: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+def _end_at_once(number: int, _: FrameType | None) -> None:
+    # Nothing is open any more, and an exception would be complained of by what ends the process.
+    os._exit(128 + number)
+
 
 if __name__ == "__main__":
     main()

@@ -3,7 +3,7 @@
 import asyncio
 import importlib.util
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import anyio
 from vcgen._version import __version__
 from vcgen.batch import Deliver, Run
 from vcgen.config import Budget, Endpoint, Limits, Recipe, is_simulated
-from vcgen.engine import Engine
+from vcgen.engine import Engine, running_loop
 from vcgen.errors import UsageError
 from vcgen.intake import Clips, PlacedStream, intake
 from vcgen.pricing import FREE, Price, find_price, per_million
@@ -150,7 +150,7 @@ async def stream(
 
     # A task of its own: a task group must not be held open across `yield`, where the consumer may
     # leave the loop or be cancelled.
-    worker = asyncio.create_task(work())
+    worker = running_loop().create_task(work())
     try:
         async with receive:
             async for outcome in receive:
@@ -211,7 +211,7 @@ async def open_run(
     price = price_of(endpoints)
     budget = options.get("budget") or Budget()
     spending = None if budget == Budget(seconds=budget.seconds) else Spending(budget, price)
-    loop, started = asyncio.get_running_loop(), datetime.now(UTC)
+    loop, started = running_loop(), datetime.now(UTC)
     began = loop.time()
     samples = Samples(
         prompts,
@@ -236,7 +236,8 @@ async def open_run(
             seed=recipe.seed,
             spending=spending,
         )
-        async with engine:
+        # The input's files are closed now, not when the last trace of an error is forgotten.
+        async with aclosing(placed), engine:
             yield Run(
                 placed,
                 tasks,
