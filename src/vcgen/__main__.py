@@ -13,9 +13,10 @@ def main() -> None:
     A signal ends it silently with 128 and the signal's number, be it while modules are imported or
     while files are read. Only a run that works deals with signals in its own way.
     """
-    _heed(_end)
+    _heed(_end_at_once)
     from vcgen.cli import main as act  # noqa: PLC0415 - takes half a second, in which one may end it
 
+    _heed(_end)
     try:
         act()
     finally:
@@ -32,7 +33,7 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def _end_at_once(number: int, _: FrameType | None) -> None:
-    # Nothing is open any more, and an exception would be complained of by what ends the process.
+    # Nothing is open, and neither an import nor the end of the interpreter takes an exception well.
     os._exit(128 + number)
 
 

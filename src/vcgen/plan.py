@@ -5,7 +5,7 @@ it takes is scaled to all. The prompts are those of the run; how many tokens the
 replies get is a guess.
 """
 
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from random import Random
