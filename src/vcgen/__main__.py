@@ -1,5 +1,6 @@
 """The command, by the name of `vcgen` and as `python -m vcgen`."""
 
+import atexit
 import os
 import signal
 import sys
@@ -14,6 +15,8 @@ def main() -> None:
     while files are read. Only a run that works deals with signals in its own way.
     """
     _heed(_end_at_once)
+    # Python forgets handlers before it has ended, and by then how it ends is decided.
+    atexit.register(_heed, signal.SIG_IGN)
     from vcgen.cli import main as act  # noqa: PLC0415 - takes half a second, in which one may end it
 
     _heed(_end)
@@ -23,7 +26,7 @@ def main() -> None:
         _heed(_end_at_once)
 
 
-def _heed(handler: Callable[[int, FrameType | None], None]) -> None:
+def _heed(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
 

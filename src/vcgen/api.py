@@ -142,6 +142,7 @@ async def stream(
 
     Leaving the loop early ends the run; with `output` it can be continued.
     """
+    loop = running_loop()
     send, receive = anyio.create_memory_object_stream[Outcome](_BUFFERED)
 
     async def work() -> None:
@@ -150,7 +151,7 @@ async def stream(
 
     # A task of its own: a task group must not be held open across `yield`, where the consumer may
     # leave the loop or be cancelled.
-    worker = running_loop().create_task(work())
+    worker = loop.create_task(work())
     try:
         async with receive:
             async for outcome in receive:
