@@ -10,6 +10,7 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
+import anyio
 import orjson
 import pytest
 import uvloop
@@ -18,8 +19,11 @@ from heavy import open_files, wait_until_closed
 from interrupts import STRICT, Interrupting, without_debug
 
 import vcgen
+from vcgen.api import open_run
 from vcgen.chat import ChatRequest, Message
 from vcgen.errors import RunStopped, UsageError
+from vcgen.intake import intake
+from vcgen.progress import show_progress
 from vcgen.sim import Simulator
 
 SIX_CLIPS = 12  # samples
@@ -195,3 +199,29 @@ def test_a_resolver_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.Mon
         asyncio.run(main())  # ends, though the thread does not
     finally:
         answers.set()
+
+
+def test_a_long_input_being_counted_holds_nobody_up() -> None:
+    counting, counted = threading.Event(), threading.Event()
+
+    def count() -> int:
+        counting.set()
+        counted.wait()
+        return 0
+
+    async def main() -> None:
+        options = vcgen.Options()
+        async with (
+            open_run(intake([]), vcgen.Endpoint(model="sim"), options) as run,
+            anyio.create_task_group() as group,
+        ):
+            group.start_soon(show_progress, run, count)
+            while not counting.is_set():  # noqa: ASYNC110 - by a thread
+                await anyio.sleep(0.01)
+            group.cancel_scope.cancel()
+
+    before = set(threading.enumerate())
+    anyio.run(main)
+    # The interpreter waits for others when it ends.
+    assert all(thread.daemon for thread in set(threading.enumerate()) - before)
+    counted.set()
