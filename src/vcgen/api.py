@@ -215,10 +215,7 @@ async def open_run(
     loop, started = running_loop(), datetime.now(UTC)
     began = loop.time()
     samples = Samples(
-        prompts,
-        recipe,
-        price,
-        lambda: started + timedelta(seconds=loop.time() - began),
+        prompts, recipe, price, lambda: started + timedelta(seconds=loop.time() - began)
     )
     output = options.get("output")
     store: RunDirectory | None = None
