@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from conftest import (
     CLIPS,
     Command,
@@ -144,14 +145,17 @@ def test_a_killed_worker_stops_the_run_and_the_same_command_continues(
     assert simulator.requests <= 24 + 1  # the one that was in flight
 
 
+@pytest.mark.parametrize("whom", ["terminal", "all"])  # all: as a batch system ends a job
 def test_ctrl_c_reaches_the_workers_by_their_parent(
-    command: Command, serving: Serving, tmp_path: Path
+    command: Command, serving: Serving, tmp_path: Path, whom: str
 ) -> None:
     run, simulator = tmp_path / "run", Simulator(latency_s=0.1)
     arguments = ("generate", CLIPS, *options(serving(simulator), run), "--concurrency", 2)
     with start_vcgen(*arguments, "--json", start_new_session=True) as process:
         wait_until(lambda: lines_of(run / "records.jsonl") or lines_of(run / "records-2.jsonl"))
         workers = children_of(process)
+        for worker in workers if whom == "all" else []:
+            os.kill(worker, signal.SIGINT)
         os.killpg(process.pid, signal.SIGINT)  # as a terminal does
         out, err = process.communicate(timeout=20)
 

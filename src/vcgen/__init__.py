@@ -5,38 +5,39 @@
 What is listed in `__all__` is the public surface; `vcgen.testing` and `vcgen.sim` are public too.
 """
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from vcgen._version import __version__
-from vcgen.answers import Answer, Ask
-from vcgen.api import Options, Result, generate_batch, run, stream
-from vcgen.chat import ChatRequest, Completion, Message, Schema
-from vcgen.clips import Clip, Segment
-from vcgen.config import Budget, Endpoint, Limits, Recipe
-from vcgen.engine import Engine
-from vcgen.errors import (
-    BudgetSpent,
-    ConnectFailed,
-    ConnectionLost,
-    Reason,
-    Rejected,
-    ReplyTooLarge,
-    RunStopped,
-    StoreError,
-    TimedOut,
-    TransportError,
-    UsageError,
-    VcgenError,
-)
-from vcgen.http1 import Reply
-from vcgen.records import Outcome, Record, Reject, Turn, Usage
-from vcgen.sources import read_clips
-from vcgen.tasks import Task, task
-from vcgen.transport import HttpTransport, Transport
 
 if TYPE_CHECKING:
+    from vcgen.answers import Answer, Ask
+    from vcgen.api import Options, Result, generate_batch, run, stream
+    from vcgen.chat import ChatRequest, Completion, Message, Schema
+    from vcgen.clips import Clip, Segment
+    from vcgen.config import Budget, Endpoint, Limits, Recipe
+    from vcgen.engine import Engine
+    from vcgen.errors import (
+        BudgetSpent,
+        ConnectFailed,
+        ConnectionLost,
+        Reason,
+        Rejected,
+        ReplyTooLarge,
+        RunStopped,
+        StoreError,
+        TimedOut,
+        TransportError,
+        UsageError,
+        VcgenError,
+    )
+    from vcgen.http1 import Reply
     from vcgen.httpx_transport import HttpxTransport
+    from vcgen.records import Outcome, Record, Reject, Turn, Usage
     from vcgen.sim import SimTransport
+    from vcgen.sources import read_clips
+    from vcgen.tasks import Task, task
+    from vcgen.transport import HttpTransport, Transport
 
 __all__ = [
     "Answer",
@@ -85,15 +86,30 @@ __all__ = [
     "task",
 ]
 
+# Loaded when asked for: all of it takes a third of a second, before which the command could not
+# say what a signal does.
+_HOMES = {
+    "answers": "Answer Ask",
+    "api": "Options Result generate_batch run stream",
+    "chat": "ChatRequest Completion Message Schema",
+    "clips": "Clip Segment",
+    "config": "Budget Endpoint Limits Recipe",
+    "engine": "Engine",
+    "errors": "BudgetSpent ConnectFailed ConnectionLost Reason Rejected ReplyTooLarge RunStopped "
+    "StoreError TimedOut TransportError UsageError VcgenError",
+    "http1": "Reply",
+    "httpx_transport": "HttpxTransport",
+    "records": "Outcome Record Reject Turn Usage",
+    "sim": "SimTransport",
+    "sources": "read_clips",
+    "tasks": "Task task",
+    "transport": "HttpTransport Transport",
+}
+
 
 def __getattr__(name: str) -> Any:
-    # What they import (httpx, a server's worth of simulator) would double the time to import vcgen.
-    if name == "HttpxTransport":
-        from vcgen.httpx_transport import HttpxTransport  # noqa: PLC0415
-
-        return HttpxTransport
-    if name == "SimTransport":
-        from vcgen.sim import SimTransport  # noqa: PLC0415
-
-        return SimTransport
+    for module, names in _HOMES.items():
+        if name in names.split():
+            found = globals()[name] = getattr(import_module(f"vcgen.{module}"), name)
+            return found
     raise AttributeError(f"module 'vcgen' has no attribute {name!r}")

@@ -3,7 +3,7 @@
 import asyncio
 import importlib.util
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,7 +14,7 @@ import anyio
 from vcgen._version import __version__
 from vcgen.batch import Deliver, Run
 from vcgen.config import Budget, Endpoint, Limits, Recipe, is_simulated
-from vcgen.engine import Engine
+from vcgen.engine import Engine, running_loop
 from vcgen.errors import UsageError
 from vcgen.intake import Clips, PlacedStream, intake
 from vcgen.mix import Mix
@@ -144,6 +144,7 @@ async def stream(
 
     Leaving the loop early ends the run; with `output` it can be continued.
     """
+    loop = running_loop()
     send, receive = anyio.create_memory_object_stream[Outcome](_BUFFERED)
 
     async def work() -> None:
@@ -152,7 +153,7 @@ async def stream(
 
     # A task of its own: a task group must not be held open across `yield`, where the consumer may
     # leave the loop or be cancelled.
-    worker = asyncio.create_task(work())
+    worker = loop.create_task(work())
     try:
         async with receive:
             async for outcome in receive:
@@ -209,13 +210,10 @@ async def open_run(
     prompts = Prompts(Path(templates) if templates else None)
     price, budget = price_of(endpoints), options.get("budget") or Budget()
     spending = None if budget == Budget(seconds=budget.seconds) else Spending(budget, price)
-    loop, started = asyncio.get_running_loop(), datetime.now(UTC)
+    loop, started = running_loop(), datetime.now(UTC)
     began = loop.time()
     samples = Samples(
-        prompts,
-        recipe,
-        price,
-        lambda: started + timedelta(seconds=loop.time() - began),
+        prompts, recipe, price, lambda: started + timedelta(seconds=loop.time() - began)
     )
     wanted = options.get("samples")
     output = options.get("output")
@@ -237,7 +235,8 @@ async def open_run(
             seed=recipe.seed,
             spending=spending,
         )
-        async with engine:
+        # The input's files are closed now, not when the last trace of an error is forgotten.
+        async with aclosing(placed), engine:
             yield Run(
                 placed,
                 mix,

@@ -6,6 +6,7 @@
 It knows nothing of video and is usable alone, for prompts of any kind.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -103,6 +104,7 @@ class Engine:
         self._ending = anyio.Event()
 
     async def __aenter__(self) -> Self:
+        running_loop()
         return self
 
     async def __aexit__(
@@ -342,6 +344,20 @@ class Engine:
         reason = RunStopped(message)
         self.stop(reason)
         return reason
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The loop of whoever calls.
+
+    Raises:
+        UsageError: there is none, as under trio.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise UsageError(
+            "vcgen runs in asyncio's event loops only: not under trio, nor without a loop"
+        ) from None
 
 
 def _used(result: Completion | Failure) -> Usage | None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import (
+    AsyncGenerator,
     AsyncIterable,
     AsyncIterator,
     Iterable,
@@ -18,7 +19,7 @@ from vcgen.records import Reject
 from vcgen.sources import Placed, read_rows
 
 T = TypeVar("T")
-PlacedStream = AsyncIterator[Placed]
+PlacedStream = AsyncGenerator[Placed, None]
 Clips = str | Path | Iterable[Clip | Reject | Mapping[str, Any]] | AsyncIterable[Any]
 
 
@@ -56,7 +57,7 @@ def _one_by_one(files: Sequence[tuple[str, Iterator[Placed]]]) -> Iterator[Place
         yield from ((mark + place, row) for place, row in rows)
 
 
-async def _from_sync(items: Iterable[T]) -> AsyncIterator[T]:
+async def _from_sync(items: Iterable[T]) -> AsyncGenerator[T, None]:
     for item in items:
         yield item
 

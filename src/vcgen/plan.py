@@ -5,7 +5,7 @@ it takes is scaled to all. The prompts are those of the run; how many tokens the
 replies get is a guess.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, inf
 from random import Random
@@ -135,6 +135,6 @@ def duration(
     return (seconds[slowest], slowest) if seconds[slowest] > 0 else (None, "")
 
 
-async def _each(rows: Sequence[Placed]) -> AsyncIterator[Placed]:
+async def _each(rows: Sequence[Placed]) -> PlacedStream:
     for row in rows:
         yield row

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from math import inf
+from threading import Thread
 from typing import Any, Generic, TypeVar
 
 import anyio
-import anyio.to_thread
 from rich.console import Console
 from rich.live import Live
 from rich.table import Table
@@ -129,15 +129,15 @@ async def show_progress(run: Work, count_rows: Callable[[], int]) -> None:
     console = Console(stderr=True)
     view = View(run)
 
-    async def count() -> None:
+    def count() -> None:
         # The input may be gone by now; then it is not known how far there is to go.
         with suppress(OSError, UsageError):
-            view.rows = await anyio.to_thread.run_sync(count_rows, abandon_on_cancel=True)
+            view.rows = count_rows()
 
-    async with anyio.create_task_group() as group:
-        group.start_soon(count)
-        is_live = sys.stderr.isatty() and not console.is_dumb_terminal
-        await (_draw(console, view) if is_live else _print_lines(view))
+    # A daemon: nobody waits at the end of a process for a long file to be counted.
+    Thread(target=count, daemon=True).start()
+    is_live = sys.stderr.isatty() and not console.is_dumb_terminal
+    await (_draw(console, view) if is_live else _print_lines(view))
 
 
 async def _draw(console: Console, view: View) -> None:

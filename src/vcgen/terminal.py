@@ -1,7 +1,8 @@
 """A run at a terminal: progress while it works, and what Ctrl-C does to it."""
 
 import signal
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import contextmanager
 
 import anyio
 from anyio.abc import TaskGroup
@@ -45,7 +46,7 @@ async def work_at_terminal(run: Work, count_rows: Callable[[], int]) -> None:
 
 
 async def _heed_signals(run: Work, group: TaskGroup) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+    with _signals() as signals:
         async for number in signals:
             if run.stopped is not None:
                 group.cancel_scope.cancel()
@@ -55,3 +56,15 @@ async def _heed_signals(run: Work, group: TaskGroup) -> None:
                 f"stopping: waiting up to {GRACE_S:.0f} s for what is in flight "
                 f"({run.tally().in_flight}); press Ctrl-C again to stop at once"
             )
+
+
+@contextmanager
+def _signals() -> Iterator[AsyncIterator[signal.Signals]]:
+    """Those that come; afterwards they do what they did before, which a loop by itself forgets."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with anyio.open_signal_receiver(*handlers) as signals:
+            yield signals
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

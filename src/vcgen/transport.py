@@ -9,12 +9,16 @@ request. See docs/performance.md.
 """
 
 import asyncio
+import concurrent.futures
 import os
 import socket
 import ssl
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from contextlib import suppress
-from typing import Any, Protocol, cast
+from functools import partial
+from typing import Any, ParamSpec, Protocol, TypeVar, cast
 
 from aiohappyeyeballs import start_connection
 
@@ -31,6 +35,9 @@ ADDRESSES_S = 60.0
 OTHER_FILES = 64
 # RFC 8305: how long to wait for one address before the next is tried beside it.
 NEXT_ADDRESS_S = 0.25
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Transport(Protocol):
@@ -163,7 +170,8 @@ class _Server:
         """Connected to whichever of the host's addresses answers first (RFC 8305), now known."""
         host, port, _ = self._address
         loop = asyncio.get_running_loop()
-        addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        find = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        addresses = await loop.run_in_executor(_Daemon(), find)
         sock = await start_connection(addresses, happy_eyeballs_delay=NEXT_ADDRESS_S)
         try:
             self._found = sock.getpeername()[:2]
@@ -178,6 +186,28 @@ class _Server:
             connection.abort()
         if self.connections:
             await asyncio.wait([connection.lost for connection in self.connections])
+
+
+class _Daemon(Executor):
+    """A thread for one call, which the end of a loop or of the process does not wait for.
+
+    A resolver that does not answer takes its time, and cannot be interrupted.
+    """
+
+    def submit(
+        self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
+    ) -> "concurrent.futures.Future[T]":
+        future: concurrent.futures.Future[T] = concurrent.futures.Future()
+        future.set_running_or_notify_cancel()  # from now on nobody cancels it
+
+        def work() -> None:
+            try:
+                future.set_result(fn(*args, **kwargs))
+            except Exception as error:  # noqa: BLE001 - for whoever waits
+                future.set_exception(error)
+
+        threading.Thread(target=work, daemon=True).start()
+        return future
 
 
 class _Connection(asyncio.Protocol):

@@ -6,6 +6,7 @@ standard input, tells `Report`s on standard output, and ends when nobody gives o
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
@@ -132,6 +133,9 @@ async def _main(orders: int, reports: int) -> None:
 
 def main() -> None:
     """The process."""
+    # Whoever ends a whole group of processes ends the one that started us, and it tells us.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
     orders, reports = os.dup(0), os.dup(1)
     # What a task prints goes to standard error: standard output is for reports.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)

@@ -28,6 +28,8 @@ from vcgen.sim.simulator import Simulator
 from vcgen.sim.validation import Refusal
 
 MAX_BODY_BYTES = 16 << 20
+# Thousands may connect at once: whoever finds no room here tries again after seconds.
+_BACKLOG = 4096
 
 _MODELS = orjson.dumps(
     {
@@ -58,7 +60,7 @@ async def serve(simulator: Simulator, host: str = "127.0.0.1", port: int = 0) ->
     began = loop.time()
     try:
         server = await loop.create_server(
-            lambda: _Connection(simulator, began, connections), host, port
+            lambda: _Connection(simulator, began, connections), host, port, backlog=_BACKLOG
         )
     except OSError as error:
         taken = "is taken: choose another" if error.errno == errno.EADDRINUSE else "cannot be bound"
