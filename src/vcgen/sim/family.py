@@ -10,7 +10,7 @@ Manner = Callable[[str, Sequence[tuple[str, str]]], str]
 
 
 def as_it_is(reply: str, _: Sequence[tuple[str, str]]) -> str:
-    """The plain model's manner."""
+    """The plain model's manner, and that of any other name."""
     return reply
 
 

@@ -6,8 +6,6 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from vcgen.sim.family import MANNERS
-
 _ROLES = ("system", "assistant", "user", "function", "tool", "developer")
 _TYPES = {
     str: "a string",
@@ -84,8 +82,7 @@ def _check_model(model: Any, behaviour: Behaviour) -> Refusal | None:
         return Refusal(400, "you must provide a model parameter")
     if not isinstance(model, str):
         return _wrong_type("model", "a string", model)
-    is_stranger = model.startswith("sim:") and model not in MANNERS
-    if is_stranger or not model.startswith(behaviour.model):
+    if not model.startswith(behaviour.model):
         return Refusal(
             404,
             f"The model `{model}` does not exist or you do not have access to it.",
