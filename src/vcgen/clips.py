@@ -95,7 +95,9 @@ class Clip(BaseModel):
             duration = None
         caption = clean_text(self.caption or "", counts) or None
         summary = clean_text(self.summary or "", counts) or None
-        tags = tuple(dict.fromkeys(tag for raw in self.tags if (tag := clean_text(raw, counts))))
+        tags = self.tags
+        if tags:
+            tags = tuple(dict.fromkeys(tag for raw in tags if (tag := clean_text(raw, counts))))
         segments = self.segments
         if not are_clean(segments, duration):
             events = clean_events(segments, duration, counts)

@@ -6,6 +6,7 @@ fence from within had to write a text that contains its own hash. And unlike cha
 same prompt of the same clip, for caches of endpoints, for a run that goes on, for the same records.
 """
 
+from functools import lru_cache
 from hashlib import blake2b
 
 from vcgen.clips import Clip, Segment
@@ -25,6 +26,7 @@ def fence(label: str, text: str) -> str:
     return f"=== {label} {mark} ===\n{text}\n=== end of {label} {mark} ==="
 
 
+@lru_cache(maxsize=4096)  # the same few thousand times stand in all clips
 def format_seconds(seconds: float) -> str:
     """At most one decimal, none where it is zero: `47`, `12.5`."""
     return str(int(seconds)) if seconds.is_integer() else f"{seconds:.1f}".removesuffix(".0")
@@ -49,5 +51,5 @@ def _lines(clip: Clip) -> list[str]:
 def _segment(segment: Segment) -> str:
     start, end, box = format_seconds(segment.start), format_seconds(segment.end), segment.box
     span = start if start == end else f"{start}-{end}"
-    where = "" if box is None else f" at [{', '.join([f'{edge:.2f}' for edge in box])}]"
-    return f"[{span}] {_MARK[segment.source]}{segment.text}{where}"
+    line = f"[{span}] {_MARK[segment.source]}{segment.text}"
+    return line if box is None else f"{line} at [{', '.join([f'{edge:.2f}' for edge in box])}]"

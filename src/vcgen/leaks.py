@@ -71,7 +71,7 @@ def find_leaks(text: str, instructions: Collection[str], source: str) -> Found:
     may_tell = not _pieces(tuple(instructions)).isdisjoint(pieces)
     may_code = [piece for piece in pieces if " " not in piece]
     may_name = "://" in plain or "www." in plain or "@" in plain or _DOMAIN.search(plain)
-    may_hide = not text.isascii() or any(map(text.__contains__, "\0\b\x1b\x7f"))
+    may_hide = not (text.isascii() and plain.isprintable())
     if not (may_tell or may_code or may_name or may_hide or CANARY in plain):
         return _NOTHING
     named = _addresses(plain) if may_name else set()
