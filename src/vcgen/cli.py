@@ -59,6 +59,7 @@ from vcgen.options import (
     PriceOption,
     RecordArgument,
     RefineOption,
+    RepairsOption,
     RpmOption,
     RunArgument,
     SeedOption,
@@ -122,6 +123,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     seed: SeedOption = 0,
     temperature: TemperatureOption = None,
     max_tokens: MaxTokensOption = 1024,
+    repairs: RepairsOption = 1,
     input_format: FormatOption = "auto",
     speech: SpeechOption = None,
     base_url: BaseUrlOption = None,
@@ -155,6 +157,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         seed=seed,
         temperature=temperature,
         max_tokens=max_tokens,
+        repairs=repairs,
     )
     common = Endpoint(
         model=model,

@@ -100,6 +100,9 @@ TemplatesOption = Annotated[Path | None, _value("DIR", "Your prompt templates; t
 SeedOption = Annotated[int, _value("N", "The same seed makes the same random choices.")]
 TemperatureOption = Annotated[float | None, _value("X", "Of sampling; by default the model's own.")]
 MaxTokensOption = Annotated[int, _value("N", "Longest reply, in tokens.")]
+RepairsOption = Annotated[
+    int, _value("N", "How often a reply that fails a check goes back with what is wrong.")
+]
 FormatOption = Annotated[
     str, typer.Option("--format", metavar="NAME", help=f"auto, {', '.join(INPUT_FORMATS)}.")
 ]

@@ -1,13 +1,13 @@
 """One sample: a task done for a clip, its turns checked, its outcome with where it came from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from vcgen._version import __version__
 from vcgen.answers import Ask, ClipCalls
-from vcgen.checks import form_problems
+from vcgen.checks import Review
 from vcgen.clips import Clip
 from vcgen.config import Recipe
 from vcgen.errors import Reason, Rejected, VcgenError
@@ -47,7 +47,7 @@ class Samples:
         ask = Ask(calls, self.prompts, self.recipe, sample_id(clip.id, task))
         try:
             turns = tuple(await task.function(clip, ask))
-            _check(turns, clip)
+            review = _review(turns, ask)
         except Exception as error:
             cause = _cause(error)
             if isinstance(cause, Rejected):
@@ -64,7 +64,8 @@ class Samples:
             clip_id=clip.id,
             task=task.name,
             turns=turns,
-            meta=self._meta(ask),
+            flags=tuple(dict.fromkeys(each.code for each in review.problems)),
+            meta=self._meta(ask) | {"ground": review.ground},
         )
 
     def _reject(self, ask: Ask, error: Rejected) -> Reject:
@@ -77,7 +78,7 @@ class Samples:
             meta=self._meta(ask),
         )
 
-    def _meta(self, ask: Ask) -> Mapping[str, Any]:
+    def _meta(self, ask: Ask) -> dict[str, Any]:
         return {
             "model": ask.model,
             "templates": dict(ask.templates),
@@ -104,12 +105,19 @@ def _cause(error: Exception) -> Exception:
     )
 
 
-def _check(turns: tuple[Turn, ...], clip: Clip) -> None:
+def _review(turns: tuple[Turn, ...], ask: Ask) -> Review:
+    """What is only to be flagged of turns that a task returned.
+
+    Raises:
+        Rejected: something is wrong with them.
+    """
     for turn in turns:
         if not isinstance(turn, Turn):
             raise TypeError(f"a task returns turns, not {type(turn).__name__}")
         if turn.kind not in KINDS:
             raise ValueError(f"a turn's kind is one of {', '.join(KINDS)}, not {turn.kind!r}")
-    if problems := form_problems(turns, clip):
+    review = ask.checks.review(turns)
+    if wrong := [each for each in review.problems if each.severity != "flag"]:
         reply = "\n".join(turn.answer for turn in turns)
-        raise Rejected(Reason.FAILED_CHECKS, "; ".join(problems), reply=reply)
+        raise Rejected(Reason.FAILED_CHECKS, "; ".join(map(str, wrong)), reply=reply)
+    return review
