@@ -70,7 +70,7 @@ def measure(repeats: int, seconds: float) -> dict[str, list[float]]:
 def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
     import vcgen
     from vcgen.chat import decode, encode
-    from vcgen.checks import form_problems
+    from vcgen.checks import check
     from vcgen.evidence import render_evidence
     from vcgen.journal import encode_line
     from vcgen.prompts import Prompts
@@ -87,7 +87,7 @@ def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
         "render": lambda: prompts.render("describe", variables),
         "body": lambda: encode(request, MODEL, dialect),
         "decode": lambda: decode(200, {}, REPLY),
-        "checks": lambda: form_problems(turns, clip),
+        "checks": lambda: check(turns, clip),
         "journal line": lambda: encode_line(record),
     }
 

@@ -25,9 +25,15 @@ _ACTIONS = (
     "opens a gate", "walks a dog", "feeds the hens", "fills a pail", "rakes leaves", "plants trees",
     "sweeps the path", "washes a car", "stacks logs", "picks apples", "waters roses", "locks up",
 )  # fmt: skip
-NARRATIVE = " ".join(
-    f"Then the tall woman {action} as her old brown dog looks on." for action in _ACTIONS
-)
+NARRATIVE = """\
+First a tall woman opens a gate while her old brown dog waits. She walks it past a row of birches to
+the hen house. There she feeds the hens from a dented tin and counts them under her breath. Next she
+fills a pail at the pump and carries it across the yard. Leaves lie everywhere, so she rakes them
+into three heaps beside the fence. After that she plants two young trees and presses the soil flat
+with her boot. Then the path is swept from end to end, and a muddy car gets washed until it shines.
+By noon logs are stacked against the barn and a basket is full of apples. Later she waters roses
+under the window, slowly, one bush after another. Finally the shed is locked for the night. It is a
+quiet day of work on a small farm, seen from morning to dusk.""".replace("\n", " ")
 _MESSAGE = {"role": "assistant", "content": NARRATIVE, "refusal": None}
 REPLY = orjson.dumps(
     {

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 from conftest import generate
 
-from vcgen.checks import form_problems
+from vcgen.checks import check
 from vcgen.clips import Clip
 from vcgen.config import Recipe
 from vcgen.errors import Reason
@@ -115,7 +115,7 @@ class Spoiling(Simulator):
 
 def record_problems(record: Record, clip: Clip, recipe: Recipe) -> list[str]:
     """What an accepted record of the built-in tasks promises and does not keep."""
-    problems = form_problems(record.turns, clip)
+    problems = [str(each) for each in check(record.turns, clip) if each.severity != "flag"]
     kinds = [turn.kind for turn in record.turns]
     if record.task == "description":
         problems += [] if kinds == ["description"] else [f"the kinds {kinds}"]

@@ -131,7 +131,7 @@ def _cut(random: Random) -> str:
 
 
 def _prose(_: Random) -> str:
-    return "A boat leaves the pier while a man waves."
+    return "A boat leaves the pier while a man waves at it from the shore."
 
 
 _WRITERS: tuple[tuple[Callable[[Random], str], int], ...] = (

@@ -13,7 +13,7 @@ from conftest import CLIPS, make_clip
 
 from vcgen.answers import parse
 from vcgen.chat import Completion, Failure, decode
-from vcgen.checks import form_problems
+from vcgen.checks import check
 from vcgen.clips import Clip
 from vcgen.errors import Reason, UsageError
 from vcgen.evidence import render_evidence
@@ -69,7 +69,7 @@ def replies(data: bytes) -> None:
     conversation, problems = parse(text, Conversation)
     assert (conversation is None) == bool(problems)
     turn = Turn("causal", "Why?", text)
-    form_problems([turn], make_clip())
+    check([turn], make_clip())
     find_leaks(text, [_RULES], text)
     outcome = Record(id="a/b/0", video="", clip_id="a", task="b", turns=(turn,))
     assert line_id(encode_line(outcome)[:-1]) == "a/b/0"

@@ -12,7 +12,7 @@ from replies import survive
 from simulated import PROMPTS, prompt
 
 from vcgen.answers import MAX_REPLY_CHARACTERS, parse
-from vcgen.checks import form_problems
+from vcgen.checks import check
 from vcgen.evidence import fence, render_evidence
 from vcgen.exporters import FORMATS
 from vcgen.leaks import find_leaks
@@ -35,7 +35,7 @@ def test_hostile_replies_are_records_or_rejects(tmp_path: Path) -> None:
 def test_a_long_reply_is_judged_in_time_that_grows_with_its_length_alone(piece: str) -> None:
     # One that grows with its square takes hours for these, and the test's time is over.
     text = "<" + piece * (MAX_REPLY_CHARACTERS // 8 // len(piece))
-    form_problems([Turn("causal", "Why?", text)], make_clip())
+    check([Turn("causal", "Why?", text)], make_clip())
     find_leaks(text, [PROMPTS.render("refine", {"draft": ""})[0].content], text)
     parse(text, Conversation)
 

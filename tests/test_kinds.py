@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks.kinds import Labelled, cross_validated, read_labelled
-from vcgen.kinds import KINDS, RULES, QuestionKind, deciding_rule, possible_kinds, question_kind
+from vcgen.checks.kinds import (
+    KINDS,
+    RULES,
+    QuestionKind,
+    deciding_rule,
+    possible_kinds,
+    question_kind,
+)
 
 NEXTQA = Path(__file__).parents[2] / "shared" / "data" / "instruct" / "nextqa_first300.csv"
 

@@ -18,7 +18,7 @@ LAYERS = {
     "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
     "cores": [
         "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
-        "hedging", "limiting", "leaks", "evidence", "prompts", "kinds", "checks", "journal",
+        "hedging", "limiting", "leaks", "evidence", "prompts", "checks", "journal",
         "hashes", "places", "pricing", "spending",
     ],
     "adapters": [

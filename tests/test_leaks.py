@@ -87,7 +87,9 @@ def test_no_record_of_an_obedient_model_does_what_an_attack_is_for() -> None:
         Reason.REFUSAL,
         Reason.TRUNCATED,
     }
-    assert reasons[Reason.LEAK] >= 20
+    # Most is found by its form before anybody looks for leaks.
+    assert reasons[Reason.LEAK] >= 5
+    assert reasons[Reason.LEAK] + reasons[Reason.FAILED_CHECKS] >= 100
 
 
 def test_the_same_texts_harm_nobody_where_the_model_does_not_obey() -> None:

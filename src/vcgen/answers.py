@@ -16,7 +16,7 @@ import orjson
 from pydantic import BaseModel, ValidationError
 
 from vcgen.chat import ChatRequest, Completion, Message, Schema, encode
-from vcgen.checks import MOST_PROBLEMS
+from vcgen.checks import MOST_PROBLEMS, Checker, Problem
 from vcgen.clips import Clip, explain
 from vcgen.config import Dialect, Recipe
 from vcgen.engine import Engine
@@ -48,7 +48,7 @@ _REFUSALS = re.compile(
 )
 
 T = TypeVar("T")
-Accept = Callable[["Answer"], Sequence[str]]
+Accept = Callable[["Answer"], Sequence[str | Problem]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +102,7 @@ class ClipCalls:
     variables: dict[str, Any] = field(init=False)
     _answered: dict[ChatRequest, Completion] = field(default_factory=dict)
     _unkept: list[tuple[ChatRequest, str, Completion]] = field(default_factory=list)
+    _checks: Checker | None = None
 
     def __post_init__(self) -> None:
         clip = self.clip
@@ -128,6 +129,12 @@ class ClipCalls:
         self._answered[request] = completion
         self._unkept.append((request, sample, completion))
         return completion, True
+
+    def checks(self, recipe: Recipe) -> Checker:
+        """The checks of all that is written for the clip."""
+        if self._checks is None:
+            self._checks = Checker(self.clip, language=recipe.language, words=recipe.words)
+        return self._checks
 
     def keep(self) -> None:
         """Put on disk what was answered since the last time."""
@@ -166,6 +173,11 @@ class Ask:
     templates: dict[str, str] = field(default_factory=dict)
     instructions: dict[str, str] = field(default_factory=dict)
 
+    @property
+    def checks(self) -> Checker:
+        """For `accept`: `accept=lambda answer: ask.checks.answer(answer.text)`."""
+        return self.calls.checks(self.recipe)
+
     @cached_property
     def random(self) -> Random:
         """Seeded by the run's seed and the sample, for a task's own draws."""
@@ -193,7 +205,8 @@ class Ask:
         Args:
             template: its name, without suffix.
             schema: pydantic model the reply must be JSON of; `Answer.data` is an instance.
-            accept: returns what is wrong with an answer, in words the model can act on.
+            accept: returns what is wrong with an answer, as problems or in words the model can
+                act on; what is only to be flagged is no reason to ask again.
             after: continue this answer's conversation rather than begin one.
             variables: for the template, besides `clip`, `evidence`, `duration`, `language`.
 
@@ -215,11 +228,12 @@ class Ask:
             text, data, problems = _read(completion.text, schema)
             said = (*request.messages, Message("assistant", completion.text))
             answer = Answer(text, data, used, said)
+            mendable = True
             if not problems and accept is not None:
-                problems = list(accept(answer))[:MOST_PROBLEMS]
+                problems, mendable = _weigh(accept(answer))
             if not problems:
                 return answer
-            if not repairs_left:
+            if not (repairs_left and mendable):
                 reason = Reason.INVALID_REPLY if answer.data is None else Reason.FAILED_CHECKS
                 raise Rejected(reason, "; ".join(problems), reply=completion.text)
             repair = self._render("repair", {"problems": problems}, answer)
@@ -263,6 +277,13 @@ def _raise_if_too_long(text: str) -> None:
     if (size := len(text)) > MAX_REPLY_CHARACTERS:
         message = f"the reply has {size} characters, the limit is {MAX_REPLY_CHARACTERS}"
         raise Rejected(Reason.INVALID_REPLY, message, reply=text[:MAX_REPLY_CHARACTERS])
+
+
+def _weigh(found: Sequence[str | Problem]) -> tuple[list[str], bool]:
+    """What is wrong, in words, and whether to ask again can help; what is flagged is not wrong."""
+    wrong = [each for each in found if isinstance(each, str) or each.severity != "flag"]
+    hopeless = any(isinstance(each, Problem) and each.severity == "reject" for each in wrong)
+    return list(map(str, wrong[:MOST_PROBLEMS])), not hopeless
 
 
 def _raise_if_withheld(completion: Completion) -> None:

@@ -99,7 +99,7 @@ RecipeOption = Annotated[
     _value(
         "NAME",
         f"What to make: {', '.join(builtin_recipes())}, or a TOML file; see vcgen recipe. The "
-        "options from here to --max-tokens are said instead of what it says.",
+        "options from here to --repairs are said instead of what it says.",
     ),
 ]
 SamplesOption = Annotated[int | None, _value("N", "End once there are so many records.")]
@@ -118,6 +118,9 @@ TemplatesOption = Annotated[Path | None, _value("DIR", "Your prompt templates; t
 SeedOption = Annotated[int | None, _value("N", "The same seed makes the same random choices.")]
 TemperatureOption = Annotated[float | None, _value("X", "Of sampling; by default the model's own.")]
 MaxTokensOption = Annotated[int | None, _value("N", "Longest reply, in tokens.")]
+RepairsOption = Annotated[
+    int | None, _value("N", "How often a reply that fails a check goes back with what is wrong.")
+]
 FormatOption = Annotated[
     str, typer.Option("--format", metavar="NAME", help=f"auto, {', '.join(INPUT_FORMATS)}.")
 ]

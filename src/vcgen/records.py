@@ -42,7 +42,8 @@ class Record:
     Attributes:
         id: `<clip id>/<task>/<variant>`.
         flags: codes of checks worth a look that were no reason to reject.
-        meta: model, template hashes, seed, usage, cost in US dollars, attempts, time, version.
+        meta: model, template hashes, seed, usage, cost in US dollars, attempts,
+            ground (the share of the answers' words that the evidence has), time, version.
     """
 
     id: str

@@ -1,13 +1,13 @@
 """One sample: a task done for a clip, its turns checked, its outcome with where it came from."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from vcgen._version import __version__
 from vcgen.answers import Ask, ClipCalls
-from vcgen.checks import MOST_PROBLEMS, form_problems
+from vcgen.checks import MOST_PROBLEMS, Review
 from vcgen.clips import Clip
 from vcgen.config import Recipe
 from vcgen.errors import Reason, Rejected, VcgenError
@@ -48,8 +48,8 @@ class Samples:
         ask = Ask(calls, self.prompts, self.recipe, sample_id(clip.id, task))
         try:
             turns = tuple(await task.function(clip, ask))
-            _check(turns, clip)
-            flags = _check_leaks(turns, ask)
+            review = _review(turns, ask)
+            flags = _flags_of_leaks(turns, ask)
         except Exception as error:
             cause = _cause(error)
             if isinstance(cause, Rejected):
@@ -66,8 +66,8 @@ class Samples:
             clip_id=clip.id,
             task=task.name,
             turns=turns,
-            flags=flags,
-            meta=self._meta(ask),
+            flags=tuple(dict.fromkeys((*(each.code for each in review.problems), *flags))),
+            meta=self._meta(ask) | {"ground": review.ground},
         )
 
     def _reject(self, ask: Ask, error: Rejected) -> Reject:
@@ -80,7 +80,7 @@ class Samples:
             meta=self._meta(ask),
         )
 
-    def _meta(self, ask: Ask) -> Mapping[str, Any]:
+    def _meta(self, ask: Ask) -> dict[str, Any]:
         return {
             "model": ask.model,
             "templates": dict(ask.templates),
@@ -107,19 +107,25 @@ def _cause(error: Exception) -> Exception:
     )
 
 
-def _check(turns: tuple[Turn, ...], clip: Clip) -> None:
+def _review(turns: tuple[Turn, ...], ask: Ask) -> Review:
+    """What is only to be flagged of turns that a task returned.
+
+    Raises:
+        Rejected: something is wrong with them.
+    """
     for turn in turns:
         if not isinstance(turn, Turn):
             raise TypeError(f"a task returns turns, not {type(turn).__name__}")
         if turn.kind not in KINDS:
             raise ValueError(f"a turn's kind is one of {', '.join(KINDS)}, not {turn.kind!r}")
-    if problems := form_problems(turns, clip):
-        raise Rejected(
-            Reason.FAILED_CHECKS, "; ".join(problems[:MOST_PROBLEMS]), reply=_text(turns)
-        )
+    review = ask.checks.review(turns)
+    if wrong := [each for each in review.problems if each.severity != "flag"]:
+        said = "; ".join(map(str, wrong[:MOST_PROBLEMS]))
+        raise Rejected(Reason.FAILED_CHECKS, said, reply=_text(turns))
+    return review
 
 
-def _check_leaks(turns: tuple[Turn, ...], ask: Ask) -> tuple[str, ...]:
+def _flags_of_leaks(turns: tuple[Turn, ...], ask: Ask) -> tuple[str, ...]:
     """The flags of what was found; what may not be published is rejected."""
     text = _text(turns)
     problems, flags = find_leaks(text, ask.instructions.values(), ask.calls.variables["evidence"])

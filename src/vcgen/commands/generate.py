@@ -35,6 +35,7 @@ from vcgen.options import (
     PriceOption,
     RecipeOption,
     RefineOption,
+    RepairsOption,
     RpmOption,
     SamplesOption,
     SeedOption,
@@ -74,6 +75,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     seed: SeedOption = None,
     temperature: TemperatureOption = None,
     max_tokens: MaxTokensOption = None,
+    repairs: RepairsOption = None,
     input_format: FormatOption = "auto",
     speech: SpeechOption = None,
     base_url: BaseUrlOption = None,
@@ -110,6 +112,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         seed=seed,
         temperature=temperature,
         max_tokens=max_tokens,
+        repairs=repairs,
     )
     common = Endpoint(
         model=model,

@@ -101,6 +101,7 @@ _VAGUE_STARTS = word_set(
 )
 _POINTERS = frozenset({"it", "them", "camera"})
 _ASK = re.compile(r"^(\w+) ([^,]+?) ((?:to|into|in|on|onto|over|with) (?:the|a|an) [^,]+)$")
+_SPAN = re.compile(r"\d+(?:\.\d+)?")
 _GOAL = re.compile(r"^([^,]+?),? to (\w+(?: .+)?)$")
 _LONGEST_ANCHOR = 18
 
@@ -150,10 +151,16 @@ def _about_event(
         for form in forms:
             if form.needs <= fields.keys():
                 question = form.question.format_map(fields)
-                if question not in taken:
+                if question not in taken and not _same_time(question, taken):
                     used[at] += 1
                     return Pair(question, form.answer.format_map(fields))
     return None
+
+
+def _same_time(question: str, taken: Collection[str]) -> bool:
+    """Whether another question names the same stretch of time, and so asks the same."""
+    span = _SPAN.findall(question)
+    return len(span) == 2 and any(_SPAN.findall(other) == span for other in taken)
 
 
 def _about_whole(scene: Scene, kind: str, taken: Collection[str], random: Random) -> Pair:

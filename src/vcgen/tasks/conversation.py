@@ -10,8 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from vcgen.answers import Answer, Ask
-from vcgen.checks import answer_problems, form_problems, text_problems
+from vcgen.answers import Accept, Answer, Ask
+from vcgen.checks import Checker, Problem
 from vcgen.clips import Clip
 from vcgen.evidence import fence
 from vcgen.records import Kind, Turn
@@ -68,18 +68,18 @@ def mix_problems(kinds: Sequence[Kind], recipe_kinds: Sequence[Kind]) -> list[st
 
 
 @task
-async def conversation(clip: Clip, ask: Ask) -> list[Turn]:
+async def conversation(_clip: Clip, ask: Ask) -> list[Turn]:
     """Turns of mixed kinds from the narrative and the evidence, in one call."""
-    story = await narrative(clip, ask)
+    story = await narrative(ask)
     least, most = ask.recipe.turns
     kinds = plan_kinds(ask.recipe.kinds, ask.random.randint(least, most), ask.random)
 
-    def accept(answer: Answer) -> list[str]:
+    def accept(answer: Answer) -> list[str | Problem]:
         turns = as_turns(answer)
         if not least <= len(turns) <= most:
             return [f"it has {len(turns)} turns; {len(kinds)} were asked for"]
         mixed = mix_problems([turn.kind for turn in turns], ask.recipe.kinds)
-        return [*mixed, *form_problems(turns, clip)]
+        return [*mixed, *ask.checks.turns(turns)]
 
     answer = await ask(
         "converse",
@@ -98,10 +98,14 @@ def as_turns(answer: Answer) -> list[Turn]:
     ]
 
 
+def _answer_of(kind: Kind, checks: Checker) -> Accept:
+    return lambda answer: checks.answer(answer.text, kind)
+
+
 @task
-async def conversation_selfchat(clip: Clip, ask: Ask) -> list[Turn]:
+async def conversation_selfchat(_clip: Clip, ask: Ask) -> list[Turn]:
     """The same by a questioner and an answerer in turn; every call extends the same prefix."""
-    story = await narrative(clip, ask)
+    story = await narrative(ask)
     least, most = ask.recipe.turns
     kinds = plan_kinds(ask.recipe.kinds, ask.random.randint(least, most), ask.random)
     turns: list[Turn] = []
@@ -109,7 +113,7 @@ async def conversation_selfchat(clip: Clip, ask: Ask) -> list[Turn]:
     for kind in kinds:
         question = await ask(
             "question",
-            accept=lambda asked: text_problems("question", asked.text),
+            accept=lambda asked: ask.checks.question(asked.text),
             after=said,
             opening=said is None,
             kind=kind,
@@ -118,7 +122,7 @@ async def conversation_selfchat(clip: Clip, ask: Ask) -> list[Turn]:
         )
         said = await ask(
             "answer",
-            accept=lambda answer: answer_problems(answer.text, clip),
+            accept=_answer_of(kind, ask.checks),
             after=question,
         )
         turns.append(Turn(kind, question.text, said.text))

@@ -5,7 +5,6 @@ that removes repeats and mends broken sentences, and a question drawn from a poo
 """
 
 from vcgen.answers import Answer, Ask
-from vcgen.checks import answer_problems
 from vcgen.clips import Clip
 from vcgen.evidence import fence
 from vcgen.records import Turn
@@ -14,25 +13,25 @@ from vcgen.tasks import task
 QUESTIONS = "description_questions.txt"
 
 
-async def narrative(clip: Clip, ask: Ask) -> Answer:
+async def narrative(ask: Ask) -> Answer:
     """What happens in the video, in order. The same for all tasks of a clip, so paid for once."""
     least, most = ask.recipe.words
     return await ask(
         "describe",
-        accept=lambda answer: answer_problems(answer.text, clip),
+        accept=lambda answer: ask.checks.answer(answer.text),
         min_words=least,
         max_words=most,
     )
 
 
 @task
-async def description(clip: Clip, ask: Ask) -> list[Turn]:
+async def description(_clip: Clip, ask: Ask) -> list[Turn]:
     """One turn: a request for a description, and the narrative."""
-    answer = await narrative(clip, ask)
+    answer = await narrative(ask)
     if ask.recipe.refine:
         answer = await ask(
             "refine",
-            accept=lambda refined: answer_problems(refined.text, clip),
+            accept=lambda refined: ask.checks.answer(refined.text),
             draft=fence("draft", answer.text),
         )
     question = ask.pick(ask.prompts.lines(QUESTIONS))

@@ -1,0 +1,158 @@
+"""Checks of one sample: pure, total, and in words a model can act on.
+
+    for problem in check(turns, clip):
+        print(problem.code, problem.severity, problem)
+
+`Checker` is the same for all texts of one clip, each of which is read once.
+"""
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+from vcgen.checks.facts import Facts, contents
+from vcgen.checks.form import LENGTHS, Span, broken, ending, length, machinery, repetition
+from vcgen.checks.grounding import contradictions, score, support, ungrounded
+from vcgen.checks.kinds import possible_kinds, question_kind
+from vcgen.checks.language import code_of, other_language
+from vcgen.checks.problems import CODES, MOST_PROBLEMS, Code, Problem, Severity, problem
+from vcgen.checks.repeats import duplicate_questions, refers_back
+from vcgen.checks.times import order, past_the_end
+from vcgen.checks.voice import voice
+from vcgen.checks.words import Reading, read
+from vcgen.clips import Clip
+from vcgen.records import Kind, Turn
+
+__all__ = [
+    "CODES",
+    "MOST_PROBLEMS",
+    "Checker",
+    "Code",
+    "Problem",
+    "Review",
+    "Severity",
+    "check",
+    "question_kind",
+]
+
+Side = Literal["question", "answer"]
+_WORDS = (80, 160)
+
+
+class Review(NamedTuple):
+    """What the checks say of a sample.
+
+    Attributes:
+        problems: in the order of the turns, those of the sample as a whole last.
+        ground: the share of the answers' content words that the evidence has, None if the
+            two cannot be compared.
+    """
+
+    problems: list[Problem]
+    ground: float | None
+
+
+class _Checked(NamedTuple):
+    reading: Reading
+    problems: list[Problem]
+
+
+class Checker:
+    """The checks of texts about one clip. Each text is read once, however often it is asked for."""
+
+    def __init__(
+        self, clip: Clip, *, language: str = "English", words: tuple[int, int] = _WORDS
+    ) -> None:
+        """`words`: the fewest and the most asked for of a description."""
+        self._wanted = code_of(language)
+        self._facts = Facts(clip, self._wanted)
+        least, most = LENGTHS["description"]
+        self._description = Span(min(least, words[0] // 2), max(most, 2 * words[1]))
+        self._checked: dict[tuple[str, str], _Checked] = {}
+
+    def question(self, text: str) -> list[Problem]:
+        """What is wrong with a question alone."""
+        return self._check("question", text, "question").problems
+
+    def answer(self, text: str, kind: Kind = "description") -> list[Problem]:
+        """What is wrong with an answer alone."""
+        return self._check("answer", text, kind).problems
+
+    def turns(self, turns: Sequence[Turn]) -> list[Problem]:
+        """What is wrong with the turns of a sample."""
+        return self.review(turns).problems
+
+    def review(self, turns: Sequence[Turn]) -> Review:
+        """What is wrong with the turns of a sample, and how much the evidence supports them."""
+        if not turns:
+            return Review([problem("no-turns", "there are no turns")], None)
+        facts, found, readings = self._facts, list[Problem](), list[Reading]()
+        supports = []
+        for number, turn in enumerate(turns, 1):
+            asked = self._check("question", turn.question, "question")
+            said = self._check("answer", turn.answer, turn.kind)
+            problems = [*asked.problems, *said.problems]
+            readings.append(asked.reading)
+            if asked.reading.words and said.reading.words:
+                problems += _wrong_kind(turn)
+                problems += refers_back(asked.reading, said.reading)
+                if facts.comparable:
+                    content = contents(said.reading.words)
+                    supports.append(support(content, facts))
+                    problems += ungrounded(supports[-1])
+                    problems += contradictions(said.reading, facts)
+                    problems += order(asked.reading, said.reading, content, facts)
+            if problems:
+                found += [each._replace(turn=number) for each in problems]
+        if len(turns) > 1:
+            found += duplicate_questions(readings)
+        return Review(found, score(supports))
+
+    def _check(self, side: Side, text: str, kind: str) -> _Checked:
+        key = (text, kind)
+        checked = self._checked.get(key)
+        if checked is None:
+            checked = self._checked[key] = self._read(side, text, kind)
+        return checked
+
+    def _read(self, side: Side, text: str, kind: str) -> _Checked:
+        unfit = broken(side, text)
+        if unfit is not None:
+            return _Checked(read(""), [unfit])
+        reading = read(text)
+        span = self._description if kind == "description" else LENGTHS[kind]
+        found = [
+            *machinery(side, reading),
+            *length(side, reading, span),
+            *voice(side, reading),
+            *other_language(side, reading, self._wanted),
+            *past_the_end(side, reading, self._facts),
+        ]
+        if side == "answer":
+            found += ending(side, reading)
+            found += repetition(side, reading)
+        return _Checked(reading, found)
+
+
+def _wrong_kind(turn: Turn) -> list[Problem]:
+    if turn.kind == "description" or turn.kind in (possible := possible_kinds(turn.question)):
+        return []
+    said = f"the question is labelled {turn.kind}, but asks for what is {possible[0]}"
+    return [problem("wrong-kind", said)]
+
+
+def check(
+    turns: Sequence[Turn],
+    clip: Clip,
+    *,
+    language: str = "English",
+    words: tuple[int, int] = _WORDS,
+) -> list[Problem]:
+    """What is wrong with a sample, by all checks; empty if nothing is. Never raises on any text.
+
+    Args:
+        turns: of the sample, in order.
+        clip: whose evidence they are made from.
+        language: that was asked for, by name or tag; one that is not known is not checked.
+        words: the fewest and the most words asked for of a description.
+    """
+    return Checker(clip, language=language, words=words).turns(turns)

@@ -1,0 +1,193 @@
+"""What a clip's evidence says, in the forms that checks ask for; each is made when first asked."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from itertools import chain, pairwise
+from typing import NamedTuple
+
+from vcgen.checks.language import SCRIPTS, code_of
+from vcgen.checks.words import DENSE, stem, stems, word_set, words_of
+from vcgen.clips import Clip
+
+NUMBERS: Mapping[str, str] = {
+    **{str(number): str(number) for number in range(2, 100)},
+    "both": "2", "two": "2", "three": "3", "four": "4", "five": "5", "six": "6", "seven": "7",
+    "eight": "8", "nine": "9", "ten": "10", "eleven": "11", "twelve": "12",
+}  # fmt: skip
+_GREY = {"gray": "grey"}
+COLOURS: Mapping[str, str] = {
+    name: _GREY.get(name, name)
+    for name in word_set("red green blue yellow orange purple pink brown black white grey gray")
+}
+NEGATIONS = word_set(
+    """
+    not never nobody without cannot can't don't doesn't didn't isn't aren't wasn't weren't won't
+    """
+)
+# Between a number or colour and what it is of.
+_QUALIFIERS = (
+    word_set(
+        """
+    young old small large big little tall short long new more other different white light dark
+    bright tiny huge whole fresh wooden metal plastic
+    """
+    )
+    | COLOURS.keys()
+)
+# Between a negation and what it denies.
+_BETWEEN = word_set(
+    """
+    be been being have had to the a an any his her their yet even really
+    """
+)
+# They say nothing of what is in a video; how many they are does.
+_PEOPLE = word_set("people persons")
+_REACH = 4
+_FEW = 5
+
+
+class Facts:
+    """A clip's evidence, read once."""
+
+    def __init__(self, clip: Clip, language: str = "en") -> None:
+        """`language` is the code of the answers' language."""
+        self.clip = clip
+        self.language = language
+
+    @cached_property
+    def texts(self) -> Sequence[list[str]]:
+        """The words of each piece of evidence: the segments in order, then what has no time."""
+        clip = self.clip
+        untimed = (clip.caption, clip.summary, *clip.tags)
+        texts = [*(segment.text for segment in clip.segments), *filter(None, untimed)]
+        return words_of(texts)
+
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every word of the evidence as written, in lower case."""
+        return frozenset().union(*self.texts)
+
+    @cached_property
+    def stems(self) -> set[str]:
+        """Every word of content, and every two characters of a script without spaces."""
+        if not "".join(self.words).isascii():
+            return set(contents(self.words))
+        untimed = self.texts[len(self.clip.segments) :]
+        return set().union(*self._timed, stems(chain.from_iterable(untimed)))
+
+    @cached_property
+    def _timed(self) -> Sequence[set[str]]:
+        return [stems(words) for words in self.texts[: len(self.clip.segments)]]
+
+    @cached_property
+    def comparable(self) -> bool:
+        """Whether answers are in the language of the evidence, as far as can be told."""
+        spoken = code_of(self.clip.language) if self.clip.language else ""
+        if self.language in SCRIPTS:
+            return spoken == self.language or any(map(DENSE.search, self.words))
+        # What was spoken in another script is beside captions in English, as these models write.
+        if self.language != (spoken or "en") and spoken not in SCRIPTS:
+            return False
+        return sum(map(str.isascii, self.stems)) >= _FEW
+
+    @cached_property
+    def only(self) -> Mapping[str, int]:
+        """Words of content that occur in one segment only, with its place in the order."""
+        places: dict[str, int] = {}
+        several: set[str] = set()
+        for at, words in enumerate(self._timed):
+            several |= words & places.keys()
+            places.update(dict.fromkeys(words, at))
+        for word in several:
+            del places[word]
+        return places
+
+    @cached_property
+    def numbers(self) -> Mapping[str, set[str]]:
+        """What is counted, with the numbers it is counted at."""
+        return _gathered(qualified(words, NUMBERS) for words in self.texts)
+
+    @cached_property
+    def colours(self) -> Mapping[str, set[str]]:
+        """What is coloured, with its colours."""
+        return _gathered(qualified(words, COLOURS) for words in self.texts)
+
+    @cached_property
+    def denied(self) -> Mapping[str, set[str]]:
+        """What is denied, with what is said along with it."""
+        if NEGATIONS.isdisjoint(self.words):
+            return {}
+        return _gathered(((of, what) for what, of in denials(words)) for words in self.texts)
+
+    def moment(self, words: Iterable[str], without: Iterable[str] = ()) -> int | None:
+        """Which segment these words tell of, by its place; None where that is not plain."""
+        only = self.only
+        found = [only[word] for word in stems(words).difference(without) if word in only]
+        if len(found) < 2:
+            return None
+        counted = Counter(found).most_common(2)
+        best, votes = counted[0]
+        others = counted[1][1] if len(counted) > 1 else 0
+        return best if votes >= 2 and votes > others else None
+
+    def ends_before(self, first: int, second: int) -> bool:
+        """Whether a segment is over when another begins."""
+        segments = self.clip.segments
+        return segments[first].end <= segments[second].start and first != second
+
+
+class Qualified(NamedTuple):
+    """A number or colour and what it is of."""
+
+    value: str
+    noun: str
+
+
+def contents(words: Iterable[str]) -> list[str]:
+    """The words of content, each once, as they come first.
+
+    Of scripts without spaces it is every two neighbouring characters.
+    """
+    first = dict.fromkeys(map(stem, words))
+    first.pop("", None)
+    found = list(first)
+    if "".join(found).isascii():
+        return found
+    return [
+        part
+        for word in found
+        for part in (map("".join, pairwise(word)) if DENSE.search(word) else (word,))
+    ]
+
+
+def qualified(words: Sequence[str], values: Mapping[str, str]) -> Iterator[Qualified]:
+    """Every number or colour of a text with the noun that comes after it."""
+    for at, word in enumerate(words):
+        if word not in values:
+            continue
+        for following in words[at + 1 : at + 1 + _REACH]:
+            if following in _QUALIFIERS or following == "and":
+                continue
+            noun = stem(following) or (following if following in _PEOPLE else "")
+            if noun and following not in NUMBERS:
+                yield Qualified(values[word], noun)
+            break
+
+
+def denials(words: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Every word of content that is denied, with the next one, empty if none."""
+    for at, word in enumerate(words):
+        if word in NEGATIONS:
+            reach = [each for each in words[at + 1 : at + 1 + 2 * _REACH] if each not in _BETWEEN]
+            denied = list(map(stem, reach[:_REACH]))
+            if denied and denied[0]:
+                yield denied[0], next(filter(None, denied[1:]), "")
+
+
+def _gathered(pairs: Iterable[Iterable[tuple[str, str]]]) -> Mapping[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for each in pairs:
+        for value, noun in each:
+            found.setdefault(noun, set()).add(value)
+    return found

@@ -1,0 +1,79 @@
+"""The words of the checks: a `Problem`, and the table of all codes with severity and meaning."""
+
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+Severity = Literal["reject", "re-ask", "flag"]
+
+MOST_PROBLEMS = 10
+"""So many are told, to the model or in a reject: what is told of a reply must have an end."""
+
+
+class Problem(NamedTuple):
+    """One thing wrong with a sample.
+
+    Attributes:
+        code: stable, in kebab-case, one of `CODES`.
+        severity: `reject` ends the sample, `re-ask` goes back to the model first, `flag` is only
+            noted on the record.
+        message: one line, in words a model can act on.
+        turn: its number from 1, None where it is the sample as a whole.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    turn: int | None = None
+
+    def __str__(self) -> str:
+        return self.message if self.turn is None else f"turn {self.turn}: {self.message}"
+
+
+class Code(NamedTuple):
+    """What a code is worth, and what it means in one line."""
+
+    severity: Severity
+    meaning: str
+
+
+CODES: Mapping[str, Code] = {
+    "no-turns": Code("reject", "there is no turn at all"),
+    "fence-leak": Code("reject", "a line that fences evidence in the prompt is repeated"),
+    "empty": Code("re-ask", "a side is empty"),
+    "lone-surrogate": Code("re-ask", "half a character, which no file in UTF-8 can hold"),
+    "media-tag": Code("re-ask", "`<video>`, `<image>` or the like, which trainers take for media"),
+    "chat-template": Code(
+        "re-ask", "marks of a chat template: `<|im_end|>`, `[INST]`, `### Human:`"
+    ),
+    "prompt-fragment": Code("re-ask", "a label, placeholder or internal name of the prompt"),
+    "markup": Code("re-ask", "HTML, a link or an image, which pages would show or run"),
+    "code-fence": Code("re-ask", "three backticks"),
+    "json-left": Code("re-ask", "JSON where prose was asked for"),
+    "too-short": Code("re-ask", "fewer words than a text of its kind can do with"),
+    "too-long": Code("re-ask", "more words than a text of its kind should have"),
+    "no-sentence-end": Code("re-ask", "an answer that breaks off: it does not end as a sentence"),
+    "repetition": Code("re-ask", "the same sentence twice, or the same words again and again"),
+    "evidence-mention": Code(
+        "re-ask", "speaks of captions, tags, frames or a given text as source"
+    ),
+    "assistant-talk": Code("re-ask", "talk to the reader: `Sure!`, `Here is`, `I hope this helps`"),
+    "refusal": Code("re-ask", "declines to answer"),
+    "hedge": Code("re-ask", "says what is not known: `it is not mentioned`"),
+    "aside": Code("re-ask", "a remark in the first person: `I think`, `(Note: ...)`"),
+    "wrong-language": Code("re-ask", "in another language than the one asked for"),
+    "time-past-end": Code("re-ask", "names a time after the end of the video"),
+    "duplicate-question": Code("re-ask", "asks what another question of the sample asks"),
+    "wrong-kind": Code("flag", "a question that cannot be of the kind it is labelled with"),
+    "order": Code("flag", "tells events in another order than the evidence has them"),
+    "refers-back": Code("flag", "makes no sense by itself, as where a trainer shuffles the turns"),
+    "ungrounded": Code("flag", "less than half of its content words are in the evidence"),
+    "number-contradicted": Code("flag", "another number of something than the evidence has"),
+    "colour-contradicted": Code("flag", "another colour of something than the evidence has"),
+    "negation-contradicted": Code("flag", "denies what the evidence says, or the reverse"),
+}
+"""Every code there is, in the order in which problems are looked for."""
+
+
+def problem(code: str, message: str) -> Problem:
+    """A problem of a code, with the severity it is registered with."""
+    return Problem(code, CODES[code].severity, message)

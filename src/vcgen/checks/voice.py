@@ -1,0 +1,246 @@
+"""Voice: does the text speak as somebody who watched the video, and of nothing but the video?
+
+What is quoted or reported is the scene's own speech and may say anything. A pattern is tried only
+where one of its words occurs.
+"""
+
+import re
+from typing import NamedTuple
+
+from vcgen.checks.problems import Problem, problem
+from vcgen.checks.words import Reading
+
+_SAYING = (
+    r"(?:also |only |clearly |further )?(?:(?:do(?:es)?|did)(?: not|n't) (?:also |even )?)?"
+    r"(?:mention|state|describe|indicate|suggest|note|tell|specif[yi]|impl[yi]|refer|identif[yi]"
+    r"|confirm|explain)(?:e?s|ed|ing)?\b"
+)
+_SOURCE = (
+    r"(?:captions?|descriptions?|transcripts?|transcriptions?|annotations?|metadata|narratives?"
+    r"|evidence|tags|subtitles|summary|bounding boxes)"
+)
+_GIVEN = r"(?:provided|given|supplied|available)"
+_MATERIAL = (
+    r"(?:text|information|evidence|context|details|data|material|narrative|captions?"
+    r"|descriptions?|transcripts?|tags|segments?|annotations?|input|frames|summary)"
+)
+_OF_VIDEO = (
+    r"(?:(?:video|image|frame|dense|speech|audio|timed|given|provided|accompanying|above|original"
+    r"|video's|clip's) )*"
+)
+_EVIDENCE = (
+    rf"\b(?:the|this|these|each|a) {_OF_VIDEO}{_SOURCE} (?:{_SAYING}|do(?:es)?(?: not|n't) )"
+    rf"|\b(?:the|this|these) {_OF_VIDEO}(?:captions?|descriptions?|transcripts?|narrative"
+    r"|evidence) (?:also )?(?:says?|tells?|gives?|lists?|provides?|shows?) (?!['\"])"
+    rf"|\b(?:according to|based on|judging by|judging from|going by|as per|per|from|among|by|(?:"
+    r"mentioned|described|stated|noted|listed|given|indicated|said|seen|shown|suggested) (?:in|by))"
+    rf" (?:the|these|this|its|your|all the) {_OF_VIDEO}(?:{_SOURCE}|text|information|frames)\b"
+    r"(?! (?:on|at|box|below|of the (?:shirt|clothes|dress)))"
+    rf"|\bin (?:the|this|these) {_OF_VIDEO}(?:captions?|descriptions?|transcripts?|narrative|tags)"
+    r"(?=[,.;?]| (?:it|there|that|of the (?:video|clip|scene)))"
+    rf"|\b{_GIVEN} (?:video |textual )?{_MATERIAL}\b"
+    rf"|\b{_MATERIAL} {_GIVEN}\b(?! (?:to|by|with|for|out|away|in))"
+    rf"|\bthe (?:text|information) {_SAYING}|\bthe text (?:above|below)\b"
+    r"|\b(?:across|in|between|throughout|over|from|of) (?:(?:the|these|all|each|several|consecutive"
+    r"|sampled|few|\d+) )+(?:video )?frames\b(?! (?:on|hang|of))"
+    r"|\bframes? (?:\d+\b|(?:shows?|depicts?|captures?|indicates?|suggests?) )"
+    r"|\b(?:in|at|by|from) (?:the |each |every )(?:(?:very )?(?:first|last|final|second|third|next"
+    r"|previous|opening|closing|initial) |\d+(?:st|nd|rd|th) )?(?:video )?(?<!the )frame"
+    r"(?=[,.;?]| of the (?:video|clip)| (?:there|it|a|the|we)\b)"
+    r"|\bkey ?frames?\b|\bbounding[- ]box|\bbbox"
+    r"|\b(?:video|clip|scene) is (?:described|captioned|tagged|annotated|titled) (?:as|with)\b"
+    r"|\bvideo (?:text|caption|description|metadata|transcript)s?\b"
+)
+_ASSISTANT = (
+    r"^\W{0,3}(?:sure|certainly|of course|absolutely|(?:great|good) question|okay|ok|gladly"
+    r"|no problem|understood|got it|yes, of course)(?: thing)?\s?[!,.:\u2014-]"
+    r"|^\W{0,3}(?:here|below)(?:'s| is| are) (?:the|an?|your|my|some) (?:[\w-]+ ){0,4}?"
+    r"(?:description|narrative|paragraph|text|summary|version|answer|response|conversation|account"
+    r"|draft|questions?|overview|list|breakdown)\b(?! (?:on|painted|written|above the))"
+    r"|\bi hope (?:this|that|it|these) (?:\w+ ){0,3}?(?:helps?|is|are|meets?)\b"
+    r"|\blet me know (?:if|what|whether|how)\b|\bfeel free to (?:ask|let|reach|contact)\b"
+    r"|\bif you (?:have|need) any(?:thing)? (?:\w+ ){0,2}?(?:questions?|help|else|information)\b"
+    r"|\banything else (?:i can|you (?:would|'d|want|need))\b|\b(?:i am|i'm|i'd be) happy to help\b"
+    r"|\b(?:as|i am|i'm|being) an? (?:ai\b|artificial intelligence|(?:large )?language model"
+    r"|(?:virtual|text|digital)[- ]\w*\s?assistant|assistant\b)"
+    r"|\bas (?:you )?requested\b|\bper your (?:request|instruction)"
+    r"|\bi(?: have|'ve) (?:written|revised|rewritten|cleaned|removed|corrected|kept)\b"
+    r"|\bi(?: will|'ll) (?:describe|provide|now|answer|explain)\b"
+    r"|\bthe (?:cleaned|revised|corrected|rewritten|refined)(?:[- ]up)? (?:text|version|paragraph"
+    r"|description|draft|narrative)\b|\bno changes (?:are|were) (?:needed|necessary)\b"
+    r"|\bthanks? (?:you )?for (?:asking|your question|the question)\b"
+)
+_REFUSAL = (
+    r"(?:^|[.!?]\s+)\W{0,2}(?:but )?(?:(?:i'm|i am|we are) (?:really |very |so |truly )?"
+    r"(?:sorry|afraid)|sorry\b|(?:my )?apologies|i apologi[sz]e|unfortunately,? i\b)"
+    r"|\bi (?:can't|cannot|can not|could not|couldn't|won't|will not|(?:am|was) (?:unable|not able)"
+    r" to|must decline|do not feel comfortable)\b"
+    r"|\bi'm (?:unable|not able|not allowed|not comfortable)\b"
+    r"|^\W{0,2}(?:unable|not able) to\b|\bi (?:don't|do not) have (?:access|the ability"
+    r"|the ability)\b"
+    r"|\bagainst my (?:guidelines|policy|programming)\b"
+    r"|\b(?:cannot|can't|unable to) (?:assist|comply|fulfil+) (?:with )?(?:this|that|the|your)\b"
+)
+_ASKED = r"(?:what|why|who|how|where|when|whether|if|which)"
+_HEDGE = (
+    r"\b(?:(?:is|are|was|were|been)(?: not|n't| never)|never|not) (?:explicitly |clearly |directly "
+    r"|specifically |exactly |further |fully |otherwise |ever |being |really )?(?:mentioned"
+    r"|specified|stated|described|indicated|disclosed|detailed|elaborated)\b"
+    r"|\bnot (?:explicitly|specifically) (?:shown|said|given|identified|named|explained)\b"
+    r"|\b(?:it|that|this)(?: is|'s) (?:not (?:\w+ )?(?:clear|known|evident|certain|possible"
+    r"|obvious)|unclear|unknown|impossible|hard|difficult|uncertain)"
+    rf" (?:from [^.,]{{1,30}} )?(?:exactly )?(?:{_ASKED}\b|to (?:say|tell|determine|know|identify"
+    r"|discern|be (?:sure|certain)))"
+    r"|\b(?:can ?not|can't|could not|couldn't) be (?:determined|known|inferred|confirmed|answered"
+    r"|established|ascertained|identified|verified)\b"
+    r"|\b(?:there (?:is|was|are|were) (?:no|not enough|insufficient|not any)|has no|(?:gives?"
+    r"|provides?"
+    r"|offers?|contains?|have|lacks?) (?:no|any|not enough|insufficient)) (?:\w+ ){0,2}?"
+    r"(?:information|context|mention|indication|details? (?:about|on|of|regarding|given|provided"
+    r"|available))\b"
+    r"|\b(?:no (?:mention|indication|information)|not enough information|insufficient "
+    r"(?:information|evidence|context)|without (?:more|further|additional) (?:information"
+    r"|context))\b"
+    r"|\b(?:video|clip|scene|footage|text|recording) (?:itself )?(?:do(?:es)?|did)(?: not|n't)"
+    r" (?:\w+ly )?(?:mention|specify|say|state|show|tell|indicate|explain|reveal|provide|describe"
+    r"|make|give|disclose|clarify|identify|offer|contain)\b"
+    rf"|\bunclear (?:exactly )?(?:{_ASKED}|from)\b|\bremains? (?:unclear|unknown|unspecified)\b"
+    r"|\b(?:reasons?|purpose|cause|identity|motive|intention|location|name|exact \w+)"
+    r"(?: \w+){0,8}? (?:is|are) (?:unclear|unknown|unspecified|uncertain|not (?:known|clear"
+    r"|given))\b"
+    r"|\bi(?:'m| am) not (?:sure|certain)\b|\bi (?:don't|do not|can't|cannot) (?:know|tell"
+    r"|see|say)\b"
+)
+_ASIDE = (
+    r"\bi (?:think|believe|guess|suppose|assume|would say|would guess|imagine|feel|wonder|suspect"
+    r"|noticed?|observed?|must say|must admit|recall|find it|love|really like|personally)\b"
+    r"|\bi'd (?:say|guess|assume|imagine)\b|\bin my (?:opinion|view|experience)\b"
+    r"|\bif i (?:had to|am|were|remember)\b|\bas far as i (?:can|know)\b|\bi can (?:see|tell"
+    r"|hear)\b"
+    r"|(?:^|[.!?]\s+)(?:now,? |first,? )?let(?: me|'s| us) (?:see|look|take|dive|break|walk|start"
+    r"|think|explain|describe|analy[sz]e|tell|begin|note|consider)\b"
+    r"|[(\[*]note(?: that)?\b|(?:^|[.!?]\s+)(?:please )?note(?::| that\b)"
+    r"|\bmy (?:answer|description|apologies|understanding|guess)\b|\bwait, (?:no|actually|that)\b"
+)
+
+
+class _Pattern(NamedTuple):
+    """A code and what gives it away.
+
+    Attributes:
+        words: one of these is in every match.
+    """
+
+    code: str
+    words: frozenset[str]
+    pattern: re.Pattern[str]
+    message: str
+
+
+def _pattern(code: str, words: str, pattern: str, message: str) -> _Pattern:
+    return _Pattern(code, frozenset(words.split()), re.compile(pattern), message)
+
+
+_PATTERNS = (
+    _pattern(
+        "evidence-mention",
+        "caption captions description descriptions transcript transcripts transcription annotation "
+        "transcriptions annotations metadata narrative narratives evidence tags subtitles summary "
+        "text information context details data material segment segments input frame frames "
+        "keyframe keyframes bounding bbox bboxes described captioned tagged annotated titled",
+        _EVIDENCE,
+        "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
+        "watched the video",
+    ),
+    _pattern(
+        "assistant-talk",
+        "sure certainly course absolutely question questions okay ok gladly problem understood "
+        "got here here's below below's hope let feel you anything happy ai artificial language "
+        "assistant requested request instructions i i've i'll i'd i'm cleaned revised corrected "
+        "rewritten refined changes thank thanks",
+        _ASSISTANT,
+        "the {side} talks to the reader ({found!r}): write the text alone",
+    ),
+    _pattern(
+        "refusal",
+        "i i'm sorry apologies apologize apologise unfortunately unable not my can't cannot",
+        _REFUSAL,
+        "the {side} refuses ({found!r}): write of what the video shows",
+    ),
+    _pattern(
+        "hedge",
+        "not isn't aren't wasn't weren't never it's unclear unknown impossible hard difficult "
+        "uncertain cannot can't couldn't no enough insufficient lack lacks little unspecified "
+        "doesn't don't didn't without any i i'm that's",
+        _HEDGE,
+        "the {side} says what is not known ({found!r}): write only of what is",
+    ),
+    _pattern(
+        "aside",
+        "i i'd my let let's note wait",
+        _ASIDE,
+        "the {side} has a remark in the first person ({found!r}): leave it out",
+    ),
+)
+# The same in Chinese, the other language that evidence comes in.
+_CHINESE = (
+    (
+        "evidence-mention",
+        re.compile(r"(?:根据|按照|依据)[^。\uff0c]{0,6}(?:字幕|描述|文本|标签|信息)"),
+        "the {side} speaks of a text it was given ({found!r})",
+    ),
+    (
+        "refusal",
+        re.compile(r"^(?:很|非常)?(?:抱歉|对不起)|作为(?:一个|一名)?(?:ai|人工智能|语言模型)"),
+        "the {side} refuses ({found!r})",
+    ),
+    (
+        "hedge",
+        re.compile(r"(?:没有|未|并未)(?:明确)?(?:提到|提及|说明)|无法(?:确定|判断|得知)"),
+        "the {side} says what is not known ({found!r})",
+    ),
+)  # fmt: skip
+
+_QUOTED = re.compile(
+    r'"[^"]*"|\u300c[^\u300d]*\u300d|\u201c[^\u201d]*\u201d'
+    r"|(?<!\w)[\u2018'](?:[^'\u2018\u2019]|(?<=\w)['\u2019](?=\w))*['\u2019](?!\w)"
+)
+_REPORTED = re.compile(
+    r"\b(?:says?|said|saying|asks?|asked|repl(?:y|ies|ied)|shouts?|yells?|sings?|singing|tells? \w+"
+    r"|told \w+|reads?|reading|writes?|explains?|exclaims?)(?: that)?[,:]? (?:i|i'm|let|my|sorry)\b"
+    r"[^.!?]*"
+)
+
+
+def voice(side: str, reading: Reading) -> list[Problem]:
+    """What a person who watched the video would not say."""
+    known = reading.known
+    suspects = [each for each in _PATTERNS if not each.words.isdisjoint(known)]
+    if not suspects and reading.text.isascii():
+        return []
+    said = _own_words(reading.plain)
+    found = [
+        problem(each.code, each.message.format(side=side, found=_shown(match)))
+        for each in suspects
+        if (match := each.pattern.search(said))
+    ]
+    if not reading.text.isascii():
+        found += [
+            problem(code, message.format(side=side, found=_shown(match)))
+            for code, pattern, message in _CHINESE
+            if (match := pattern.search(said))
+        ]
+    return found
+
+
+def _shown(match: re.Match[str]) -> str:
+    return match[0].strip(" .!?")[:60]
+
+
+def _own_words(plain: str) -> str:
+    """A text without what is quoted and reported in it, unless that is all of it."""
+    own = plain
+    if '"' in plain or "'" in plain or not plain.isascii():
+        own = _QUOTED.sub(" '' ", own)
+    own = _REPORTED.sub(" ", own)
+    return own if any(map(str.isalpha, own)) else plain
