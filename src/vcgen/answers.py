@@ -328,7 +328,7 @@ def parse(text: str, schema: type[BaseModel]) -> tuple[BaseModel | None, list[st
         return schema.model_validate_json(mended), []
     except ValidationError as error:
         return None, [explain(error)]
-    except (ValueError, TypeError, RecursionError):
+    except Exception:  # noqa: BLE001 - what a mender cannot mend may break anything in it
         return None, [strict]
 
 
