@@ -19,7 +19,7 @@ LAYERS = {
     "cores": [
         "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
         "hedging", "limiting", "leaks", "evidence", "prompts", "checks", "journal",
-        "hashes", "places", "pricing", "spending",
+        "hashes", "places", "pricing", "spending", "sums",
     ],
     "adapters": [
         "transport", "httpx_transport", "meter", "gate", "turns", "admission", "disk", "layout",

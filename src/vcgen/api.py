@@ -20,7 +20,7 @@ from vcgen.intake import Clips, PlacedStream, intake
 from vcgen.mix import Mix
 from vcgen.pricing import FREE, Price, find_price, per_million
 from vcgen.records import Outcome, Record, Reject, Usage
-from vcgen.samples import Samples
+from vcgen.samples import Samples, recipe_hash
 from vcgen.spending import Spending
 from vcgen.store import RunDirectory, read_records, read_rejects
 from vcgen.tasks import Task, find_task
@@ -248,7 +248,7 @@ async def open_run(
                 wanted=wanted,
             )
         if store is not None and worker is None:
-            store.finish({"records": store.records, "rejects": dict(sorted(store.rejects.items()))})
+            store.finish()
     finally:
         if store is not None:
             store.close()
@@ -324,6 +324,7 @@ def _manifest(
         "layout": 1,
         "vcgen": __version__,
         "started": started.isoformat(timespec="seconds"),
+        "recipe_hash": recipe_hash(recipe),
         "simulated": is_simulated(model),
         "run": {
             "model": model,

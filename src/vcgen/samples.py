@@ -3,7 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from vcgen._version import __version__
 from vcgen.answers import Ask, ClipCalls
@@ -11,6 +14,7 @@ from vcgen.checks import MOST_PROBLEMS, Review
 from vcgen.clips import Clip
 from vcgen.config import Recipe
 from vcgen.errors import Reason, Rejected, VcgenError
+from vcgen.hashes import digest
 from vcgen.leaks import find_leaks
 from vcgen.pricing import Price
 from vcgen.records import KINDS, Outcome, Record, Reject, Turn
@@ -25,7 +29,7 @@ def sample_id(clip_id: str, task: Task) -> str:
     return f"{clip_id}/{task.name}/0"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Samples:
     """How the samples of a run are made.
 
@@ -80,11 +84,22 @@ class Samples:
             meta=self._meta(ask),
         )
 
-    def _meta(self, ask: Ask) -> dict[str, Any]:
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        """What is the same in all records."""
+        recipe = self.recipe
         return {
+            "recipe": recipe_hash(recipe),
+            "seed": recipe.seed,
+            "parameters": {"temperature": recipe.temperature, "max_tokens": recipe.max_tokens},
+            "version": __version__,
+        }
+
+    def _meta(self, ask: Ask) -> dict[str, Any]:
+        meta = {
             "model": ask.model,
+            **self._common,
             "templates": dict(ask.templates),
-            "seed": self.recipe.seed,
             "usage": {
                 "prompt_tokens": ask.usage.prompt_tokens,
                 "completion_tokens": ask.usage.completion_tokens,
@@ -92,9 +107,18 @@ class Samples:
             },
             "cost": None if self.price is None else self.price.of(ask.usage),
             "attempts": ask.attempts,
+            "repairs": ask.repairs,
+            "evidence": ask.calls.evidence,
             "time": self.now().isoformat(timespec="milliseconds"),
-            "version": __version__,
         }
+        if cleaned := ask.calls.clip.cleaned:
+            meta["cleaned"] = cleaned
+        return meta
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """16 hexadecimal digits of all that a recipe says."""
+    return digest(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS).decode())
 
 
 def _cause(error: Exception) -> Exception:

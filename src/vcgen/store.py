@@ -40,6 +40,7 @@ from vcgen.hashes import HashIndex, HashSet
 from vcgen.journal import decode_line, encode_line
 from vcgen.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS, bad, part, parts, require_ours
 from vcgen.records import Outcome, Record, Reject
+from vcgen.sums import sum_up
 
 _LAYOUT = 1
 
@@ -223,9 +224,11 @@ class RunDirectory:
             path = part(self.path, name, self._worker)
             raise StoreError(f"{path}: cannot write: {error.strerror}") from error
 
-    def finish(self, counts: Mapping[str, Any]) -> None:
-        """Put the counts into the manifest; a run that added nothing leaves it as it was."""
-        if self._manifest.get("counts") != counts:
+    def finish(self) -> None:
+        """Put the sums into the manifest; a run that added nothing leaves it as it was."""
+        before = self._manifest.get("counts", {})
+        if (before.get("records"), before.get("rejects")) != (self.records, self.rejects):
+            counts = sum_up(_rows(self.path, RECORDS), _rows(self.path, REJECTS))
             self._write_manifest({**self._manifest, "counts": counts})
 
     def _settle_manifest(self, manifest: Mapping[str, Any]) -> None:
