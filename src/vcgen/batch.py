@@ -9,6 +9,7 @@ import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import asdict, replace
+from itertools import count
 from typing import Any
 
 import anyio
@@ -26,9 +27,10 @@ from vcgen.mix import Mix, Quota
 from vcgen.places import Places
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples, sample_id
-from vcgen.sources import Placed, content_of, id_of, to_clip
+from vcgen.sources import Placed, content_of, to_clip
 from vcgen.store import RunDirectory
 from vcgen.tally import Progress, Tally
+from vcgen.tasks import Task
 
 SYNC_EVERY_S = 0.25
 LOOK_EVERY_S = 0.23  # at what limits; not in step with what happens four times a second
@@ -191,10 +193,9 @@ class Run:
         return placed
 
     async def _do(self, place: str, row: Any) -> None:
-        if self._resume(place, row):
-            if self.progress.clips % _BREATHE_EVERY == 0:
-                await anyio.lowlevel.checkpoint()  # an interrupt and the display get their turn too
-            return
+        if self.progress.clips % _BREATHE_EVERY == 0:
+            # Where all is done already nothing waits; an interrupt and the display get their turn.
+            await anyio.lowlevel.checkpoint()
         item = to_clip(place, row)
         if isinstance(item, Clip):
             first = self._places.take(item.id, place)
@@ -216,46 +217,41 @@ class Run:
             return
         if self.store is not None and self.store.has_id(reject.id):
             reject = replace(reject, id=f"{reject.id} {name}")
-        meta = {**reject.meta, "row": name, "clip_id": id_of(row)}
-        await self._finish(replace(reject, meta=meta))
-
-    def _resume(self, place: str, row: Any) -> bool:
-        """Whether nothing is left to do for a row, as far as its id alone can tell."""
-        name = id_of(row)
-        if name is None:
-            return False
-        tasks = self._mix.of(name)
-        if not all(self._is_done(sample_id(name, task)) for task in tasks):
-            return False
-        # A row that was rejected earlier may have the id of another that was not.
-        refused = self.store is not None and self.store.has_refused(name)
-        if refused or self._is_done(place) or self._places.take(name, place) is not None:
-            return False
-        self.progress.continued.add()
-        self.progress.resumed += len(tasks)
-        return True
+        await self._finish(replace(reject, meta={**reject.meta, "row": name}))
 
     async def _do_clip(self, clip: Clip) -> None:
-        tasks = self._mix.of(clip.id)
-        due = [task for task in tasks if not self._is_done(sample_id(clip.id, task))]
+        tasks, calls = self._mix.of(clip.id), ClipCalls(clip, self.engine, self.store)
+        due = [(task, sample) for task in tasks if (sample := self._due(task, calls))]
         self.progress.resumed += len(tasks) - len(due)
-        calls = ClipCalls(clip, self.engine, self.store)
-        for task in due:
+        for number, (task, sample) in enumerate(due, 1):
             if not await self._quota.begin():
                 break
             try:
-                outcome = await self._samples.make(task, clip, calls)
+                outcome = await self._samples.make(task, calls, sample)
             except BaseException:
                 self._quota.end(with_record=False)
                 calls.keep()
                 raise
             self._quota.end(with_record=isinstance(outcome, Record))
-            if task is not due[-1]:
+            if number < len(due):
                 calls.keep()
             await self._finish(outcome)
         continued = calls.continued or len(due) < len(tasks)
         kind = self.progress.continued if continued else self.progress.ended
         kind.add(calls.replies)
+
+    def _due(self, task: Task, calls: ClipCalls) -> str | None:
+        """The id of a sample that is to be made, None if it has its outcome.
+
+        A clip whose evidence has changed is another one: its samples are the next variant.
+        """
+        for variant in count():
+            sample = sample_id(calls.clip.id, task, variant)
+            if self.store is None or not self.store.is_done(sample):
+                return sample
+            if self.store.is_made_from(sample, calls.evidence):
+                return None
+        raise AssertionError("unreachable: there is no last variant")
 
     async def _finish(self, outcome: Outcome) -> None:
         if self.store is not None:

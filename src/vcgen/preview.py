@@ -12,7 +12,7 @@ from vcgen.config import Endpoint, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
 from vcgen.prompts import Prompts
-from vcgen.samples import Samples
+from vcgen.samples import Samples, sample_id
 from vcgen.tasks import find_task
 
 
@@ -45,7 +45,8 @@ async def preview(
     async with Engine(Endpoint(model="sim")) as engine:
         calls = ClipCalls(clip, engine, None)
         for name in tasks:
-            await samples.make(find_task(name), clip, calls)
+            task = find_task(name)
+            await samples.make(task, calls, sample_id(clip.id, task))
             if template in watched.seen:
                 return watched.seen[template]
     raise UsageError(f"none of the tasks {', '.join(tasks)} sends {template!r}; name one: --tasks")

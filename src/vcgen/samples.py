@@ -11,7 +11,6 @@ import orjson
 from vcgen._version import __version__
 from vcgen.answers import Ask, ClipCalls
 from vcgen.checks import MOST_PROBLEMS, Review
-from vcgen.clips import Clip
 from vcgen.config import Recipe
 from vcgen.errors import Reason, Rejected, VcgenError
 from vcgen.hashes import digest
@@ -24,9 +23,9 @@ if TYPE_CHECKING:
     from vcgen.prompts import Prompts
 
 
-def sample_id(clip_id: str, task: Task) -> str:
+def sample_id(clip_id: str, task: Task, variant: int = 0) -> str:
     """`<clip id>/<task>/<variant>`."""
-    return f"{clip_id}/{task.name}/0"
+    return f"{clip_id}/{task.name}/{variant}"
 
 
 @dataclass(frozen=True)
@@ -43,13 +42,13 @@ class Samples:
     price: Price | None
     now: Callable[[], datetime]
 
-    async def make(self, task: Task, clip: Clip, calls: ClipCalls) -> Outcome:
+    async def make(self, task: Task, calls: ClipCalls, sample: str) -> Outcome:
         """The record of a task for a clip, or the reject with its reason.
 
         Raises:
             VcgenError: the run is ending, or a template is wrong.
         """
-        ask = Ask(calls, self.prompts, self.recipe, sample_id(clip.id, task))
+        clip, ask = calls.clip, Ask(calls, self.prompts, self.recipe, sample)
         try:
             turns = tuple(await task.function(clip, ask))
             review = _review(turns, ask)
