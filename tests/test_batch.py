@@ -200,9 +200,9 @@ def test_another_row_where_one_was_rejected_has_its_own_reject(tmp_path: Path) -
     generate([{"id": "one"}], output=tmp_path)
     generate([{"id": "two"}], output=tmp_path)
     first, second = read_rejects(tmp_path)
-    assert (first.id, first.meta["clip_id"]) == ("clips[0]", "one")
-    assert second.id.startswith("clips[0] ")
-    assert second.meta["clip_id"] == "two"
+    assert first.id == "clips[0]"
+    assert second.id == f"clips[0] {second.meta['row']}"
+    assert second.meta["row"] != first.meta["row"]
 
 
 def test_a_directory_of_an_older_version_opens_and_nothing_is_sent(tmp_path: Path) -> None:
