@@ -117,7 +117,7 @@ async def conversation_selfchat(_clip: Clip, ask: Ask) -> list[Turn]:
     for kind in kinds:
         question = await ask(
             "question",
-            accept=lambda asked: ask.checks.question(asked.text),
+            accept=lambda new: ask.checks.question(new.text, [turn.question for turn in turns]),
             after=said,
             opening=said is None,
             kind=kind,
