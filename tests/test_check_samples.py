@@ -210,6 +210,13 @@ def test_evidence_in_another_language_gives_no_score_and_no_contradiction() -> N
     assert codes((WHAT, "Two men carry three crates along a wooden pier."), clip=mixed) == set()
 
 
+def test_chinese_answers_are_not_compared_with_captions_beside_chinese_speech() -> None:
+    speech = {"start": 0, "end": 5, "text": "你嫌贵我还嫌贵呢", "source": "speech"}
+    clip = make_clip(segments=[*HARBOUR.segments, speech], duration=40)
+    turn = Turn("causal", "发生了什么\uff1f", "两个男人抱着箱子走过码头。")
+    assert Checker(clip, language="zh").review([turn]) == ([], None)
+
+
 def test_chinese_answers_are_compared_with_chinese_evidence() -> None:
     clip = make_clip(
         caption="两个男人抱着箱子走过码头",

@@ -429,6 +429,12 @@ def test_without_a_duration_no_time_is_past_the_end() -> None:
     assert not [text for text in FOUND["time-past-end"] if unknown.answer(text, "temporal")]
 
 
+def test_a_length_rounded_up_to_whole_seconds_is_no_time_past_the_end() -> None:
+    checker = Checker(make_clip(duration=219.48))  # which prompts show as 219.5
+    assert checker.answer("It lasts about 220 seconds.", "temporal") == []
+    assert checker.answer("It ends at 221 seconds.", "temporal") != []
+
+
 def test_a_time_that_the_evidence_names_is_no_time_in_the_video() -> None:
     clip = make_clip(caption="Boil the eggs for 90 seconds.")
     assert Checker(clip).answer("He boils the eggs for 90 seconds.", "causal") == []

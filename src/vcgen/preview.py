@@ -17,31 +17,39 @@ from vcgen.tasks import find_task
 
 
 class _Watched(Prompts):
-    """Prompts that remember the first rendering of each template."""
+    """Prompts in a language that remember the first rendering of each template."""
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, language: str) -> None:
         super().__init__(directory)
+        self._language = language
         self.seen: dict[str, tuple[Message, ...]] = {}
 
     def render(
         self, name: str, variables: Mapping[str, Any], after: tuple[Message, ...] = ()
     ) -> tuple[Message, ...]:
-        if name not in self.seen:
-            self.seen[name] = super().render(name, variables)
-        return super().render(name, variables, after)
+        asked = super().render(name, {**variables, "language": self._language}, after)
+        self.seen.setdefault(name, asked)
+        return asked
 
 
 async def preview(
-    clip: Clip, template: str, tasks: Sequence[str], templates: Path | None
+    clip: Clip,
+    template: str,
+    tasks: Sequence[str],
+    templates: Path | None = None,
+    language: str | None = None,
 ) -> tuple[Message, ...]:
-    """The messages of a template as one of the tasks would send it; earlier replies are simulated.
+    """The messages of a template as one of the tasks would send it.
+
+    Earlier replies are simulated, and in English whatever the language asked for.
 
     Raises:
         UsageError: there is no such template, or none of the tasks sends it.
     """
-    watched = _Watched(templates)
+    recipe = Recipe()
+    watched = _Watched(templates, language or recipe.language)
     watched.digest(template)
-    samples = Samples(watched, Recipe(), None, lambda: datetime.now(UTC))
+    samples = Samples(watched, recipe, None, lambda: datetime.now(UTC))
     async with Engine(Endpoint(model="sim")) as engine:
         calls = ClipCalls(clip, engine, None)
         for name in tasks:

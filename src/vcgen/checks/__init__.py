@@ -69,9 +69,14 @@ class Checker:
         self._description = Span(min(least, words[0] // 2), max(most, 2 * words[1]))
         self._checked: dict[tuple[str, str], _Checked] = {}
 
-    def question(self, text: str) -> list[Problem]:
-        """What is wrong with a question alone."""
-        return self._check("question", text, "question").problems
+    def question(self, text: str, asked: Sequence[str] = ()) -> list[Problem]:
+        """What is wrong with a question that comes after those `asked`."""
+        problems = self._check("question", text, "question").problems
+        if not asked:
+            return problems
+        readings = [self._check("question", each, "question").reading for each in (*asked, text)]
+        again = duplicate_questions(readings)
+        return [*problems, *(each for each in again if each.turn == len(readings))]
 
     def answer(self, text: str, kind: Kind = "description") -> list[Problem]:
         """What is wrong with an answer alone."""

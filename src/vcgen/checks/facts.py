@@ -85,7 +85,8 @@ class Facts:
         """Whether answers are in the language of the evidence, as far as can be told."""
         spoken = code_of(self.clip.language) if self.clip.language else ""
         if self.language in SCRIPTS:
-            return spoken == self.language or any(map(DENSE.search, self.words))
+            dense = sum(any(map(DENSE.search, words)) for words in self.texts)
+            return spoken == self.language or 2 * dense > len(self.texts)
         # What was spoken in another script is beside captions in English, as these models write.
         if self.language != (spoken or "en") and spoken not in SCRIPTS:
             return False

@@ -36,8 +36,8 @@ _OTHER_CLOCKS = re.compile(
     r"|\btrain|\bbus\b|\bdepart|\barrive|\btime (?:is|of day)\b|\bsign\b|\breads\b"
 )
 _NEAR = 40
-# Times are given to a tenth, and models round up.
-_TOLERANCE_S = 0.5
+# Times are given to a tenth, and models round those up to whole seconds.
+_TOLERANCE_S = 0.55
 
 _ORDERED = re.compile(
     r"^\W*(?:and )?(?:then|next|finally|lastly|later|afterwards?|subsequently|after (?:that|this)"

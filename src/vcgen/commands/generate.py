@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import orjson
 
+from vcgen.checks.language import code_of
 from vcgen.commands.common import choose_recipe, run_loop
 from vcgen.config import Budget, Endpoint, Limits, StructuredName
 from vcgen.endpoints import choose_endpoints, parse_price
@@ -146,6 +147,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     )
     if fresh:
         require_fresh(output)
+    _name_language(job)
     summary = run_loop(functools.partial(_generate, job, as_json=as_json))
     if not as_json:
         print_summary(summary)
@@ -169,6 +171,14 @@ async def _generate(job: Job, *, as_json: bool) -> dict[str, Any]:
             if as_json:
                 print(orjson.dumps(work.summary()).decode())
         return work.summary()
+
+
+def _name_language(job: Job) -> None:
+    language = job.recipe.language
+    if code_of(language) not in {"en", ""} and all(
+        each.endpoint.simulated for each in job.endpoints
+    ):
+        tell(f"vcgen: the simulated model writes English; what is not {language} is rejected")
 
 
 def _name_damage(store: RunDirectory | None) -> None:
