@@ -2,7 +2,8 @@
 
 MinHash with banding (A. Broder, *On the resemblance and containment of documents*, 1997; J. Ullman
 et al., *Mining of Massive Datasets*, chapter 3) over runs of three words. Not the signatures are
-kept, only bits of a Bloom filter for each of their bands: 15 bytes an answer, however long it is.
+kept, only bits of a Bloom filter for each of their bands: 14 bytes an answer and 4 a record,
+however long they are.
 """
 
 import re
@@ -20,9 +21,9 @@ LEAST_WORDS = 8  # "Yes, he does." may be said of many videos
 _RUN = 3
 _SEED = 7
 
-_BITS, _PROBES = 12, 4  # a hash; 7 in 1,000 are taken for seen that were not
-_RECORD_HASHES, _RECORD_PROBES = 2, 6  # of which 1 in 1,000,000 is, as such a record is dropped
-_LAYER = 10 << 16  # hashes
+_BITS, _PROBES = 11, 4  # a hash; 1 in 100 is taken for seen in a layer that was not
+_RECORD_HASHES, _RECORD_PROBES = 3, 5  # together 1 in 10,000,000, as such a record is dropped
+_LAYER = 1 << 20  # hashes
 _LAYER_BITS = _LAYER * _BITS
 
 _WORD = re.compile(r"\w+")
@@ -42,6 +43,11 @@ class Duplicates:
     def __init__(self) -> None:
         self._layers = [bytearray(_LAYER_BITS // 8)]
         self._room = _LAYER
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return sum(map(len, self._layers))
 
     def has_record(self, video: str, texts: Sequence[str]) -> bool:
         """Whether a record of this video with these questions and answers was there before."""
