@@ -226,6 +226,7 @@ def test_hostile_data_is_counted_not_followed(tmp_path: Path, command: Command) 
     [
         (["{tmp}/missing"], "missing"),
         (["{tmp}"], "no run directory"),
+        (["{tmp}", "--format", "llava"], "--format llava"),
         (["{tmp}/data.json", "--format", "csv"], "'csv'"),
         (["{tmp}/data.json", "--clips", "{tmp}/missing"], "missing"),
         (["{tmp}/data.json", "--clips", "{tmp}/data.json", "--clip-format", "tsv"], "'tsv'"),

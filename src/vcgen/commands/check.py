@@ -47,6 +47,8 @@ def check(
     Prints each code with how many records have it and three examples. Nothing is sent.
     """
     is_run = data.is_dir()
+    if is_run and format_name not in {"auto", "vcgen"}:
+        raise UsageError(f"{data} is a directory; --format {format_name} is of a file")
     asked, words = _asked_for(read_manifest(data) if is_run else {})
     files = parts(data, RECORDS) if is_run else [data]
     rows = read_run(data) if is_run else read_exported(data, format_name)
