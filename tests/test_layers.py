@@ -19,16 +19,16 @@ LAYERS = {
     "cores": [
         "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
         "hedging", "limiting", "leaks", "evidence", "prompts", "checks", "journal",
-        "hashes", "places", "pricing", "spending", "sums",
+        "hashes", "places", "pricing", "spending", "sums", "duplicates",
     ],
     "adapters": [
         "transport", "httpx_transport", "meter", "gate", "turns", "admission", "disk", "layout",
-        "store", "sources", "exporters", "sim", "testing",
+        "store", "sources", "exporters", "importers", "sim", "testing",
     ],
     "engine": ["lane", "errand", "race", "engine", "answers"],
     "tasks": ["tasks"],
     "run": [
-        "intake", "samples", "mix", "recipes", "tally", "batch", "api", "endpoints", "job",
+        "intake", "samples", "mix", "recipes", "audit", "tally", "batch", "api", "endpoints", "job",
         "fleet", "worker",
     ],
     "surface": [

@@ -12,6 +12,7 @@ import typer
 from vcgen._version import __version__
 from vcgen.errors import UsageError, VcgenError
 from vcgen.exporters import FORMATS
+from vcgen.importers import LAYOUTS
 from vcgen.progress import tell
 from vcgen.recipes import builtin_recipes
 from vcgen.sim.faults import KINDS as FAULTS
@@ -194,6 +195,31 @@ ExportFileOption = Annotated[
 ]
 ExportFormatOption = Annotated[
     str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join(FORMATS)}.")
+]
+CheckedArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Directory of a run, or a file of records.")
+]
+CheckedFormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="NAME", help=f"Of a file: auto (by the keys), {', '.join(LAYOUTS)}."
+    ),
+]
+ClipsOption = Annotated[
+    list[Path] | None,
+    _value("INPUT", "Clips of the records, to check them beside their evidence; may be repeated."),
+]
+ClipFormatOption = Annotated[
+    str, _value("NAME", f"Of the clips: auto or one of {', '.join(INPUT_FORMATS)}.")
+]
+CleanFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write the records with no more than flags here."
+    ),
+]
+CleanOption = Annotated[
+    bool, typer.Option("--strict", help="Exit with 3 if more than flags is found.")
 ]
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="NAME", help=f"{', '.join(builtin_recipes())}, or a TOML file.")

@@ -31,6 +31,7 @@ __all__ = [
     "Review",
     "Severity",
     "check",
+    "problem",
     "question_kind",
 ]
 
@@ -60,9 +61,12 @@ class Checker:
     """The checks of texts about one clip. Each text is read once, however often it is asked for."""
 
     def __init__(
-        self, clip: Clip, *, language: str = "English", words: tuple[int, int] = _WORDS
+        self, clip: Clip | None, *, language: str = "English", words: tuple[int, int] = _WORDS
     ) -> None:
-        """`words`: the fewest and the most asked for of a description."""
+        """`words`: the fewest and the most asked for of a description.
+
+        Without a clip nothing is found that needs its evidence or its duration.
+        """
         self._wanted = code_of(language)
         self._facts = Facts(clip, self._wanted)
         least, most = LENGTHS["description"]
@@ -147,7 +151,7 @@ def _wrong_kind(turn: Turn) -> list[Problem]:
 
 def check(
     turns: Sequence[Turn],
-    clip: Clip,
+    clip: Clip | None,
     *,
     language: str = "English",
     words: tuple[int, int] = _WORDS,
@@ -156,7 +160,7 @@ def check(
 
     Args:
         turns: of the sample, in order.
-        clip: whose evidence they are made from.
+        clip: whose evidence they are made from; without one nothing is found that needs it.
         language: that was asked for, by name or tag; one that is not known is not checked.
         words: the fewest and the most words asked for of a description.
     """

@@ -50,9 +50,9 @@ _FEW = 5
 class Facts:
     """A clip's evidence, read once."""
 
-    def __init__(self, clip: Clip, language: str = "en") -> None:
-        """`language` is the code of the answers' language."""
-        self.clip = clip
+    def __init__(self, clip: Clip | None, language: str = "en") -> None:
+        """`language` is the code of the answers' language; of no clip there are no facts."""
+        self.clip = Clip.model_construct(id="") if clip is None else clip
         self.language = language
 
     @cached_property

@@ -51,7 +51,7 @@ _JSON = re.compile(
     r"^\s*[{\[]\s*[\"{\[]|\"(?:turns|kind|question|answer|text)\"\s*:|[\"}\]]\s*[}\]]\s*$"
 )
 _CLOSING = " \t\r\n\"'*)]}\u201d\u2019\u00bb\u300d\u300f\uff09\u3011"
-_ENDS = ".!?\u2026\u3002\uff01\uff1f\uff61\u0964\u061f\u06d4"
+_ENDS = tuple(".!?\u2026\u3002\uff01\uff1f\uff61\u0964\u061f\u06d4")
 _LABELS = word_set(
     """
     question answer description narrative caption input output turn q a
@@ -136,7 +136,7 @@ def length(side: str, reading: Reading, span: Span) -> list[Problem]:
 
 def ending(side: str, reading: Reading) -> list[Problem]:
     """Whether it ends as a sentence."""
-    if reading.text.rstrip(_CLOSING)[-1:] in _ENDS:
+    if reading.text.rstrip(_CLOSING).endswith(_ENDS):
         return []
     last = " ".join(reading.text.split()[-4:])[-60:]
     return [problem("no-sentence-end", f"the {side} does not end as a sentence: {last!r}")]
