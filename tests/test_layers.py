@@ -28,7 +28,7 @@ LAYERS = {
     "engine": ["lane", "errand", "race", "engine", "answers"],
     "tasks": ["tasks"],
     "run": [
-        "intake", "samples", "mix", "recipes", "tally", "batch", "api", "endpoints", "job",
+        "intake", "judge", "samples", "mix", "recipes", "tally", "batch", "api", "endpoints", "job",
         "fleet", "worker",
     ],
     "surface": [

@@ -11,6 +11,7 @@ from vcgen.clips import Clip
 from vcgen.config import Endpoint, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
+from vcgen.judge import Judge
 from vcgen.prompts import Prompts
 from vcgen.samples import Samples
 from vcgen.tasks import find_task
@@ -41,8 +42,9 @@ async def preview(
     """
     watched = _Watched(templates)
     watched.digest(template)
-    samples = Samples(watched, Recipe(), None, lambda: datetime.now(UTC))
     async with Engine(Endpoint(model="sim")) as engine:
+        judge = Judge(engine, None, watched, Recipe())
+        samples = Samples(watched, Recipe(), None, lambda: datetime.now(UTC), judge)
         calls = ClipCalls(clip, engine, None)
         for name in tasks:
             await samples.make(find_task(name), clip, calls)
