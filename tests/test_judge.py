@@ -6,7 +6,17 @@ from typing import Any
 
 import orjson
 import pytest
-from conftest import CLIPS, Command, Dying, Servers, Watched, completion, generate, make_clips
+from conftest import (
+    CLIPS,
+    Command,
+    Dying,
+    Servers,
+    Watched,
+    completion,
+    generate,
+    lines_of,
+    make_clips,
+)
 from conftest import make_clip as make
 
 import vcgen
@@ -181,6 +191,21 @@ def test_what_a_judge_has_answered_is_not_asked_again(tmp_path: Path) -> None:
     (record,) = generate([make()], model=model, judge=judging, transport=again, **options).records
     assert [simulator.requests for simulator in again.simulators] == [0, 1]
     assert (record.meta["judge"]["repairs"], record.meta["judge"]["attempts"]) == (1, 2)
+
+
+def test_all_that_was_answered_is_kept_before_the_judge_is_asked(tmp_path: Path) -> None:
+    kept: list[int] = []
+
+    class Looking(Watched):
+        async def post(
+            self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+        ) -> Reply:
+            if ASKED.encode() in body:
+                kept.append(len(lines_of(tmp_path / "calls.jsonl")))
+            return await super().post(url, headers, body, timeout_s)
+
+    generate([make()], judge="sim", transport=Looking(), output=tmp_path, tasks=["description"])
+    assert kept == [2]
 
 
 def test_the_judge_has_limits_of_its_own() -> None:
