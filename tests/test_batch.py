@@ -208,7 +208,8 @@ def test_another_row_where_one_was_rejected_has_its_own_reject(tmp_path: Path) -
 def test_a_directory_of_an_older_version_opens_and_nothing_is_sent(tmp_path: Path) -> None:
     before = contents(Path(__file__).parent / "run_of_0_1_0")
     manifest = orjson.loads(before["run.json"])
-    manifest["run"]["templates"] = Prompts().digests()  # they may change, and are then named
+    digests = Prompts().digests()  # they may change, and are then named
+    manifest["run"]["templates"] = {name: digests[name] for name in digests if name != "judge"}
     for name, content in (before | {"run.json": orjson.dumps(manifest)}).items():
         (tmp_path / name).write_bytes(content)
     again = Watched()

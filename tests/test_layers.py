@@ -28,8 +28,8 @@ LAYERS = {
     "engine": ["lane", "errand", "race", "engine", "answers"],
     "tasks": ["tasks"],
     "run": [
-        "intake", "samples", "mix", "recipes", "audit", "tally", "batch", "api", "endpoints", "job",
-        "fleet", "worker",
+        "intake", "judge", "samples", "mix", "recipes", "audit", "tally", "batch", "api",
+        "endpoints", "job", "fleet", "worker",
     ],
     "surface": [
         "", "forecast", "plan", "preview", "progress", "terminal", "options", "commands", "cli",

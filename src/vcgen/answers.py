@@ -23,6 +23,7 @@ from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.evidence import render_evidence
 from vcgen.hashes import digest
+from vcgen.pricing import Price
 from vcgen.records import Usage
 from vcgen.turns import Work
 
@@ -192,6 +193,22 @@ class Ask:
     def pick(self, choices: Sequence[T]) -> T:
         """One of `choices`, by the same seed; where that is the only draw, `random` costs more."""
         return choices[self._seed() % len(choices)]
+
+    def used(self, price: Price | None) -> dict[str, Any]:
+        """What the sample has used so far, for `meta`."""
+        usage = self.usage
+        return {
+            "model": self.model,
+            "templates": dict(self.templates),
+            "usage": {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "cached_tokens": usage.cached_tokens,
+            },
+            "cost": None if price is None else price.of(usage),
+            "attempts": self.attempts,
+            "repairs": self.repairs,
+        }
 
     def _seed(self) -> int:
         seeded = f"{self.recipe.seed}/{self.sample}".encode("utf-8", "replace")

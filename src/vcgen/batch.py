@@ -7,7 +7,7 @@ outcome is known by its id and not looked at again.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
 from itertools import count
 from typing import Any
@@ -19,10 +19,11 @@ from anyio.abc import TaskGroup
 from vcgen.answers import ClipCalls
 from vcgen.clips import Clip
 from vcgen.config import Limits
-from vcgen.engine import Engine
+from vcgen.engine import Counters, Engine
 from vcgen.errors import BudgetSpent, Reason, RunStopped, StoreError, VcgenError
 from vcgen.hashes import HashIndex, digest
-from vcgen.limiting import Limiting
+from vcgen.judge import Judge
+from vcgen.limiting import Factor, Limiting
 from vcgen.mix import Mix, Quota
 from vcgen.places import Places
 from vcgen.records import Outcome, Record, Reject, Usage
@@ -78,6 +79,8 @@ class Run:
         self._mix = mix
         self._quota = Quota(wanted)
         self._samples = samples
+        self._judge = samples.judge
+        self._engines = (engine,) if self._judge is None else (engine, self._judge.engine)
         self._deliver = deliver
         self._deadline_s = deadline_s
         self._places = Places()
@@ -101,7 +104,10 @@ class Run:
     def tally(self) -> Tally:
         """What the run has come to so far."""
         engine, limiting = self.engine, Limiting(**self._limiting)
-        return Tally(self.progress, engine.counters, engine.in_flight, limiting, engine.slots)
+        judging = Counters() if self._judge is None else self._judge.engine.counters
+        return Tally(
+            self.progress, engine.counters, engine.in_flight, limiting, engine.slots, judging
+        )
 
     def cost_of(self, usage: Usage) -> float | None:
         """US dollars, None if the model's price is not known."""
@@ -135,6 +141,7 @@ class Run:
             "stopped": None if self.stopped is None else str(self.stopped),
             "model": self.engine.endpoint.model,
             "output": str(store.path) if store else None,
+            "judge": None if self._judge is None else _used(self._judge, tally.judging),
         }
 
     def stop(self, reason: Exception) -> None:
@@ -142,7 +149,15 @@ class Run:
         if self.stopped is None:
             self.stopped = reason
             self._stopping.set()
-            self.engine.stop(RunStopped(str(reason)))
+            for engine in self._engines:
+                engine.stop(RunStopped(str(reason)))
+
+    def change(self, limits: Sequence[Limits]) -> None:
+        """Go by other limits from now on, one an endpoint, the judge's last."""
+        own = len(self.engine.endpoints)
+        self.engine.change(limits[:own])
+        if self._judge is not None:
+            self._judge.engine.change(limits[own:])
 
     async def work(self) -> None:
         """Do the whole run.
@@ -176,7 +191,8 @@ class Run:
 
     def _call(self, workers: TaskGroup, most: int) -> None:
         """Start workers up to as many as the engine can use, which may have become more."""
-        for _ in range(min(most, self.engine.askers - self._workers)):
+        askers = sum(engine.askers for engine in self._engines)
+        for _ in range(min(most, askers - self._workers)):
             self._workers += 1
             workers.start_soon(self._worker, workers)
 
@@ -281,11 +297,16 @@ class Run:
         while True:
             await anyio.sleep(LOOK_EVERY_S)
             now = anyio.current_time()
-            self._limiting[self.engine.limited_by] += now - looked_at
+            self._limiting[self._limited_by()] += now - looked_at
             looked_at = now
             # Once nobody takes clips any more, there may be no workers left to join.
             if not self._is_exhausted and self.stopped is None:
-                self._call(workers, most=self.engine.askers)
+                self._call(workers, most=sum(engine.askers for engine in self._engines))
+
+    def _limited_by(self) -> Factor:
+        """Where nobody asks the model, it may be because all wait for the judge."""
+        factors = [engine.limited_by for engine in self._engines]
+        return next((factor for factor in factors if factor != "caller"), "caller")
 
     async def _sync(self) -> None:
         if self.store is None:
@@ -299,3 +320,13 @@ class Run:
             except StoreError as error:
                 self.stop(error)
                 return
+
+
+def _used(judge: Judge, counters: Counters) -> dict[str, Any]:
+    """What the judge was asked, for the summary."""
+    return {
+        "model": judge.engine.endpoint.model,
+        "requests": counters.requests,
+        "usage": asdict(counters.usage),
+        "cost": None if judge.price is None else judge.price.of(counters.usage),
+    }

@@ -170,6 +170,23 @@ ConcurrencyOption = Annotated[
 PriceOption = Annotated[
     str | None, _value("IN,OUT", "Dollars a million tokens, of prompts and replies.")
 ]
+JudgeOption = Annotated[
+    str | None,
+    _value("NAME", "Model that judges answers: contradicted by the evidence is rejected."),
+]
+JudgeUrlOption = Annotated[
+    str | None, _value("URL", "Endpoint of the judge; if not given, found as for --base-url.")
+]
+JudgeKeyOption = Annotated[
+    str | None,
+    _value("NAME", "Environment variable of its key; OPENAI_API_KEY if not given."),
+]
+JudgeRpmOption = Annotated[int | None, _value("N", "Requests a minute it allows.")]
+JudgeTpmOption = Annotated[int | None, _value("N", "Tokens a minute it allows.")]
+JudgeConcurrencyOption = Annotated[int | None, _value("N", "Requests under way at once there.")]
+JudgePriceOption = Annotated[
+    str | None, _value("IN,OUT", "Dollars a million of its tokens, of prompts and replies.")
+]
 MaxCostOption = Annotated[float | None, _value("DOLLARS", "End before more is spent.")]
 MaxRequestsOption = Annotated[int | None, _value("N", "End after so many requests.")]
 MaxTotalOption = Annotated[

@@ -11,6 +11,7 @@ from vcgen.clips import Clip
 from vcgen.config import Endpoint, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
+from vcgen.judge import Judge
 from vcgen.prompts import Prompts
 from vcgen.samples import Samples, sample_id
 from vcgen.tasks import find_task
@@ -49,8 +50,9 @@ async def preview(
     recipe = Recipe()
     watched = _Watched(templates, language or recipe.language)
     watched.digest(template)
-    samples = Samples(watched, recipe, None, lambda: datetime.now(UTC))
     async with Engine(Endpoint(model="sim")) as engine:
+        judge = Judge(engine, None, watched, recipe)
+        samples = Samples(watched, recipe, None, lambda: datetime.now(UTC), judge)
         calls = ClipCalls(clip, engine, None)
         for name in tasks:
             task = find_task(name)

@@ -45,7 +45,7 @@ class Record:
         meta: where it came from: model, hash of the recipe (its content is in `run.json`), seed,
             parameters, version, template hashes, usage, cost in US dollars, attempts, repairs, hash
             of the evidence, time, cleaned (repairs of the clip, where there were any), ground (the
-            share of the answers' words that the evidence has).
+            share of the answers' words that the evidence has), judge (verdicts, what they took).
     """
 
     id: str
