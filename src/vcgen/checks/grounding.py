@@ -61,9 +61,11 @@ def contradictions(answer: Reading, facts: Facts) -> list[Problem]:
     if _CONTRADICTING.isdisjoint(answer.known) and not facts.denied:
         return found
     for code, values in (("number", NUMBERS), ("colour", COLOURS)):
-        if values.keys().isdisjoint(answer.known):
+        if answer.known.isdisjoint(values):
             continue
         told = facts.numbers if code == "number" else facts.colours
+        if not told:
+            continue
         for value, noun in qualified(answer.words, values):
             if noun in told and value not in told[noun]:
                 known = ", ".join(sorted(told[noun]))

@@ -139,8 +139,7 @@ def order(
 
 def _is_in_order(content: Iterable[str], facts: Facts) -> bool:
     """Whether words that belong to one segment each are first used in the segments' order."""
-    only = facts.only
-    places = [only[each] for each in content if each in only]
+    places = facts.places(content)
     return places == sorted(places)
 
 
