@@ -1,9 +1,8 @@
 """What a clip's evidence says, in the forms that checks ask for; each is made when first asked."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, pairwise, repeat
+from itertools import chain, count, pairwise, repeat
 from typing import NamedTuple
 
 from vcgen.checks.language import SCRIPTS, code_of
@@ -48,47 +47,39 @@ _FEW = 5
 
 
 class Facts:
-    """A clip's evidence, read once."""
+    """A clip's evidence, read once.
+
+    Attributes:
+        texts: the words of each piece of evidence, the segments in order, then what has no time.
+        words: every word of the evidence as written, in lower case.
+        stems: every word of content, and every two characters of a script without spaces.
+    """
 
     def __init__(self, clip: Clip, language: str = "en") -> None:
         """`language` is the code of the answers' language."""
         self.clip = clip
         self.language = language
-
-    @cached_property
-    def texts(self) -> Sequence[list[str]]:
-        """The words of each piece of evidence: the segments in order, then what has no time."""
-        clip = self.clip
         untimed = (clip.caption, clip.summary, *clip.tags)
-        return words_of([*[segment.text for segment in clip.segments], *filter(None, untimed)])
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """Every word of the evidence as written, in lower case."""
-        return frozenset().union(*self.texts)
-
-    @cached_property
-    def stems(self) -> set[str]:
-        """Every word of content, and every two characters of a script without spaces."""
-        if not self._is_ascii:
-            return set(contents(self.words))
-        found = stems(chain.from_iterable(self.texts[len(self.clip.segments) :]))
-        found.update(self._first_and_last[0])
-        found.discard("")
-        return found
-
-    @cached_property
-    def _is_ascii(self) -> bool:
-        return "".join(self.words).isascii()
+        self.texts = words_of(
+            [*[segment.text for segment in clip.segments], *filter(None, untimed)]
+        )
+        words = list(chain.from_iterable(self.texts))
+        self.words = frozenset(words)
+        self._stems = list(map(stem, words))
+        self._is_ascii = "".join(self.words).isascii()
+        self.stems = set(self._stems if self._is_ascii else contents(self.words))
+        self.stems.discard("")
 
     @cached_property
     def _first_and_last(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """The first and the last segment each stem occurs in, by their places."""
-        timed = self.texts[: len(self.clip.segments)]
-        found = list(map(stem, chain.from_iterable(timed)))
-        at = list(chain.from_iterable(map(repeat, range(len(timed)), map(len, timed))))
-        last = dict(zip(found, at, strict=True))
-        return dict(zip(reversed(found), reversed(at), strict=True)), last
+        lengths = map(len, self.texts[: len(self.clip.segments)])
+        at = list(chain.from_iterable(map(repeat, count(), lengths)))
+        timed = self._stems[: len(at)]
+        timed.reverse()
+        last = dict(zip(self._stems, at, strict=False))
+        at.reverse()
+        return dict(zip(timed, at, strict=True)), last
 
     @cached_property
     def comparable(self) -> bool:
@@ -99,8 +90,8 @@ class Facts:
         # What was spoken in another script is beside captions in English, as these models write.
         if self.language != (spoken or "en") and spoken not in SCRIPTS:
             return False
-        count = len(self.stems) if self._is_ascii else sum(map(str.isascii, self.stems))
-        return count >= _FEW
+        plain = len(self.stems) if self._is_ascii else sum(map(str.isascii, self.stems))
+        return plain >= _FEW
 
     def places(self, content: Iterable[str]) -> list[int]:
         """Where each word of content occurs, by the place of the segment, if in one only."""
@@ -130,7 +121,7 @@ class Facts:
 
     def _gathered(self, values: Mapping[str, str]) -> Mapping[str, set[str]]:
         found: dict[str, set[str]] = {}
-        if not self.words.isdisjoint(values):
+        if not values.keys().isdisjoint(self.words):
             for words in self.texts:
                 for value, noun in qualified(words, values):
                     found.setdefault(noun, set()).add(value)
@@ -141,9 +132,7 @@ class Facts:
         found = self.places(stems(words).difference(without))
         if len(found) < 2:
             return None
-        counted = Counter(found).most_common(2)
-        best, votes = counted[0]
-        others = counted[1][1] if len(counted) > 1 else 0
+        *_, (others, _), (votes, best) = (0, 0), *sorted((found.count(at), at) for at in {*found})
         return best if votes >= 2 and votes > others else None
 
     def ends_before(self, first: int, second: int) -> bool:

@@ -61,7 +61,7 @@ def contradictions(answer: Reading, facts: Facts) -> list[Problem]:
     if _CONTRADICTING.isdisjoint(answer.known) and not facts.denied:
         return found
     for code, values in (("number", NUMBERS), ("colour", COLOURS)):
-        if answer.known.isdisjoint(values):
+        if values.keys().isdisjoint(answer.known):
             continue
         told = facts.numbers if code == "number" else facts.colours
         if not told:

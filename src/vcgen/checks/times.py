@@ -5,9 +5,10 @@ from collections.abc import Iterable, Iterator
 
 from vcgen.checks.facts import Facts
 from vcgen.checks.problems import Problem, problem
-from vcgen.checks.words import Reading, read, stems, word_set
+from vcgen.checks.words import Reading, read, stems, word_set, words_of
 from vcgen.evidence import format_seconds
 
+_DIGIT = re.compile(r"[0-9]")
 _WHOLE = re.compile(r"[0-9]+")
 _N = r"([0-9]+(?:\.[0-9]+)?)"
 # A bare `s` needs its preposition: a man in his 30s is no time in the video.
@@ -49,8 +50,8 @@ _ORDER_WORDS = word_set(
     eventually
     """
 )
-_ASIDE = re.compile(
-    r"\b(?:before|earlier|previously|while|meanwhile|overall|throughout|again|had|as|until)\b"
+_ASIDE = word_set(
+    "before earlier previously while meanwhile overall throughout again had as until"
 )
 _SENTENCE_END = re.compile(r"[.!?] +")
 _RELATION = re.compile(
@@ -66,7 +67,10 @@ def past_the_end(side: str, reading: Reading, facts: Facts) -> list[Problem]:
     latest = duration + _TOLERANCE_S
     # Nearly all numbers are too small to be too late, which their words tell at once.
     plain = reading.plain
-    if "minute" not in plain and ":" not in plain and not _has_number_above(latest, reading):
+    if "minute" in plain or ":" in plain:
+        if not _DIGIT.search(plain):
+            return []
+    elif not _has_number_above(latest, reading):
         return []
     return [
         problem(
@@ -81,6 +85,8 @@ def past_the_end(side: str, reading: Reading, facts: Facts) -> list[Problem]:
 
 def _has_number_above(limit: float, reading: Reading) -> bool:
     """Whether some number may be, where what follows its point is a word of its own."""
+    if min(reading.known, default=":") >= ":":
+        return False
     found = [_WHOLE.match(word) for word in reading.known if word[0] < ":"]
     return any(float(match[0]) + 1 > limit for match in found if match)
 
@@ -145,10 +151,9 @@ def _is_in_order(content: Iterable[str], facts: Facts) -> bool:
 
 def _told_backwards(answer: Reading, facts: Facts) -> list[Problem]:
     before: int | None = None
-    for sentence in _SENTENCE_END.split(answer.plain):
-        if _ASIDE.search(sentence):
-            continue
-        moment = facts.moment(read(sentence).words)
+    sentences = _SENTENCE_END.split(answer.plain)
+    for sentence, words in zip(sentences, words_of(sentences), strict=True):
+        moment = facts.moment(words) if _ASIDE.isdisjoint(words) else None
         if moment is None:
             continue
         if before is not None and facts.ends_before(moment, before) and _ORDERED.match(sentence):
