@@ -8,7 +8,6 @@ from vcgen.checks.problems import Problem, problem
 from vcgen.checks.words import Reading, read, stems, word_set, words_of
 from vcgen.evidence import format_seconds
 
-_DIGIT = re.compile(r"[0-9]")
 _WHOLE = re.compile(r"[0-9]+")
 _N = r"([0-9]+(?:\.[0-9]+)?)"
 # A bare `s` needs its preposition: a man in his 30s is no time in the video.
@@ -67,40 +66,37 @@ def past_the_end(side: str, reading: Reading, facts: Facts) -> list[Problem]:
     latest = duration + _TOLERANCE_S
     # Nearly all numbers are too small to be too late, which their words tell at once.
     plain = reading.plain
-    if "minute" in plain or ":" in plain:
-        if not _DIGIT.search(plain):
-            return []
-    elif not _has_number_above(latest, reading):
+    bound = _bound(reading)
+    if bound <= latest and not (bound and ("minute" in plain or ":" in plain)):
         return []
     return [
         problem(
             "time-past-end",
             f"the {side} names {shown}, but the video ends at {format_seconds(duration)}",
         )
-        for seconds, shown, number in _named(reading)
+        for seconds, shown, number in _named(reading, bound, latest)
         # The evidence may name how long something takes, but no moment that the video has not.
         if seconds > latest and (number not in facts.words or f"at {number}" in plain)
     ]
 
 
-def _has_number_above(limit: float, reading: Reading) -> bool:
-    """Whether some number may be, where what follows its point is a word of its own."""
-    if min(reading.known, default=":") >= ":":
-        return False
-    found = [_WHOLE.match(word) for word in reading.known if word[0] < ":"]
-    return any(float(match[0]) + 1 > limit for match in found if match)
+def _bound(reading: Reading) -> float:
+    """What all numbers are below, 0 if there is none; what follows a point is one of its own."""
+    if reading.text.isascii() and min(reading.known, default=":") >= ":":
+        return 0
+    return max(map(float, _WHOLE.findall(reading.plain)), default=-1) + 1
 
 
-def _named(reading: Reading) -> Iterator[tuple[float, str, str]]:
-    """Each time named: in seconds, as it is to be shown, and its number as written."""
+def _named(reading: Reading, bound: float, latest: float) -> Iterator[tuple[float, str, str]]:
+    """Each time named that may be late: in seconds, as it is to be shown, its number as written."""
     plain = reading.plain
     seen = set()
-    for match in _SECONDS.finditer(plain):
+    for match in _SECONDS.finditer(plain) if bound > latest else ():
         for number in filter(None, match.groups()):
             if number not in seen:
                 seen.add(number)
                 yield float(number), f"{float(number):g} seconds", number
-    if "minute" in plain:
+    if "minute" in plain and bound * 60 > latest:
         for match in _MINUTES.finditer(plain):
             number = match[match.lastindex or 0]
             yield float(number) * 60, f"{number} minutes", number

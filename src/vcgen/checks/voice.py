@@ -191,6 +191,7 @@ _PATTERNS = (
         "the {side} has a remark in the first person ({found!r}): leave it out",
     ),
 )
+_ALL_WORDS = frozenset().union(*[each.words for each in _PATTERNS])
 # The same in Chinese, the other language that evidence comes in.
 _CHINESE = (
     (
@@ -227,14 +228,13 @@ _REPORTED = re.compile(
 def voice(side: str, reading: Reading) -> list[Problem]:
     """What a person who watched the video would not say."""
     known = reading.known
-    suspects = [each for each in _PATTERNS if not each.words.isdisjoint(known)]
+    suspects = [] if known.isdisjoint(_ALL_WORDS) else _suspects(known)
     opens = not _OPENS.words.isdisjoint(reading.words[:1])
     if not suspects and not opens and reading.text.isascii():
         return []
     said = _own_words(reading.plain)
     if suspects and said is not reading.plain:
-        known = read(said).known
-        suspects = [each for each in suspects if not each.words.isdisjoint(known)]
+        suspects = _suspects(read(said).known)
     found = [
         problem(each.code, each.message.format(side=side, found=_shown(match)))
         for each in suspects
@@ -250,6 +250,10 @@ def voice(side: str, reading: Reading) -> list[Problem]:
             if (match := pattern.search(said))
         ]
     return found
+
+
+def _suspects(known: frozenset[str]) -> list[_Pattern]:
+    return [each for each in _PATTERNS if not each.words.isdisjoint(known)]
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 _WORD = re.compile(r"[^\W_]+(?:'[a-z]+)?")
 _PUNCTUATION = '.,;:!?"()[]{}<>/\\|*`~#=+&%$@^-_'
 # One pass in C for text in ASCII; the pattern above takes four times as long.
-_SPACED = str.maketrans(dict.fromkeys(_PUNCTUATION, " "))
+_SPACED = bytes.maketrans(_PUNCTUATION.encode(), b" " * len(_PUNCTUATION))
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 # Scripts without spaces: each character stands for about half a word.
 DENSE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -63,18 +63,22 @@ def read(text: str) -> Reading:
     """A text as its words."""
     plain = text.lower()
     if plain.isascii():
-        words = plain.translate(_SPACED).split()
+        words = _spaced(plain).split()
     else:
         plain = plain.translate(_QUOTES)
         words = _WORD.findall(plain)
     return Reading(text, plain, words, frozenset(words))
 
 
+def _spaced(plain: str) -> str:
+    return plain.encode("ascii").translate(_SPACED).decode("ascii")
+
+
 def words_of(texts: list[str]) -> list[list[str]]:
     """The words of each of several texts, read in one go."""
     plain = "\n".join(texts).lower()
     if plain.isascii() and plain.count("\n") == len(texts) - 1:
-        return [line.split() for line in plain.translate(_SPACED).split("\n")]
+        return [line.split() for line in _spaced(plain).split("\n")]
     return [read(text).words for text in texts]
 
 
