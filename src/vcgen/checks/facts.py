@@ -123,6 +123,8 @@ class Facts:
         found: dict[str, set[str]] = {}
         if not values.keys().isdisjoint(self.words):
             for words in self.texts:
+                if values.keys().isdisjoint(words):
+                    continue
                 for value, noun in qualified(words, values):
                     found.setdefault(noun, set()).add(value)
         return found

@@ -49,9 +49,7 @@ _ORDER_WORDS = word_set(
     eventually
     """
 )
-_ASIDE = word_set(
-    "before earlier previously while meanwhile overall throughout again had as until"
-)
+_ASIDE = word_set("before earlier previously while meanwhile overall throughout again had as until")
 _SENTENCE_END = re.compile(r"[.!?] +")
 _RELATION = re.compile(
     r"^what\b.*?\b(?:(?P<after>after|once|following)|before|prior to) (?P<anchor>[^,]{8,})$"
@@ -82,7 +80,7 @@ def past_the_end(side: str, reading: Reading, facts: Facts) -> list[Problem]:
 
 def _bound(reading: Reading) -> float:
     """What all numbers are below, 0 if there is none; what follows a point is one of its own."""
-    if reading.text.isascii() and min(reading.known, default=":") >= ":":
+    if not reading.marks:
         return 0
     return max(map(float, _WHOLE.findall(reading.plain)), default=-1) + 1
 

@@ -143,11 +143,16 @@ def _pattern(code: str, words: str, pattern: str, message: str) -> _Pattern:
     return _Pattern(code, frozenset(words.split()), re.compile(pattern), message)
 
 
+def _at_words(pattern: str) -> str:
+    """Each alternative begins with a word; asked once, that takes a third of the time."""
+    return rf"\b(?:{pattern})"
+
+
 _ALONE = "the {side} talks to the reader ({found!r}): write the text alone"
 _OPENS = _pattern(
     "assistant-talk",
-    "sure certainly of absolutely great good okay ok gladly no understood got yes here here's below "
-    "below's",
+    "sure certainly of absolutely great good okay ok gladly no understood got yes here here's "
+    "below below's",
     _OPENING,
     _ALONE,
 )
@@ -159,7 +164,7 @@ _PATTERNS = (
         "transcriptions annotations metadata narrative narratives evidence tags subtitles summary "
         "text information context details data material segment segments input frame frames "
         "keyframe keyframes bounding bbox bboxes described captioned tagged annotated titled",
-        _EVIDENCE,
+        _at_words(_EVIDENCE),
         "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
         "watched the video",
     ),
@@ -167,7 +172,7 @@ _PATTERNS = (
         "assistant-talk",
         "hope let feel you your anything happy ai artificial language assistant requested i i've "
         "i'll i'd i'm cleaned revised corrected rewritten refined changes thank thanks",
-        _ASSISTANT,
+        _at_words(_ASSISTANT),
         _ALONE,
     ),
     _pattern(
@@ -181,7 +186,7 @@ _PATTERNS = (
         "not isn't aren't wasn't weren't never it's unclear unknown impossible hard difficult "
         "uncertain cannot can't couldn't no enough insufficient lack lacks unspecified "
         "doesn't don't didn't without any i i'm that's",
-        _HEDGE,
+        _at_words(_HEDGE),
         "the {side} says what is not known ({found!r}): write only of what is",
     ),
     _pattern(

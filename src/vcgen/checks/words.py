@@ -8,6 +8,8 @@ _WORD = re.compile(r"[^\W_]+(?:'[a-z]+)?")
 _PUNCTUATION = '.,;:!?"()[]{}<>/\\|*`~#=+&%$@^-_'
 # One pass in C for text in ASCII; the pattern above takes four times as long.
 _SPACED = bytes.maketrans(_PUNCTUATION.encode(), b" " * len(_PUNCTUATION))
+_MARKS = b"0123456789<[{#:_`=}]"
+_PROSE = bytes(set(range(128)).difference(_MARKS))
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 # Scripts without spaces: each character stands for about half a word.
 DENSE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -51,34 +53,35 @@ class Reading(NamedTuple):
         plain: in lower case, quotes and apostrophes straight.
         words: of `plain`, in order; a dense script is one word as far as it goes.
         known: the words, each once.
+        marks: the digits of a text in ASCII, and what prose is without, in order; of any other
+            text all that there might be.
     """
 
     text: str
     plain: str
     words: list[str]
     known: frozenset[str]
+    marks: bytes
 
 
 def read(text: str) -> Reading:
     """A text as its words."""
     plain = text.lower()
     if plain.isascii():
-        words = _spaced(plain).split()
-    else:
-        plain = plain.translate(_QUOTES)
-        words = _WORD.findall(plain)
-    return Reading(text, plain, words, frozenset(words))
-
-
-def _spaced(plain: str) -> str:
-    return plain.encode("ascii").translate(_SPACED).decode("ascii")
+        raw = plain.encode("ascii")
+        words = raw.translate(_SPACED).decode("ascii").split()
+        return Reading(text, plain, words, frozenset(words), raw.translate(None, _PROSE))
+    plain = plain.translate(_QUOTES)
+    words = _WORD.findall(plain)
+    return Reading(text, plain, words, frozenset(words), _MARKS)
 
 
 def words_of(texts: list[str]) -> list[list[str]]:
     """The words of each of several texts, read in one go."""
     plain = "\n".join(texts).lower()
     if plain.isascii() and plain.count("\n") == len(texts) - 1:
-        return [line.split() for line in _spaced(plain).split("\n")]
+        spaced = plain.encode("ascii").translate(_SPACED).decode("ascii")
+        return [line.split() for line in spaced.split("\n")]
     return [read(text).words for text in texts]
 
 
