@@ -51,8 +51,9 @@ _ORDER_WORDS = word_set(
 )
 _ASIDE = word_set("before earlier previously while meanwhile overall throughout again had as until")
 _SENTENCE_END = re.compile(r"[.!?] +")
+_RELATIONS = word_set("after once following before prior")
 _RELATION = re.compile(
-    r"^what\b.*?\b(?:(?P<after>after|once|following)|before|prior to) (?P<anchor>[^,]{8,})$"
+    r"what\b.*?\b(?:(?P<after>after|once|following)|before|prior to) (?P<anchor>[^,]{8,})$"
 )
 
 
@@ -123,7 +124,9 @@ def order(
         found = _told_backwards(answer, facts)
         if found:
             return found
-    if question.plain.startswith("what") and (relation := _RELATION.search(question.plain)):
+    if _RELATIONS.isdisjoint(question.known):
+        return []
+    if relation := _RELATION.match(question.plain):
         anchor_words = read(relation["anchor"]).words
         anchor = facts.moment(anchor_words)
         told = facts.moment(answer.words, without=stems(anchor_words))

@@ -41,15 +41,17 @@ _EVIDENCE = (
     rf"|\b{_GIVEN} (?:video |textual )?{_MATERIAL}\b"
     rf"|\b{_MATERIAL} {_GIVEN}\b(?! (?:to|by|with|for|out|away|in))"
     rf"|\bthe (?:text|information) {_SAYING}|\bthe text (?:above|below)\b"
-    r"|\b(?:across|in|between|throughout|over|from|of) (?:(?:the|these|all|each|several|consecutive"
+    r"|\b(?:video|clip|scene) is (?:described|captioned|tagged|annotated|titled) (?:as|with)\b"
+    r"|\bvideo (?:text|caption|description|metadata|transcript)s?\b"
+)
+_FRAMES = (
+    r"\b(?:across|in|between|throughout|over|from|of) (?:(?:the|these|all|each|several|consecutive"
     r"|sampled|few|\d+) )+(?:video )?frames\b(?! (?:on|hang|of))"
     r"|\bframes? (?:\d+\b|(?:shows?|depicts?|captures?|indicates?|suggests?) )"
     r"|\b(?:in|at|by|from) (?:the |each |every )(?:(?:very )?(?:first|last|final|second|third|next"
     r"|previous|opening|closing|initial) |\d+(?:st|nd|rd|th) )?(?:video )?(?<!the )frame"
     r"(?=[,.;?]| of the (?:video|clip)| (?:there|it|a|the|we)\b)"
     r"|\bkey ?frames?\b|\bbounding[- ]box|\bbbox"
-    r"|\b(?:video|clip|scene) is (?:described|captioned|tagged|annotated|titled) (?:as|with)\b"
-    r"|\bvideo (?:text|caption|description|metadata|transcript)s?\b"
 )
 _OPENING = (
     r"^\W{0,3}(?:sure|certainly|of course|absolutely|(?:great|good) question|okay|ok|gladly"
@@ -149,6 +151,10 @@ def _at_words(pattern: str) -> str:
 
 
 _ALONE = "the {side} talks to the reader ({found!r}): write the text alone"
+_WATCHED = (
+    "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
+    "watched the video"
+)
 _OPENS = _pattern(
     "assistant-talk",
     "sure certainly of absolutely great good okay ok gladly no understood got yes here here's "
@@ -162,11 +168,16 @@ _PATTERNS = (
         "evidence-mention",
         "caption captions description descriptions transcript transcripts transcription annotation "
         "transcriptions annotations metadata narrative narratives evidence tags subtitles summary "
-        "text information context details data material segment segments input frame frames "
-        "keyframe keyframes bounding bbox bboxes described captioned tagged annotated titled",
+        "text information context details data material segment segments input frames bounding "
+        "described captioned tagged annotated titled",
         _at_words(_EVIDENCE),
-        "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
-        "watched the video",
+        _WATCHED,
+    ),
+    _pattern(
+        "evidence-mention",
+        "frame frames keyframe keyframes bounding bbox bboxes",
+        _at_words(_FRAMES),
+        _WATCHED,
     ),
     _pattern(
         "assistant-talk",
@@ -240,21 +251,18 @@ def voice(side: str, reading: Reading) -> list[Problem]:
     said = _own_words(reading.plain)
     if suspects and said is not reading.plain:
         suspects = _suspects(read(said).known)
-    found = [
-        problem(each.code, each.message.format(side=side, found=_shown(match)))
-        for each in suspects
+    found = {
+        each.code: problem(each.code, each.message.format(side=side, found=_shown(match)))
+        for each in ([_OPENS] if opens else []) + suspects
         if (match := each.pattern.search(said))
-    ]
-    if opens and (match := _OPENS.pattern.search(said)):
-        opening = problem(_OPENS.code, _ALONE.format(side=side, found=_shown(match)))
-        found = [opening, *[each for each in found if each.code != opening.code]]
+    }
     if not reading.text.isascii():
-        found += [
-            problem(code, message.format(side=side, found=_shown(match)))
+        found |= {
+            code: problem(code, message.format(side=side, found=_shown(match)))
             for code, pattern, message in _CHINESE
             if (match := pattern.search(said))
-        ]
-    return found
+        }
+    return list(found.values())
 
 
 def _suspects(known: frozenset[str]) -> list[_Pattern]:
