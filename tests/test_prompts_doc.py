@@ -34,7 +34,8 @@ TOLD = {
     "time-past-end": "never one past the end of the video",
     "duplicate-question": "Each question is about something else",
 }
-NOTHING_TO_TELL = {"empty", "lone-surrogate"}
+# The last two are of many records, which no single request knows.
+NOTHING_TO_TELL = {"empty", "lone-surrogate", "duplicate-record", "duplicate-answer"}
 
 
 def told(name: str) -> str:

@@ -25,7 +25,6 @@ LENGTHS: Mapping[str, Span] = {
     "causal": Span(2, 150),
 }
 
-# Prose is without these characters, and to see that costs next to nothing.
 _MEDIA_TAG = re.compile(
     r"<\s*+/?\s*+(?:video|image|audio|img)\w{0,20}\b[^<>]{0,200}>", re.IGNORECASE
 )
@@ -82,7 +81,9 @@ def broken(side: str, text: str) -> Problem | None:
 def machinery(side: str, reading: Reading) -> list[Problem]:
     """What belongs to prompts, formats and templates, not to prose."""
     text = reading.text
-    found = []
+    found = list[Problem]()
+    if not reading.marks or reading.marks.isdigit():
+        return found
     if "<" in text and (tag := _MEDIA_TAG.search(text)):
         found.append(problem("media-tag", f"the {side} contains the markup {_shown(tag)}"))
     elif ("<" in text or "[" in text) and (tag := _MARKUP.search(text)):
@@ -149,8 +150,8 @@ def repetition(side: str, reading: Reading) -> list[Problem]:
     if len(set(sentences)) < len(sentences) and (again := _said_again(sentences)):
         return [problem("repetition", f"the {side} repeats: {again.strip()[:60]!r}")]
     # Every other row, which shows a loop too at half the cost.
-    rows = list(zip(words[::2], words[1::2], words[2::2], words[3::2], strict=False))
-    if len(rows) == len(set(rows)):
+    ends = words[3::2]
+    if len(set(zip(words[::2], words[1::2], words[2::2], ends, strict=False))) == len(ends):
         return []
     return _loops(side, list(zip(words, words[1:], words[2:], words[3:], strict=False)))
 

@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from vcgen.checks.problems import Problem, problem
-from vcgen.checks.words import Reading
+from vcgen.checks.words import Reading, read
 
 _SAYING = (
     r"(?:also |only |clearly |further )?(?:(?:do(?:es)?|did)(?: not|n't) (?:also |even )?)?"
@@ -41,23 +41,27 @@ _EVIDENCE = (
     rf"|\b{_GIVEN} (?:video |textual )?{_MATERIAL}\b"
     rf"|\b{_MATERIAL} {_GIVEN}\b(?! (?:to|by|with|for|out|away|in))"
     rf"|\bthe (?:text|information) {_SAYING}|\bthe text (?:above|below)\b"
-    r"|\b(?:across|in|between|throughout|over|from|of) (?:(?:the|these|all|each|several|consecutive"
+    r"|\b(?:video|clip|scene) is (?:described|captioned|tagged|annotated|titled) (?:as|with)\b"
+    r"|\bvideo (?:text|caption|description|metadata|transcript)s?\b"
+)
+_FRAMES = (
+    r"\b(?:across|in|between|throughout|over|from|of) (?:(?:the|these|all|each|several|consecutive"
     r"|sampled|few|\d+) )+(?:video )?frames\b(?! (?:on|hang|of))"
     r"|\bframes? (?:\d+\b|(?:shows?|depicts?|captures?|indicates?|suggests?) )"
     r"|\b(?:in|at|by|from) (?:the |each |every )(?:(?:very )?(?:first|last|final|second|third|next"
     r"|previous|opening|closing|initial) |\d+(?:st|nd|rd|th) )?(?:video )?(?<!the )frame"
     r"(?=[,.;?]| of the (?:video|clip)| (?:there|it|a|the|we)\b)"
     r"|\bkey ?frames?\b|\bbounding[- ]box|\bbbox"
-    r"|\b(?:video|clip|scene) is (?:described|captioned|tagged|annotated|titled) (?:as|with)\b"
-    r"|\bvideo (?:text|caption|description|metadata|transcript)s?\b"
 )
-_ASSISTANT = (
+_OPENING = (
     r"^\W{0,3}(?:sure|certainly|of course|absolutely|(?:great|good) question|okay|ok|gladly"
     r"|no problem|understood|got it|yes, of course)(?: thing)?\s?[!,.:\u2014-]"
     r"|^\W{0,3}(?:here|below)(?:'s| is| are) (?:the|an?|your|my|some) (?:[\w-]+ ){0,4}?"
     r"(?:description|narrative|paragraph|text|summary|version|answer|response|conversation|account"
     r"|draft|questions?|overview|list|breakdown)\b(?! (?:on|painted|written|above the))"
-    r"|\bi hope (?:this|that|it|these) (?:\w+ ){0,3}?(?:helps?|is|are|meets?)\b"
+)
+_ASSISTANT = (
+    r"\bi hope (?:this|that|it|these) (?:\w+ ){0,3}?(?:helps?|is|are|meets?)\b"
     r"|\blet me know (?:if|what|whether|how)\b|\bfeel free to (?:ask|let|reach|contact)\b"
     r"|\bif you (?:have|need) any(?:thing)? (?:\w+ ){0,2}?(?:questions?|help|else|information)\b"
     r"|\banything else (?:i can|you (?:would|'d|want|need))\b|\b(?:i am|i'm|i'd be) happy to help\b"
@@ -141,38 +145,59 @@ def _pattern(code: str, words: str, pattern: str, message: str) -> _Pattern:
     return _Pattern(code, frozenset(words.split()), re.compile(pattern), message)
 
 
+def _at_words(pattern: str) -> str:
+    """Each alternative begins with a word; asked once, that takes a third of the time."""
+    return rf"\b(?:{pattern})"
+
+
+_ALONE = "the {side} talks to the reader ({found!r}): write the text alone"
+_WATCHED = (
+    "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
+    "watched the video"
+)
+_OPENS = _pattern(
+    "assistant-talk",
+    "sure certainly of absolutely great good okay ok gladly no understood got yes here here's "
+    "below below's",
+    _OPENING,
+    _ALONE,
+)
+"""Only how a text begins: its first word is one of these."""
 _PATTERNS = (
     _pattern(
         "evidence-mention",
         "caption captions description descriptions transcript transcripts transcription annotation "
         "transcriptions annotations metadata narrative narratives evidence tags subtitles summary "
-        "text information context details data material segment segments input frame frames "
-        "keyframe keyframes bounding bbox bboxes described captioned tagged annotated titled",
-        _EVIDENCE,
-        "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
-        "watched the video",
+        "text information context details data material segment segments input frames bounding "
+        "described captioned tagged annotated titled",
+        _at_words(_EVIDENCE),
+        _WATCHED,
+    ),
+    _pattern(
+        "evidence-mention",
+        "frame frames keyframe keyframes bounding bbox bboxes",
+        _at_words(_FRAMES),
+        _WATCHED,
     ),
     _pattern(
         "assistant-talk",
-        "sure certainly course absolutely question questions okay ok gladly problem understood "
-        "got here here's below below's hope let feel you anything happy ai artificial language "
-        "assistant requested request instructions i i've i'll i'd i'm cleaned revised corrected "
-        "rewritten refined changes thank thanks",
-        _ASSISTANT,
-        "the {side} talks to the reader ({found!r}): write the text alone",
+        "hope let feel you your anything happy ai artificial language assistant requested i i've "
+        "i'll i'd i'm cleaned revised corrected rewritten refined changes thank thanks",
+        _at_words(_ASSISTANT),
+        _ALONE,
     ),
     _pattern(
         "refusal",
-        "i i'm sorry apologies apologize apologise unfortunately unable not my can't cannot",
+        "i i'm sorry apologies apologize apologise unfortunately unable able my can't cannot",
         _REFUSAL,
         "the {side} refuses ({found!r}): write of what the video shows",
     ),
     _pattern(
         "hedge",
         "not isn't aren't wasn't weren't never it's unclear unknown impossible hard difficult "
-        "uncertain cannot can't couldn't no enough insufficient lack lacks little unspecified "
+        "uncertain cannot can't couldn't no enough insufficient lack lacks unspecified "
         "doesn't don't didn't without any i i'm that's",
-        _HEDGE,
+        _at_words(_HEDGE),
         "the {side} says what is not known ({found!r}): write only of what is",
     ),
     _pattern(
@@ -182,6 +207,7 @@ _PATTERNS = (
         "the {side} has a remark in the first person ({found!r}): leave it out",
     ),
 )
+_ALL_WORDS = frozenset().union(*[each.words for each in _PATTERNS])
 # The same in Chinese, the other language that evidence comes in.
 _CHINESE = (
     (
@@ -201,10 +227,13 @@ _CHINESE = (
     ),
 )  # fmt: skip
 
+# Of text in which quotes are straight. What it begins with is one of a few, which is fast to find.
 _QUOTED = re.compile(
-    r'"[^"]*"|\u300c[^\u300d]*\u300d|\u201c[^\u201d]*\u201d'
-    r"|(?<!\w)[\u2018'](?:[^'\u2018\u2019]|(?<=\w)['\u2019](?=\w))*['\u2019](?!\w)"
+    r"""["'\u300c](?:(?<=")[^"]*"|(?<=\u300c)[^\u300d]*\u300d"""
+    r"""|(?<=')(?<!\w')(?:[^']|(?<=\w)'(?=\w))*'(?!\w))"""
 )
+# Stands in all that is reported; to look for that takes ten times as long.
+_SPEAKER = re.compile(r" (?:i|let|my|sorry)\b")
 _REPORTED = re.compile(
     r"\b(?:says?|said|saying|asks?|asked|repl(?:y|ies|ied)|shouts?|yells?|sings?|singing|tells? \w+"
     r"|told \w+|reads?|reading|writes?|explains?|exclaims?)(?: that)?[,:]? (?:i|i'm|let|my|sorry)\b"
@@ -215,22 +244,29 @@ _REPORTED = re.compile(
 def voice(side: str, reading: Reading) -> list[Problem]:
     """What a person who watched the video would not say."""
     known = reading.known
-    suspects = [each for each in _PATTERNS if not each.words.isdisjoint(known)]
-    if not suspects and reading.text.isascii():
+    suspects = [] if known.isdisjoint(_ALL_WORDS) else _suspects(known)
+    opens = not _OPENS.words.isdisjoint(reading.words[:1])
+    if not suspects and not opens and reading.text.isascii():
         return []
     said = _own_words(reading.plain)
-    found = [
-        problem(each.code, each.message.format(side=side, found=_shown(match)))
-        for each in suspects
+    if suspects and said is not reading.plain:
+        suspects = _suspects(read(said).known)
+    found = {
+        each.code: problem(each.code, each.message.format(side=side, found=_shown(match)))
+        for each in ([_OPENS] if opens else []) + suspects
         if (match := each.pattern.search(said))
-    ]
+    }
     if not reading.text.isascii():
-        found += [
-            problem(code, message.format(side=side, found=_shown(match)))
+        found |= {
+            code: problem(code, message.format(side=side, found=_shown(match)))
             for code, pattern, message in _CHINESE
             if (match := pattern.search(said))
-        ]
-    return found
+        }
+    return list(found.values())
+
+
+def _suspects(known: frozenset[str]) -> list[_Pattern]:
+    return [each for each in _PATTERNS if not each.words.isdisjoint(known)]
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -242,5 +278,8 @@ def _own_words(plain: str) -> str:
     own = plain
     if '"' in plain or "'" in plain or not plain.isascii():
         own = _QUOTED.sub(" '' ", own)
-    own = _REPORTED.sub(" ", own)
+    if _SPEAKER.search(own):
+        own = _REPORTED.sub(" ", own)
+    if own is plain:
+        return plain
     return own if any(map(str.isalpha, own)) else plain
