@@ -57,11 +57,11 @@ class Facts:
 
     def __init__(self, clip: Clip | None, language: str = "en") -> None:
         """`language` is the code of the answers' language; of no clip there are no facts."""
-        self.clip = Clip.model_construct(id="") if clip is None else clip
+        self.clip = known = Clip.model_construct(id="") if clip is None else clip
         self.language = language
-        untimed = (clip.caption, clip.summary, *clip.tags)
+        untimed = (known.caption, known.summary, *known.tags)
         self.texts = words_of(
-            [*[segment.text for segment in clip.segments], *filter(None, untimed)]
+            [*[segment.text for segment in known.segments], *filter(None, untimed)]
         )
         words = list(chain.from_iterable(self.texts))
         self.words = frozenset(words)
