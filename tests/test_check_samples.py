@@ -7,6 +7,7 @@ from conftest import Scripted, completion, generate, make_clip
 
 import vcgen
 from vcgen.checks import Checker, check
+from vcgen.checks.words import stem
 from vcgen.errors import Reason
 from vcgen.records import Turn
 
@@ -287,3 +288,10 @@ def test_what_is_only_suspicious_is_flagged_and_scored_and_costs_no_request() ->
 def test_a_text_is_checked_once_however_often_it_is_asked_about() -> None:
     checker = Checker(make_clip())
     assert checker.answer(GOOD) is checker.answer(GOOD)
+
+
+def test_the_stems_that_are_kept_have_an_end() -> None:
+    for number in range(40_000):
+        assert stem(f"crates{number}x") == f"crates{number}x"
+    assert len(stem.__self__) <= 32768  # type: ignore[attr-defined]
+    assert stem("slices") == stem("slicing") == "slic"

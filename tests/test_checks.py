@@ -404,6 +404,14 @@ def test_a_question_is_checked_as_an_answer_is() -> None:
             assert code in {each.code for each in Checker(make_clip()).question(text)}
 
 
+def test_what_is_said_in_the_scene_hides_no_talk_of_the_model_and_is_none() -> None:
+    said = 'A man says "Sure, I think I can\'t let you see the first frame" and waves.'
+    assert codes(said) == set()
+    assert codes(f"Sure! {said}") == {"assistant-talk"}
+    assert codes(f"{said} I think he leaves.") == {"aside"}
+    assert codes(f"Sure! {said} Let me know if you need more.") == {"assistant-talk"}
+
+
 def test_prose_has_no_problems() -> None:
     turn = Turn("causal", "Why does the man untie the rope?", "He unties it to push the boat away.")
     assert check([turn], make_clip()) == []

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, count, pairwise, repeat
+from itertools import chain, compress, count, pairwise, repeat
 from typing import NamedTuple
 
 from vcgen.checks.language import SCRIPTS, code_of
@@ -170,7 +170,7 @@ def contents(words: Iterable[str]) -> list[str]:
 
 def qualified(words: Sequence[str], values: Mapping[str, str]) -> Iterator[Qualified]:
     """Every number or colour of a text with the noun that comes after it."""
-    for at in [at for at, word in enumerate(words) if word in values]:
+    for at in compress(count(), map(values.__contains__, words)):
         for following in words[at + 1 : at + 1 + _REACH]:
             if following in _QUALIFIERS or following == "and":
                 continue

@@ -19,10 +19,10 @@ _SECONDS = re.compile(
     rf"|(?<![\d.]){_N} ?[-\u2013\u2014] ?{_N}[- ]?(?:secs?|seconds?)\b"
 )
 _MINUTES = re.compile(
-    rf"\b(?:at|until|by)(?: about| around| roughly| the)? {_N}[- ]minutes?\b(?! (?:walk|drive"
+    rf"\b(?:(?:at|until|by)(?: about| around| roughly| the)? {_N}[- ]minutes?\b(?! (?:walk|drive"
     rf"|from))"
-    rf"|\b{_N}[- ]minute mark\b|\b{_N} minutes?(?: and \d+ seconds?)? into the (?:video|clip)\b"
-    rf"|\bminute {_N}\b"
+    rf"|{_N}[- ]minute mark\b|{_N} minutes?(?: and \d+ seconds?)? into the (?:video|clip)\b"
+    rf"|minute {_N}\b)"
 )
 _CLOCK = re.compile(
     r"(?:\b(?:at|from|to|until|till|around|about|between|and|after|before|time|timestamp)"
