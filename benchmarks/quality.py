@@ -130,8 +130,7 @@ class _Writer:
     def _plain(self, messages: tuple[Message, ...]) -> str:
         body = encode(ChatRequest(messages=messages), "sim", Dialect())
         draft = write(orjson.loads(body), body, self._seed)
-        assert isinstance(draft, Draft), draft
-        return draft.text
+        return draft.text if isinstance(draft, Draft) else ""
 
     def _sloppy(self, messages: tuple[Message, ...]) -> tuple[str, str | None]:
         said = [(message.role, message.content) for message in messages]
@@ -139,10 +138,10 @@ class _Writer:
 
 
 _WHO = ("a woman", "two men", "a girl", "three children", "an old man", "a boy", "two women")
-_THINGS = (
-    "boat rope fence ladder basket bicycle kettle drum kite piano saddle bucket shovel candle "
-    "guitar blanket barrel mirror window statue wagon hammer lantern pumpkin cushion helmet"
-).split()
+_THINGS = """
+    boat rope fence ladder basket bicycle kettle drum kite piano saddle bucket shovel candle
+    guitar blanket barrel mirror window statue wagon hammer lantern pumpkin cushion helmet
+    """.split()  # noqa: SIM905 - a list to be read
 _DEEDS = (
     "paints", "lifts", "polishes", "repairs", "drags", "decorates", "measures", "unwraps",
     "examines", "washes", "folds", "carries", "balances", "sketches", "hides",
@@ -151,6 +150,7 @@ _WHERE = (
     "beside a river", "in a garden", "near the market", "under a bridge", "on a beach",
     "behind the barn", "at the station", "in a narrow kitchen", "on a rooftop",
 )  # fmt: skip
+_SEEN = 0.5  # the share of clips that say so of somebody
 _COLOURS = ("red", "blue", "green", "yellow", "black", "white", "")
 
 
@@ -158,7 +158,7 @@ def made_up_clips(count: int, seed: int = 0) -> list[vcgen.Clip]:
     """Clips of three to six events in the manner of dense captions."""
     clips = []
     for number in range(count):
-        random = Random(f"{seed}/{number}")
+        random = Random(f"{seed}/{number}")  # noqa: S311 - repeatable draws
         steps = random.randint(3, 6)
         told = zip(
             random.choices(_WHO, k=steps),
@@ -168,8 +168,11 @@ def made_up_clips(count: int, seed: int = 0) -> list[vcgen.Clip]:
             random.sample(_WHERE, steps),
             strict=True,
         )
+        seen = random.random() < _SEEN
         texts = [
-            f"{who} {deed if who[:2] == 'a ' or who[:3] == 'an ' else deed.removesuffix('s')} "
+            f"{who} is seen with a {colour} {thing} {where}".replace("  ", " ")
+            if seen and who.startswith("a")
+            else f"{who} {deed if who[:2] == 'a ' or who[:3] == 'an ' else deed.removesuffix('s')} "
             f"a {colour} {thing} {where}".replace("  ", " ")
             for who, deed, colour, thing, where in told
         ]
@@ -207,7 +210,9 @@ def table(told: Tally) -> str:
 def saved(clips: Sequence[vcgen.Clip], repairs: int) -> tuple[int, int]:
     """How many samples a run of the sloppy model has, and how many of them become records."""
     recipe = vcgen.Recipe(repairs=repairs)
-    result = vcgen.run(clips, model="sim:sloppy", tasks=["description", "conversation"], recipe=recipe)
+    result = vcgen.run(
+        clips, model="sim:sloppy", tasks=["description", "conversation"], recipe=recipe
+    )
     kept, lost = len(list(result.records)), len(list(result.rejects))
     return kept + lost, kept
 

@@ -43,6 +43,11 @@ _BETWEEN = word_set(
 )
 # They say nothing of what is in a video; how many they are does.
 _PEOPLE = word_set("people persons")
+_IS = (["is"], ["are"], ["was"], ["were"])
+_THE = word_set("the his her its their")
+_JOINING = word_set(
+    "of in on at with by near behind beside before after under over from to and for"
+)
 _REACH = 4
 _FEW = 5
 
@@ -166,6 +171,11 @@ def qualified(words: Sequence[str], values: Mapping[str, str]) -> Iterator[Quali
     for at, word in enumerate(words):
         if word not in values:
             continue
+        if words[at - 1 : at] in _IS and at > 2 and words[at - 3] in _THE:
+            # "The boat is red": of a colour, as numbers are not told in this way.
+            if (noun := stem(words[at - 2])) and word in COLOURS and _is_subject(words, at - 3):
+                yield Qualified(values[word], noun)
+            continue
         for following in words[at + 1 : at + 1 + _REACH]:
             if following in _QUALIFIERS or following == "and":
                 continue
@@ -173,6 +183,11 @@ def qualified(words: Sequence[str], values: Mapping[str, str]) -> Iterator[Quali
             if noun and following not in NUMBERS:
                 yield Qualified(values[word], noun)
             break
+
+
+def _is_subject(words: Sequence[str], at: int) -> bool:
+    """Whether what begins there is not part of a longer phrase: of a man in the boat it is not."""
+    return at == 0 or words[at - 1] not in _JOINING
 
 
 def denials(words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -31,8 +31,8 @@ _WORDS_THAT_POINT = word_set(
 )
 _THIS = frozenset({"this"})
 _POINTS_BACK = re.compile(
-    r"^(?:why|how|when|where|who|what|which one)\?|^(?:and|but|so|also|then|what else"
-    r"|who else|what about|how about|anything else)\b"
+    r"^(?:why|how|when|where|who|what|which one)\?|\b(?:anything|something) else\?"
+    r"|^(?:and|but|so|also|then|what else|who else|what about|how about|anything else)\b"
     r"|^(?:\w+ ){0,3}?(?:do|does|did|is|are|was|were|has|have|will|would|can|could) (?:he|she|they"
     r"|him|these|those)\b"
     r"|^(?:why|how|what|where|when|who|which)\b[^?]{0,40}? (?:his|her|their|him|them)\b"
@@ -49,10 +49,11 @@ _POINTS_BACK = re.compile(
 _ANSWER_POINTS_BACK = re.compile(
     r"^\W*(?:as (?:\w+ )?(?:mentioned|described|stated|said|noted|explained)|again,|like i said"
     r"|as i (?:\w+ )?(?:mentioned|described|said)|the aforementioned|in addition to (?:that|this)"
-    r"|besides (?:that|this)|also,)"
+    r"|besides (?:that|this)|also,|in addition to what (?:was|is|has))"
     r"|\b(?:previously|already|earlier) (?:mentioned|described)\b|\bmentioned (?:earlier"
     r"|above|before)\b"
-    r"|\b(?:previous|last|earlier) (?:question|answer)\b|\bas mentioned\b|\baforementioned\b"
+    r"|\b(?:previous|last|earlier) (?:question|answer)\b|\bas (?:mentioned|explained above)\b"
+    r"|\baforementioned\b"
 )
 _ANSWER_WORDS = word_set(
     "mentioned described stated noted explained aforementioned said again addition besides also "

@@ -50,6 +50,19 @@ _EVIDENCE = (
     r"|\bkey ?frames?\b|\bbounding[- ]box|\bbbox"
     r"|\b(?:video|clip|scene) is (?:described|captioned|tagged|annotated|titled) (?:as|with)\b"
     r"|\bvideo (?:text|caption|description|metadata|transcript)s?\b"
+    rf"|\bthe {_OF_VIDEO}(?:captions|transcripts?|transcriptions?|metadata|annotations|summary)"
+    r" (?:also |only |even )?(?:hint|make|list|add|reveal|confirm|point|agree|match|support|include"
+    r"|contain|speak|talk)s?\b"
+    r"|\b(?:timed|frame|dense|speech|audio) (?:captions?|transcripts?|annotations?|descriptions?)\b"
+    rf"|\b(?:in|from|through|with|to|by|fits?|match(?:es)?) the {_OF_VIDEO}(?:captions|transcripts?"
+    r"|metadata|annotations)\b(?! (?:on|at|box|below))"
+    r"|\b(?:from|by) the tags,? (?:one|we|it|you)\b|\btags (?:of|for|describe|describing) (?:the"
+    r"|this) (?:video|clip)\b"
+    r"|\b(?:given|provided) (?:timeline|labels?|lines?|list|excerpts?)\b|\bthe tags (?:list|name)\b"
+    r"|\b(?:captions?|transcripts?|tags|metadata) (?:for|of) (?:the|this) (?:video|clip)\b"
+    rf"|\b(?:does|do|did) the {_OF_VIDEO}{_SOURCE} (?:reveal|say|tell|list|add|contain|show)\b"
+    r"|\bthe (?:first|last|final|second|third|opening|closing) (?:video )?frame (?:has|contains"
+    r"|is (?:of|just|only|mostly|an?|blank|black|dark))\b"
 )
 _ASSISTANT = (
     r"^\W{0,3}(?:sure|certainly|of course|absolutely|(?:great|good) question|okay|ok|gladly"
@@ -69,6 +82,15 @@ _ASSISTANT = (
     r"|\bthe (?:cleaned|revised|corrected|rewritten|refined)(?:[- ]up)? (?:text|version|paragraph"
     r"|description|draft|narrative)\b|\bno changes (?:are|were) (?:needed|necessary)\b"
     r"|\bthanks? (?:you )?for (?:asking|your question|the question)\b"
+    r"|^\W{0,3}(?:(?:i am |i'm )?(?:happy|glad|delighted) to (?:help|assist)|thank(?:s| you)"
+    r"|my pleasure)\b|^\W{0,3}(?:all ?right|very well)[,!.:]"
+    r"|(?:^|[.!?:,]\s+)here(?: (?:goes|it is|you go|we go)\b[:!,.]|'s (?:what i|one|mine)\b"
+    r"| is (?:what i|one\b:|mine))|\byou(?:'ve| have)? asked (?:me )?(?:for|to)\b"
+    r"|\bhopefully,? (?:this|that|it|these) (?:\w+ )?(?:gives?|helps?|is|are|meets?|works?"
+    r"|captures?|covers?)\b|\b(?:would|do) you (?:like|want) me to\b|\blet me know\b"
+    r"|\bi(?:'d| would) be (?:glad|happy|delighted) to\b|^\W{0,3}no problem\b"
+    r"|\bi(?:'ve| have) (?:put together|tried to|made sure|included|added|summari[sz]ed|prepared"
+    r"|done my best)\b|\bas your assistant\b|\bjust (?:say so|let me|ask|tell me)\b"
 )
 _REFUSAL = (
     r"(?:^|[.!?]\s+)\W{0,2}(?:but )?(?:(?:i'm|i am|we are) (?:really |very |so |truly )?"
@@ -80,6 +102,16 @@ _REFUSAL = (
     r"|the ability)\b"
     r"|\bagainst my (?:guidelines|policy|programming)\b"
     r"|\b(?:cannot|can't|unable to) (?:assist|comply|fulfil+) (?:with )?(?:this|that|the|your)\b"
+    r"|\bi (?:(?:have to|need to|will|would|must) )?(?:\w+ly )?decline\b|\bi have no (?:way|means"
+    r"|ability|access|answer)\b|\bi(?:'m| am) (?:only |just )?a (?:text|language|chat)[ -]?\w*\b"
+    r"|\bi(?:'m| am) not (?:\w+ly )?(?:in a position|equipped|designed|permitted|meant|made)\b"
+    r"|\b(?:not possible|impossible) for (?:me|us)\b|\bi(?:'d| would) (?:rather|prefer) not\b"
+    r"|\bi (?:don't|do not) have (?:eyes|access|the (?:means|ability))\b|\bnothing (?:that )?i can"
+    r"|\bmy (?:guidelines|polic\w+|rules|training|programming) (?:\w+ )?(?:do|does|don't|doesn't"
+    r"|forbids?|prevents?|prohibits?)\b|\b(?:i|we) regret\b"
+    r"|(?:^|[.!?]\s+)(?:regrettably|sadly|unfortunately),? (?:i|we|this|that|it)\b"
+    r"|(?:\bnot |n't )something (?:that )?i (?:can|could|am)\b"
+    r"|\b(?:beyond|outside)(?: of)? (?:my (?:abilit|capabilit|scope)|what i)"
 )
 _ASKED = r"(?:what|why|who|how|where|when|whether|if|which)"
 _HEDGE = (
@@ -110,6 +142,27 @@ _HEDGE = (
     r"|given))\b"
     r"|\bi(?:'m| am) not (?:sure|certain)\b|\bi (?:don't|do not|can't|cannot) (?:know|tell"
     r"|see|say)\b"
+    r"|\b(?:nothing|little|not much)(?: (?:more|else|further))? (?:is|was|can be) (?:said|told"
+    r"|revealed|explained)\b"
+    rf"|\b(?:it|that|this) (?:is not|isn't|was not|wasn't)(?: \w+ly)? (?:clear|known|evident"
+    rf"|certain|obvious)(?: exactly)?(?: {_ASKED}\b|,? but\b)"
+    r"|\bno (?:way (?:to|of) (?:know|tell|say|be)|telling|knowing)"
+    r"|\bno (?:clue|hint|word|explanation) (?:as to|about|of|on|for|why|how|wh\w+)"
+    r"|\bno (?:further|more|other|additional) (?:details?|information|context|explanation)\b"
+    r"|\bno (?:\w+ )?(?:details?|information|explanation|reasons?|names?) (?:is|are|was|were)"
+    r" (?:\w+ly )?(?:given|provided|offered|shown)\b"
+    r"|\b(?:is|are|was|were)(?: not|n't| never) (?:\w+ly )?(?:revealed|explained|disclosed"
+    r"|clarified|made clear)\b|\b(?:we|viewers|one) (?:is|are)(?: not|n't| never) (?:told|shown"
+    r"|informed)\b"
+    r"|\b(?:names?|reasons?|details|purpose|location|identity|cause|ages?)(?: \w+){0,5}? (?:is|are"
+    r"|was|were)(?: not|n't| never) (?:\w+ly )?(?:given|shown|told|said|known|provided)\b"
+    rf"|(?:^|[.!?;,]\s+)(?:but )?(?:exactly )?{_ASKED}\b[^.!?]{{1,60}}? (?:is not|isn't|are not"
+    r"|cannot be|can't be|was not) (?:\w+ly )?(?:shown|said|told|known|clear|certain|determined)\b"
+    r"|\b(?:remains?|is|are) (?:an? )?(?:mystery|anyone's guess|open to (?:interpretation"
+    r"|question)|up to the imagination)\b|\b(?:one|we|viewers) (?:cannot|can't|can only guess)\b"
+    r"|\bnot (?:provided|available|disclosed|specified)(?=[.,;]| in the (?:video|clip))"
+    r"|\b(?:is|are) (?:unknown|unspecified|undisclosed|unstated|left (?:unsaid|unclear"
+    r"|unexplained|unanswered))\b"
 )
 _ASIDE = (
     r"\bi (?:think|believe|guess|suppose|assume|would say|would guess|imagine|feel|wonder|suspect"
@@ -121,6 +174,15 @@ _ASIDE = (
     r"|think|explain|describe|analy[sz]e|tell|begin|note|consider)\b"
     r"|[(\[*]note(?: that)?\b|(?:^|[.!?]\s+)(?:please )?note(?::| that\b)"
     r"|\bmy (?:answer|description|apologies|understanding|guess)\b|\bwait, (?:no|actually|that)\b"
+    # Out of quotes, who speaks of himself is the writer.
+    r"|\bi (?:really|truly|actually|quite|honestly|must|also) \w+|\bmy (?:two cents|favou?rite"
+    r"|view)\b"
+    r"|\bif you ask me\b|\b(?:just|only) (?:a|my) guess\b|\bcome to think of it\b|\bin my \w+"
+    r" (?:opinion|view)\b|(?:^|[.!?]\s+)(?:wow|oh|oops|ah|well|okay,? so|ok,? so|anyway)\b,"
+    r"|\bi(?:'m|'d|'ve|'ll| (?:am|was|have|had|will|would|could|should|may|might|must|find))\b"
+    r"|\b(?:as|how|the way) i (?:see|understand|read|take) it\b|\breminds me\b"
+    r"|(?:^|[.!?]\s+)(?:personally|honestly|frankly|admittedly|to be (?:honest|fair|frank)|hmm+"
+    r"|um+|uh)\b|\blet me (?:ask|add|check|rephrase)\b|\bmy (?:bet|impression|opinion)\b"
 )
 
 
@@ -147,7 +209,8 @@ _PATTERNS = (
         "caption captions description descriptions transcript transcripts transcription annotation "
         "transcriptions annotations metadata narrative narratives evidence tags subtitles summary "
         "text information context details data material segment segments input frame frames "
-        "keyframe keyframes bounding bbox bboxes described captioned tagged annotated titled",
+        "keyframe keyframes bounding bbox bboxes described captioned tagged annotated titled "
+        "timeline labels lines excerpts",
         _EVIDENCE,
         "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
         "watched the video",
@@ -157,13 +220,15 @@ _PATTERNS = (
         "sure certainly course absolutely question questions okay ok gladly problem understood "
         "got here here's below below's hope let feel you anything happy ai artificial language "
         "assistant requested request instructions i i've i'll i'd i'm cleaned revised corrected "
-        "rewritten refined changes thank thanks",
+        "rewritten refined changes thank thanks happy glad delighted pleasure alright very all "
+        "hopefully me here just",
         _ASSISTANT,
         "the {side} talks to the reader ({found!r}): write the text alone",
     ),
     _pattern(
         "refusal",
-        "i i'm sorry apologies apologize apologise unfortunately unable not my can't cannot",
+        "i i'm sorry apologies apologize apologise unfortunately unable not my can't cannot "
+        "something beyond outside possible impossible regret regrettably sadly i'd",
         _REFUSAL,
         "the {side} refuses ({found!r}): write of what the video shows",
     ),
@@ -171,13 +236,15 @@ _PATTERNS = (
         "hedge",
         "not isn't aren't wasn't weren't never it's unclear unknown impossible hard difficult "
         "uncertain cannot can't couldn't no enough insufficient lack lacks little unspecified "
-        "doesn't don't didn't without any i i'm that's",
+        "doesn't don't didn't without any i i'm that's nothing undisclosed unstated unsaid "
+        "unexplained unanswered mystery anyone's interpretation imagination guess",
         _HEDGE,
         "the {side} says what is not known ({found!r}): write only of what is",
     ),
     _pattern(
         "aside",
-        "i i'd my let let's note wait",
+        "i i'd i'm i've i'll my let let's note wait me personally honestly frankly admittedly "
+        "honest fair frank hmm hmmm um umm uh wow oh oops ah well okay ok anyway guess come",
         _ASIDE,
         "the {side} has a remark in the first person ({found!r}): leave it out",
     ),

@@ -158,7 +158,7 @@ OTHER_KINDS: Mapping[str, tuple[str, ...]] = {
     "descriptive": (
         "Why does the person in the video do all this?", "For what reason is the work done?",
         "Why is the camera kept where it is?", "What is the purpose of the whole effort?",
-        "How long does the whole scene last?",
+        "How come all this is done at all?",
     ),
     "temporal": (
         "How many people are in the video?", "What colour is the floor?",
