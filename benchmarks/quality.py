@@ -143,8 +143,8 @@ _THINGS = """
     guitar blanket barrel mirror window statue wagon hammer lantern pumpkin cushion helmet
     """.split()  # noqa: SIM905 - a list to be read
 _DEEDS = (
-    "paints", "lifts", "polishes", "repairs", "drags", "decorates", "measures", "unwraps",
-    "examines", "washes", "folds", "carries", "balances", "sketches", "hides",
+    "paints", "lifts", "cleans", "repairs", "pulls", "decorates", "measures", "opens",
+    "examines", "throws", "folds", "holds", "balances", "packs", "hides",
 )  # fmt: skip
 _WHERE = (
     "beside a river", "in a garden", "near the market", "under a bridge", "on a beach",
@@ -152,6 +152,10 @@ _WHERE = (
 )  # fmt: skip
 _SEEN = 0.5  # the share of clips that say so of somebody
 _COLOURS = ("red", "blue", "green", "yellow", "black", "white", "")
+
+
+def _doing(deed: str) -> str:
+    return f"{deed.removesuffix('s').removesuffix('e')}ing"
 
 
 def made_up_clips(count: int, seed: int = 0) -> list[vcgen.Clip]:
@@ -170,7 +174,7 @@ def made_up_clips(count: int, seed: int = 0) -> list[vcgen.Clip]:
         )
         seen = random.random() < _SEEN
         texts = [
-            f"{who} is seen with a {colour} {thing} {where}".replace("  ", " ")
+            f"{who} is seen {_doing(deed)} a {colour} {thing} {where}".replace("  ", " ")
             if seen and who.startswith("a")
             else f"{who} {deed if who[:2] == 'a ' or who[:3] == 'an ' else deed.removesuffix('s')} "
             f"a {colour} {thing} {where}".replace("  ", " ")

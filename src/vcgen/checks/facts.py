@@ -195,6 +195,8 @@ def denials(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     for at, word in enumerate(words):
         if word in NEGATIONS:
             reach = [each for each in words[at + 1 : at + 1 + 2 * _REACH] if each not in _BETWEEN]
+            if reach[:1] == ["seen"] and "".join(reach[1:2]).endswith("ing"):
+                del reach[0]
             denied = list(map(stem, reach[:_REACH]))
             if denied and denied[0]:
                 yield denied[0], next(filter(None, denied[1:]), "")

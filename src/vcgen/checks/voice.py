@@ -60,6 +60,11 @@ _EVIDENCE = (
     r"|this) (?:video|clip)\b"
     r"|\b(?:given|provided) (?:timeline|labels?|lines?|list|excerpts?)\b|\bthe tags (?:list|name)\b"
     r"|\b(?:captions?|transcripts?|tags|metadata) (?:for|of) (?:the|this) (?:video|clip)\b"
+    r"|\b(?:timestamps?|notes) (?:provided|given)\b|\bvideo's (?:description|caption|summary"
+    r"|tags)\b|\breading (?:through )?the (?:transcript|captions)\b|\bthe captioning\b"
+    r"|\bspeech[- ]to[- ]text"
+    r"|\b(?:according to|based on|judging (?:by|from)|indicated by) the (?:labels?|notes|data|log"
+    r"|timestamps?|timeline)\b(?! on)|\b(?:video|clip|scene) is labell?ed\b"
     rf"|\b(?:does|do|did) the {_OF_VIDEO}{_SOURCE} (?:reveal|say|tell|list|add|contain|show)\b"
     r"|\bthe (?:first|last|final|second|third|opening|closing) (?:video )?frame (?:has|contains"
     r"|is (?:of|just|only|mostly|an?|blank|black|dark))\b"
@@ -83,12 +88,15 @@ _ASSISTANT = (
     r"|description|draft|narrative)\b|\bno changes (?:are|were) (?:needed|necessary)\b"
     r"|\bthanks? (?:you )?for (?:asking|your question|the question)\b"
     r"|^\W{0,3}(?:(?:i am |i'm )?(?:happy|glad|delighted) to (?:help|assist)|thank(?:s| you)"
-    r"|my pleasure)\b|^\W{0,3}(?:all ?right|very well)[,!.:]"
+    r"|my pleasure)\b|^\W{0,3}alright[,!.:]"
     r"|(?:^|[.!?:,]\s+)here(?: (?:goes|it is|you go|we go)\b[:!,.]|'s (?:what i|one|mine)\b"
     r"| is (?:what i|one\b:|mine))|\byou(?:'ve| have)? asked (?:me )?(?:for|to)\b"
     r"|\bhopefully,? (?:this|that|it|these) (?:\w+ )?(?:gives?|helps?|is|are|meets?|works?"
     r"|captures?|covers?)\b|\b(?:would|do) you (?:like|want) me to\b|\blet me know\b"
     r"|\bi(?:'d| would) be (?:glad|happy|delighted) to\b|^\W{0,3}no problem\b"
+    r"|^\W{0,3}(?:sounds good|noted|gotcha|let's (?:get started|begin|dive in))[!.]"
+    r"|\bi trust (?:this|that)\b|\bthank(?:s| you) for your\b|\bshould you (?:need|have|require)\b"
+    r"|\bplease find\b|(?:^|[.!?]\s+)enjoy!|\bhope (?:that|this|it) (?:helps|is|was|makes)\b"
     r"|\bi(?:'ve| have) (?:put together|tried to|made sure|included|added|summari[sz]ed|prepared"
     r"|done my best)\b|\bas your assistant\b|\bjust (?:say so|let me|ask|tell me)\b"
 )
@@ -110,6 +118,9 @@ _REFUSAL = (
     r"|\bmy (?:guidelines|polic\w+|rules|training|programming) (?:\w+ )?(?:do|does|don't|doesn't"
     r"|forbids?|prevents?|prohibits?)\b|\b(?:i|we) regret\b"
     r"|(?:^|[.!?]\s+)(?:regrettably|sadly|unfortunately),? (?:i|we|this|that|it)\b"
+    r"|\bwhat i(?:'m| am) allowed\b|\bi lack the\b|\bi (?:don't|do not) feel comfortable\b"
+    r"|\b(?:would|it's|is) (?:not|n't) (?:be )?(?:appropriate|ethical) (?:for me )?to\b"
+    r"|\bno can do\b|\bwithin my (?:power|abilities)\b|\bi only work\b"
     r"|(?:\bnot |n't )something (?:that )?i (?:can|could|am)\b"
     r"|\b(?:beyond|outside)(?: of)? (?:my (?:abilit|capabilit|scope)|what i)"
 )
@@ -161,6 +172,11 @@ _HEDGE = (
     r"|\b(?:remains?|is|are) (?:an? )?(?:mystery|anyone's guess|open to (?:interpretation"
     r"|question)|up to the imagination)\b|\b(?:one|we|viewers) (?:cannot|can't|can only guess)\b"
     r"|\bnot (?:provided|available|disclosed|specified)(?=[.,;]| in the (?:video|clip))"
+    r"|\bleft to the imagination\b|\bnot much is known\b|\bno one can (?:say|tell|know)\b"
+    r"|\bcould be (?:almost )?any(?:where|thing|one|body)\b|\b(?:that|this|it) is not certain\b"
+    rf"|\bhard to (?:make out|tell|say|discern) {_ASKED}\b"
+    r"|\b(?:details?|information) (?:about|of|on) [^.!?]{1,40} (?:is|are) (?:missing|lacking"
+    r"|absent)\b"
     r"|\b(?:is|are) (?:unknown|unspecified|undisclosed|unstated|left (?:unsaid|unclear"
     r"|unexplained|unanswered))\b"
 )
@@ -174,12 +190,13 @@ _ASIDE = (
     r"|think|explain|describe|analy[sz]e|tell|begin|note|consider)\b"
     r"|[(\[*]note(?: that)?\b|(?:^|[.!?]\s+)(?:please )?note(?::| that\b)"
     r"|\bmy (?:answer|description|apologies|understanding|guess)\b|\bwait, (?:no|actually|that)\b"
-    # Out of quotes, who speaks of himself is the writer.
+    # Out of quotes, who speaks of himself is the writer, unless it is Wilhelm I.
     r"|\bi (?:really|truly|actually|quite|honestly|must|also) \w+|\bmy (?:two cents|favou?rite"
     r"|view)\b"
-    r"|\bif you ask me\b|\b(?:just|only) (?:a|my) guess\b|\bcome to think of it\b|\bin my \w+"
+    r"|\bif you ask me\b|\b(?:just|only) (?:a|my) guess\b|\bto think of it\b|\bin my \w+"
     r" (?:opinion|view)\b|(?:^|[.!?]\s+)(?:wow|oh|oops|ah|well|okay,? so|ok,? so|anyway)\b,"
-    r"|\bi(?:'m|'d|'ve|'ll| (?:am|was|have|had|will|would|could|should|may|might|must|find))\b"
+    r"|\bi'(?:m|d|ve|ll)\b|(?:^|[.!?,;:(]\s*|\b(?:and|but|so|that|as|if|because|though) )i [a-z]+"
+    r"|\bfor what it's worth\b|\bfor myself\b|\bsorry for the\b"
     r"|\b(?:as|how|the way) i (?:see|understand|read|take) it\b|\breminds me\b"
     r"|(?:^|[.!?]\s+)(?:personally|honestly|frankly|admittedly|to be (?:honest|fair|frank)|hmm+"
     r"|um+|uh)\b|\blet me (?:ask|add|check|rephrase)\b|\bmy (?:bet|impression|opinion)\b"
@@ -210,7 +227,8 @@ _PATTERNS = (
         "transcriptions annotations metadata narrative narratives evidence tags subtitles summary "
         "text information context details data material segment segments input frame frames "
         "keyframe keyframes bounding bbox bboxes described captioned tagged annotated titled "
-        "timeline labels lines excerpts",
+        "timeline labels lines excerpts "
+        "timestamps notes captioning speech labelled labeled",
         _EVIDENCE,
         "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
         "watched the video",
@@ -220,15 +238,17 @@ _PATTERNS = (
         "sure certainly course absolutely question questions okay ok gladly problem understood "
         "got here here's below below's hope let feel you anything happy ai artificial language "
         "assistant requested request instructions i i've i'll i'd i'm cleaned revised corrected "
-        "rewritten refined changes thank thanks happy glad delighted pleasure alright very all "
-        "hopefully me here just",
+        "rewritten refined changes thank thanks happy glad delighted pleasure alright "
+        "hopefully here just "
+        "sounds noted gotcha let's trust please enjoy",
         _ASSISTANT,
         "the {side} talks to the reader ({found!r}): write the text alone",
     ),
     _pattern(
         "refusal",
         "i i'm sorry apologies apologize apologise unfortunately unable not my can't cannot "
-        "something beyond outside possible impossible regret regrettably sadly i'd",
+        "something beyond outside possible impossible regret regrettably sadly i'd appropriate "
+        "ethical no",
         _REFUSAL,
         "the {side} refuses ({found!r}): write of what the video shows",
     ),
@@ -237,14 +257,16 @@ _PATTERNS = (
         "not isn't aren't wasn't weren't never it's unclear unknown impossible hard difficult "
         "uncertain cannot can't couldn't no enough insufficient lack lacks little unspecified "
         "doesn't don't didn't without any i i'm that's nothing undisclosed unstated unsaid "
-        "unexplained unanswered mystery anyone's interpretation imagination guess",
+        "unexplained unanswered mystery anyone's interpretation imagination guess "
+        "anywhere anyone anybody missing lacking absent",
         _HEDGE,
         "the {side} says what is not known ({found!r}): write only of what is",
     ),
     _pattern(
         "aside",
         "i i'd i'm i've i'll my let let's note wait me personally honestly frankly admittedly "
-        "honest fair frank hmm hmmm um umm uh wow oh oops ah well okay ok anyway guess come",
+        "honest fair frank hmm hmmm um umm uh wow oh oops ah well okay ok anyway guess "
+        "think worth myself sorry",
         _ASIDE,
         "the {side} has a remark in the first person ({found!r}): leave it out",
     ),
