@@ -204,7 +204,7 @@ def tally(clips: Iterable[vcgen.Clip], *, count: int) -> Tally:
 def table(told: Tally) -> str:
     """Recall of each code in Markdown, in the order of the table of codes."""
     rows = [
-        f"| `{code}` | {told.planted[code]} | {told.found[code] / told.planted[code]:.3f} |"
+        f"| {code} | {told.planted[code]} | {told.found[code] / told.planted[code]:.3f} |"
         for code in CODES
         if told.planted[code]
     ]

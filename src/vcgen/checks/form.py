@@ -65,7 +65,7 @@ _LABELS = word_set(
 )
 
 _LOOP = 4  # rows of four words that come again
-_LONGEST_LOOP = 16  # words
+_LONGEST_LOOP = 40  # words
 _SENTENCE = re.compile(r"[.!?]\s+|[\u3002\uff01\uff1f]")
 # Characters of a sentence that may come twice among many ("Flip the wings."), or ever again.
 _SHORT, _TINY = 30, 12

@@ -173,7 +173,7 @@ def _elsewhere(place: Place, random: Random) -> str | None:
 def _told(sentence: str, known: str) -> bool:
     """Whether some of what a sentence tells is known."""
     words: Sequence[str] = re.findall(r"[a-z]{5,}", sentence.lower())
-    return sum(word[:5] in known for word in words) > 2
+    return sum(word[:5] in known for word in words) > 1
 
 
 def _against(

@@ -12,7 +12,7 @@ from random import Random
 
 from vcgen.sim.scene import Moment, Scene, fenced, read_scene
 from vcgen.sim.wording import capital, sentence, sentences
-from vcgen.sim.words import word_set
+from vcgen.sim.words import COMMON, word_set
 
 _NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine")
 _COLOURS = ("red", "green", "blue", "yellow", "orange", "purple", "pink", "brown", "black", "white")
@@ -177,7 +177,7 @@ def other_order(text: str, prompt: str, random: Random) -> str | None:
 
 def _own_words(moments: Sequence[Moment]) -> list[set[str]]:
     """For each moment the words that no other has."""
-    words = [set(_WORD.findall(moment.clause.lower())) for moment in moments]
+    words = [set(_WORD.findall(moment.clause.lower())) - COMMON for moment in moments]
     counts = Counter(word[:5] for each in words for word in {word[:5] for word in each})
     return [{word for word in each if counts[word[:5]] == 1} for each in words]
 
