@@ -7,11 +7,10 @@ import pytest
 from conftest import ROOT, make_clip
 from simulated import body_of, prompt
 
-import vcgen
-from benchmarks.quality import made_up_clips, saved, tally
+from benchmarks.quality import clips_of, made_up_clips, saved, tally
 from vcgen.chat import Completion, Message, decode
 from vcgen.checks import CODES, check
-from vcgen.records import Turn
+from vcgen.records import Kind, Turn
 from vcgen.sim import Simulator
 from vcgen.sim.model import Draft, write
 from vcgen.sim.slips import ANSWERS, OTHER_KINDS, QUESTIONS
@@ -20,14 +19,7 @@ from vcgen.sim.sloppiness import MENDED, RATES, Planted, plant
 GOOD = "First, a man carries two crates along a pier. Then, he unties the rope and leaves."
 ASKED = "What does the man carry along the pier?"
 PROMPT = prompt("describe", make_clip(), min_words=40, max_words=120)
-CLIPS = [
-    *(
-        clip
-        for clip in vcgen.read_clips(ROOT / "examples/clips.jsonl")
-        if isinstance(clip, vcgen.Clip)
-    ),
-    *made_up_clips(60),
-]
+CLIPS = [*clips_of(ROOT / "examples/clips.jsonl"), *made_up_clips(60)]
 
 
 def planted(messages: tuple[Message, ...], seed: str) -> Planted:
@@ -48,7 +40,7 @@ def test_every_code_that_a_reply_can_show_is_planted() -> None:
 
 @pytest.mark.parametrize("code", ANSWERS)
 def test_every_wording_of_an_answer_is_found(code: str) -> None:
-    kind = "causal" if code == "too-short" else "descriptive"
+    kind: Kind = "causal" if code == "too-short" else "descriptive"
     quoted = orjson.dumps(GOOD).decode()[1:-1]
     turns = [Turn(kind, ASKED, wording.replace("@", quoted)) for wording in ANSWERS[code]]
     assert len(turns) >= 5
@@ -63,9 +55,8 @@ def test_every_wording_of_a_question_is_found(code: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["descriptive", "temporal", "causal"])
-def test_every_question_of_another_kind_is_found(kind: str) -> None:
-    asked = OTHER_KINDS[kind]
-    turns = [Turn(kind, question, GOOD) for question in asked]  # type: ignore[arg-type]
+def test_every_question_of_another_kind_is_found(kind: Kind) -> None:
+    turns = [Turn(kind, question, GOOD) for question in OTHER_KINDS[kind]]
     assert [turn.question for turn in turns if "wrong-kind" not in found(turn)] == []
 
 
