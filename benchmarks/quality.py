@@ -247,7 +247,7 @@ def main() -> None:
     print(Counter(problem.code for _, found in told.wrong for problem in found))
     if options.all:
         _show(told)
-    print("\n| `--repairs` | samples | kept | saved of those lost without |\n|--:|--:|--:|--:|")
+    print("\n| repairs | samples | kept | saved of those lost without |\n|--:|--:|--:|--:|")
     made, first = saved(clips[:_OF_RUN], 0)
     for repairs in REPAIRS:
         kept = saved(clips[:_OF_RUN], repairs)[1]
