@@ -18,7 +18,7 @@ test: $(READY)
 	@$(BIN)/python -m pytest -q -n 2
 
 soak: $(READY)
-	@$(BIN)/python -m pytest -q -s tests/soak/*.py # not named test_*, so `make test` leaves them out
+	@$(BIN)/python -m pytest -q -n 2 -rP --show-capture=stdout tests/soak/*.py # not named test_*, so `make test` leaves them out
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -132,7 +132,7 @@ class Life:
                     self.synced |= self.added
             run.sync()
             self.synced |= self.added
-            run.finish({"records": run.records})
+            run.finish()
         finally:
             run.close()
 

@@ -1,7 +1,8 @@
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import aclosing
-from dataclasses import replace
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import anyio
 import orjson
 import pytest
-from conftest import LIMITS, Watched, generate, make_clips
+from conftest import LIMITS, Dying, Watched, generate, make_clips
 
 import vcgen
 from vcgen.config import Limits, Recipe
@@ -39,8 +40,24 @@ def test_with_output_they_are_read_from_the_run_directory_again_and_again(tmp_pa
     assert timeless(result.records) == timeless(generate(CLIPS).records)
     assert len(result.records) == len(list(result.records)) == len(list(result.records)) == 24
     assert [reject.id for reject in result.rejects] == ["clips[12]"]
-    counts = {"records": 24, "rejects": {"invalid_clip": 1}}
-    assert read_manifest(tmp_path / "run")["counts"] == counts
+    counts = read_manifest(tmp_path / "run")["counts"]
+    assert (counts["records"], counts["rejects"]) == (24, {"invalid_clip": 1})
+    assert counts["usage"] == asdict(result.usage)
+    assert (counts["cost"], counts["repairs"]) == (0.0, 0)
+
+
+def test_the_manifest_sums_up_all_calls_of_a_directory_whenever_they_were_made(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(RunStopped):
+        generate(CLIPS, output=tmp_path, transport=Watched(Dying(9)))
+    assert "counts" not in read_manifest(tmp_path)
+    generate(CLIPS, output=tmp_path)
+    whole = generate(CLIPS)
+    counts = read_manifest(tmp_path)["counts"]
+    assert counts["usage"] == asdict(whole.usage)
+    flags = Counter(flag for record in whole.records for flag in record.flags)
+    assert counts["flags"] == dict(flags)
 
 
 def test_the_summary_has_what_programs_read() -> None:

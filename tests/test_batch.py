@@ -200,15 +200,16 @@ def test_another_row_where_one_was_rejected_has_its_own_reject(tmp_path: Path) -
     generate([{"id": "one"}], output=tmp_path)
     generate([{"id": "two"}], output=tmp_path)
     first, second = read_rejects(tmp_path)
-    assert (first.id, first.meta["clip_id"]) == ("clips[0]", "one")
-    assert second.id.startswith("clips[0] ")
-    assert second.meta["clip_id"] == "two"
+    assert first.id == "clips[0]"
+    assert second.id == f"clips[0] {second.meta['row']}"
+    assert second.meta["row"] != first.meta["row"]
 
 
 def test_a_directory_of_an_older_version_opens_and_nothing_is_sent(tmp_path: Path) -> None:
     before = contents(Path(__file__).parent / "run_of_0_1_0")
     manifest = orjson.loads(before["run.json"])
-    manifest["run"]["templates"] = Prompts().digests()  # they may change, and are then named
+    digests = Prompts().digests()  # they may change, and are then named
+    manifest["run"]["templates"] = {name: digests[name] for name in digests if name != "judge"}
     for name, content in (before | {"run.json": orjson.dumps(manifest)}).items():
         (tmp_path / name).write_bytes(content)
     again = Watched()
@@ -221,10 +222,27 @@ def test_a_directory_of_an_older_version_opens_and_nothing_is_sent(tmp_path: Pat
         assert (tmp_path / name).read_bytes() == before[name]
 
 
-def test_a_row_whose_samples_are_there_is_known_by_its_id(tmp_path: Path) -> None:
-    generate(make_clips(3), output=tmp_path)
-    summary = generate([{"id": "clip-1"}, *make_clips(1)], output=tmp_path).summary
-    assert (summary["resumed"], summary["requests"], summary["rejects"]) == (4, 0, 0)
+def test_a_clip_whose_evidence_has_changed_is_made_anew_beside_what_was_made(
+    tmp_path: Path,
+) -> None:
+    one, two, three = make_clips(3)
+    generate([one, two, three], output=tmp_path)
+    changed = make_clip("clip-1", caption="Another boat leaves.")
+    for _ in range(2):
+        result = generate([three, changed, one], output=tmp_path)
+    anew = {f"clip-1/{task}/1" for task in BOTH}
+    assert set(outcome_ids(tmp_path)) == sample_ids([one, two, three]) | anew
+    assert result.summary["requests"] == 0
+    generate([two], output=tmp_path)
+    assert len(outcome_ids(tmp_path)) == 8
+
+
+def test_what_is_no_evidence_may_change(tmp_path: Path) -> None:
+    generate(make_clips(2), output=tmp_path)
+    moved = [
+        clip.model_copy(update={"video": "b.mp4", "extra": {"a": 1}}) for clip in make_clips(2)
+    ]
+    assert generate(moved, output=tmp_path).summary["requests"] == 0
 
 
 def test_a_clip_where_another_was_rejected_is_not_passed_over(tmp_path: Path) -> None:

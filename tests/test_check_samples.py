@@ -7,6 +7,7 @@ from conftest import Scripted, completion, generate, make_clip
 
 import vcgen
 from vcgen.checks import Checker, check
+from vcgen.checks.words import stem
 from vcgen.errors import Reason
 from vcgen.records import Turn
 
@@ -210,6 +211,13 @@ def test_evidence_in_another_language_gives_no_score_and_no_contradiction() -> N
     assert codes((WHAT, "Two men carry three crates along a wooden pier."), clip=mixed) == set()
 
 
+def test_chinese_answers_are_not_compared_with_captions_beside_chinese_speech() -> None:
+    speech = {"start": 0, "end": 5, "text": "你嫌贵我还嫌贵呢", "source": "speech"}
+    clip = make_clip(segments=[*HARBOUR.segments, speech], duration=40)
+    turn = Turn("causal", "发生了什么\uff1f", "两个男人抱着箱子走过码头。")
+    assert Checker(clip, language="zh").review([turn]) == ([], None)
+
+
 def test_chinese_answers_are_compared_with_chinese_evidence() -> None:
     clip = make_clip(
         caption="两个男人抱着箱子走过码头",
@@ -280,3 +288,10 @@ def test_what_is_only_suspicious_is_flagged_and_scored_and_costs_no_request() ->
 def test_a_text_is_checked_once_however_often_it_is_asked_about() -> None:
     checker = Checker(make_clip())
     assert checker.answer(GOOD) is checker.answer(GOOD)
+
+
+def test_the_stems_that_are_kept_have_an_end() -> None:
+    for number in range(40_000):
+        assert stem(f"crates{number}x") == f"crates{number}x"
+    assert len(stem.__self__) <= 32768  # type: ignore[attr-defined]
+    assert stem("slices") == stem("slicing") == "slic"

@@ -423,6 +423,14 @@ def test_a_question_is_checked_as_an_answer_is() -> None:
             assert code in {each.code for each in Checker(make_clip()).question(text)}
 
 
+def test_what_is_said_in_the_scene_hides_no_talk_of_the_model_and_is_none() -> None:
+    said = 'A man says "Sure, I think I can\'t let you see the first frame" and waves.'
+    assert codes(said) == set()
+    assert codes(f"Sure! {said}") == {"assistant-talk"}
+    assert codes(f"{said} I think he leaves.") == {"aside"}
+    assert codes(f"Sure! {said} Let me know if you need more.") == {"assistant-talk"}
+
+
 def test_prose_has_no_problems() -> None:
     turn = Turn("causal", "Why does the man untie the rope?", "He unties it to push the boat away.")
     assert check([turn], make_clip()) == []
@@ -446,6 +454,12 @@ def test_problems_name_their_turn_and_carry_the_severity_of_the_table() -> None:
 def test_without_a_duration_no_time_is_past_the_end() -> None:
     unknown = Checker(make_clip(duration=None))
     assert not [text for text in FOUND["time-past-end"] if unknown.answer(text, "temporal")]
+
+
+def test_a_length_rounded_up_to_whole_seconds_is_no_time_past_the_end() -> None:
+    checker = Checker(make_clip(duration=219.48))  # which prompts show as 219.5
+    assert checker.answer("It lasts about 220 seconds.", "temporal") == []
+    assert checker.answer("It ends at 221 seconds.", "temporal") != []
 
 
 def test_a_time_that_the_evidence_names_is_no_time_in_the_video() -> None:

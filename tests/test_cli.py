@@ -225,6 +225,29 @@ def test_prompts_shows_a_template_as_it_would_be_sent(command: Command) -> None:
     assert "a man in a yellow coat" in shown.out
 
 
+def test_prompts_shows_the_conversation_that_a_turn_belongs_to(command: Command) -> None:
+    shown = command("prompts", "answer", "--clip", CLIPS).out
+
+    roles = re.findall(r"^--- (\w+) ---$", shown, re.MULTILINE)
+    assert roles == ["system", "user", "assistant", "user"]
+    assert "a man in a yellow coat" in shown
+
+
+def test_prompts_are_shown_in_any_language(command: Command) -> None:
+    for name in ("describe", "converse", "answer"):
+        shown = command("prompts", name, "--clip", CLIPS, "--language", "Chinese")
+        assert shown.code == 0
+        assert "Write in Chinese" in shown.out
+
+
+@pytest.mark.parametrize(("language", "lines"), [("Chinese", 1), ("en-GB", 0), ("Klingon", 0)])
+def test_that_the_simulated_model_writes_english_is_said_where_it_matters(
+    command: Command, tmp_path: Path, language: str, lines: int
+) -> None:
+    arguments = ("generate", CLIPS, "--model", "sim", "--language", language, "-o", tmp_path)
+    assert command(*arguments).err.count("the simulated model writes English") == lines
+
+
 def test_templates_of_ones_own_win_by_name(command: Command, tmp_path: Path) -> None:
     (tmp_path / "describe.jinja").write_text(
         '{% extends "base.jinja" %}{% block task %}Tell it like a sailor.{% endblock %}'

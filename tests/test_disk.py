@@ -34,7 +34,7 @@ def test_all_files_of_a_run_are_for_their_owner_alone(tmp_path: Path, umask: int
         worker = RunDirectory.join(tmp_path, 2)
         worker.add(record(100))
         worker.close()
-        run.finish({"records": 1})
+        run.finish()
         found = {path.name: rights(path) for path in tmp_path.iterdir()}
     assert len(found) == 9
     assert set(found.values()) == {0o600}
@@ -83,7 +83,7 @@ def test_a_link_in_place_of_what_is_replaced_is_replaced_itself(tmp_path: Path, 
     content = (tmp_path / "run/records.jsonl").read_bytes()
     (tmp_path / "run/records.jsonl").write_bytes(content.replace(b"boat", b"coat", 1))
     with opened(tmp_path / "run") as run:
-        run.finish({"records": 4})
+        run.finish()
     assert not link.is_symlink()
     assert outside.read_bytes() == before
 

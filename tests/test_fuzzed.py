@@ -8,6 +8,8 @@ FOUND = [
     ("journal", b'\0{"id":"a\\"/\xc3"a"'),
     ("journal", b'\0{"id":"a\xc3","b":1'),
     ("journal", b'\0{"id":"\\'),
+    # An assertion in the library that mends JSON.
+    ("replies", b"\x80" + b"```json\n{'" * 4 + b"ttur'~s: [attur'~s: [andu"),
 ]
 
 

@@ -19,17 +19,17 @@ LAYERS = {
     "cores": [
         "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
         "hedging", "limiting", "leaks", "evidence", "prompts", "checks", "journal",
-        "hashes", "places", "pricing", "spending",
+        "hashes", "places", "pricing", "spending", "sums", "duplicates",
     ],
     "adapters": [
         "transport", "httpx_transport", "meter", "gate", "turns", "admission", "disk", "layout",
-        "store", "sources", "exporters", "sim", "testing",
+        "store", "sources", "exporters", "importers", "sim", "testing",
     ],
     "engine": ["lane", "errand", "race", "engine", "answers"],
     "tasks": ["tasks"],
     "run": [
-        "intake", "samples", "mix", "recipes", "tally", "batch", "api", "endpoints", "job",
-        "fleet", "worker",
+        "intake", "judge", "samples", "mix", "recipes", "audit", "tally", "batch", "api",
+        "endpoints", "job", "fleet", "worker",
     ],
     "surface": [
         "", "forecast", "plan", "preview", "progress", "terminal", "options", "commands", "cli",

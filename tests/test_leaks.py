@@ -174,7 +174,7 @@ def test_no_text_makes_the_search_raise(text: str, system: str, source: str) -> 
 
 def test_the_canary_stands_in_every_system_prompt_of_ours_and_in_no_order_to_write() -> None:
     for name in PROMPTS.names():
-        told = {"problems": [], "kinds": [], "opening": True}
+        told = {"problems": [], "kinds": [], "opening": True, "answers": "x", "count": 1}
         known = dict.fromkeys(
             ("evidence", "language", "min_words", "max_words", "kind", "meaning"), "x"
         )

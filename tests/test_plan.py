@@ -127,6 +127,14 @@ def test_the_command_prints_a_plan_without_a_key(command: Command) -> None:
     assert "0:00:18, for concurrency" in command(*waiting).out
 
 
+def test_a_plan_is_as_large_in_another_language(command: Command) -> None:
+    plans = [
+        orjson.loads(command("plan", CLIPS, "--model", "sim", "--json", *language).out)
+        for language in ((), ("--language", "Chinese"))
+    ]
+    assert plans[0]["requests"] == plans[1]["requests"] == 18
+
+
 def test_a_plan_prices_the_endpoint_the_environment_names(
     command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -213,6 +213,7 @@ def test_the_summary_lines_up_and_leaves_out_what_is_nothing(
             "limited_by": {"tpm": 0.921, "rpm": 0.07, "caller": 0.009},
             "stopped": None,
             "output": "runs/[bold]a",
+            "judge": None,
         }
     )
     assert capsys.readouterr().err.splitlines() == [

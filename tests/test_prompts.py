@@ -25,6 +25,8 @@ def variables(**more: Any) -> dict[str, Any]:
         "narrative": "A boat leaves.",
         "draft": "A boat leaves.",
         "problems": ["it is dull"],
+        "answers": "1. Question: Why?",
+        "count": 1,
     }
     return known | more
 
@@ -39,7 +41,7 @@ def write(directory: Path, **templates: str) -> Prompts:
 def test_every_template_renders_with_strangers_text_verbatim() -> None:
     prompts = Prompts()
     assert prompts.names() == [
-        "answer", "base", "converse", "describe", "question", "refine", "repair",
+        "answer", "base", "converse", "describe", "judge", "question", "refine", "repair",
     ]  # fmt: skip
     for name in prompts.names():
         told = variables(draft=HOSTILE, narrative=HOSTILE, problems=[HOSTILE])

@@ -9,10 +9,12 @@ from conftest import Dying, Watched, generate, make_clip, make_clips
 import vcgen
 from vcgen.config import Recipe
 from vcgen.errors import Reason, RunStopped, UsageError
+from vcgen.evidence import render_evidence
+from vcgen.hashes import digest
 from vcgen.prompts import Prompts
 from vcgen.records import Turn
 from vcgen.sim import Simulator, parse_faults
-from vcgen.store import read_rejects
+from vcgen.store import read_manifest, read_rejects
 
 
 def task_of(function: Any) -> vcgen.Task:
@@ -103,7 +105,31 @@ def test_a_record_says_what_it_was_made_with() -> None:
     assert (meta["model"], meta["seed"], meta["attempts"], meta["cost"]) == ("sim", 7, 2, 0.0)
     assert meta["usage"]["prompt_tokens"] > 0
     assert meta["version"] == vcgen.__version__
+    assert meta["parameters"] == {"temperature": None, "max_tokens": 1024}
+    assert meta["evidence"] == digest(render_evidence(clip))
+    assert meta["repairs"] == 0
+    assert "cleaned" not in meta
     assert meta["time"].endswith("+00:00")
+
+
+def test_a_record_names_the_recipe_whose_content_is_in_the_manifest(tmp_path: Path) -> None:
+    (one,) = generate([make_clip()], tasks=["description"], output=tmp_path).records
+    (other,) = generate([make_clip()], tasks=["description"], recipe=Recipe(seed=1)).records
+    assert one.meta["recipe"] == read_manifest(tmp_path)["recipe_hash"]
+    assert one.meta["recipe"] != other.meta["recipe"]
+
+
+def test_a_record_says_what_was_cleaned_of_its_clip() -> None:
+    clip = make_clip(caption="A \u200b boat  leaves.")
+    for record in generate([clip]).records:
+        assert record.meta["cleaned"] == clip.cleaned != {}
+
+
+def test_repairs_are_counted_for_the_sample_that_was_asked_again() -> None:
+    simulator = Simulator(faults=parse_faults("badjson:1"))
+    outcomes = generate([make_clip()], transport=Watched(simulator), recipe=Recipe(repairs=2))
+    (record,), (reject,) = outcomes.records, outcomes.rejects
+    assert (record.meta["repairs"], reject.meta["repairs"]) == (0, 2)
 
 
 def test_a_reject_says_what_it_cost_and_what_was_said_last() -> None:

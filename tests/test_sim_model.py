@@ -103,6 +103,7 @@ def test_speech_is_quoted_only_in_a_script_of_the_answers_language() -> None:
         ("A man is seen speaking to to the camera.", "a man is seen speaking to the camera"),
         ("Young man juggling clubs in a park", "a young man is juggling clubs in a park"),
         ("Two women rowing a boat", "two women are rowing a boat"),
+        ("How to fold a shirt", "the camera shows how to fold a shirt"),
         ("Aerial view of a river", "the camera shows an aerial view of a river"),
         ("We see a lady holding a fan.", "the camera shows a lady holding a fan"),
         ("People wave at the train", "people wave at the train"),

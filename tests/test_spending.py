@@ -2,16 +2,19 @@
 
 from pathlib import Path
 
+import anyio
 import pytest
-from conftest import CLIPS, Command, Watched, generate, make_clips, outcome_ids
+from conftest import CLIPS, Command, Watched, generate, make_clips, outcome_ids, run
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vcgen.chat import ChatRequest, Message
 from vcgen.config import Budget, Endpoint, Limits
+from vcgen.engine import Engine
 from vcgen.errors import UsageError
 from vcgen.pricing import per_million
 from vcgen.records import Usage
-from vcgen.sim import Simulator, parse_faults
+from vcgen.sim import SimTransport, Simulator, parse_faults
 from vcgen.spending import Amount, Spending
 
 PRICE = per_million(1.0, 3.0)
@@ -49,6 +52,27 @@ def test_what_a_request_used_nobody_knows_stays_spent() -> None:
         assert amount is not None
         spending.settle(amount, None)
     assert spending.set_aside(1, 1) is None
+
+
+def test_who_waits_for_a_budget_hears_what_another_engine_gives_back() -> None:
+    request = ChatRequest(messages=(Message("user", "Hello there."),), max_tokens=1000)
+
+    async def main() -> None:
+        # Room for one request at a time: a reply is much shorter than the longest there may be.
+        spending = Spending(Budget(tokens=1500), PRICE)
+        endpoint = Endpoint(model="sim")
+        transport = SimTransport(Simulator(latency_s=1.0))
+        engines = [
+            Engine(endpoint, transport=transport, spending=books)
+            for books in (spending, spending.at(PRICE))
+        ]
+        async with anyio.create_task_group() as group:
+            for engine in engines:
+                group.start_soon(engine.complete, request)
+        assert [engine.counters.completions for engine in engines] == [1, 1]
+        assert spending.outstanding == 0
+
+    run(main)
 
 
 @pytest.mark.parametrize(

@@ -1,16 +1,19 @@
 import sys
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from random import Random
 
 import pytest
-from conftest import DESCRIBE, Watched, generate, make_clip, make_clips
+from conftest import DESCRIBE, Watched, completion, generate, make_clip, make_clips
 from hypothesis import given
 from hypothesis import strategies as st
 
 import vcgen
+from vcgen.chat import Completion, decode
 from vcgen.config import DEFAULT_KINDS, Recipe
 from vcgen.errors import Reason, UsageError
+from vcgen.http1 import Reply
 from vcgen.prompts import Prompts
 from vcgen.records import Kind, Record, Turn
 from vcgen.sim import Simulator, parse_faults
@@ -105,6 +108,34 @@ def test_each_request_of_a_selfchat_extends_the_one_before() -> None:
     for before, after in pairwise(sent):
         assert after[: len(before)] == before
         assert len(after) == len(before) + 2
+
+
+class Repeating(Watched):
+    """Asks its first question once more, until it is told not to."""
+
+    first = ""
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Reply:
+        reply = await super().post(url, headers, body, timeout_s)
+        if "Speak as the questioner" in self.bodies[-1]["messages"][-1]["content"]:
+            said = decode(reply.status, reply.headers, reply.body)
+            assert isinstance(said, Completion)
+            self.first = self.first or said.text
+            return completion(self.first)
+        return reply
+
+
+def test_a_question_that_comes_again_in_a_selfchat_is_asked_for_anew() -> None:
+    transport = Repeating()
+    recipe = Recipe(turns=(3, 3))
+    result = generate(
+        [make_clip()], transport=transport, tasks=["conversation-selfchat"], recipe=recipe
+    )
+    (record,) = result.records
+    assert len({turn.question for turn in record.turns}) == 3
+    assert transport.count("the question asks what that of turn 1 asks") == 2
 
 
 def test_all_prompts_of_a_clip_begin_with_the_same_bytes() -> None:

@@ -94,8 +94,10 @@ def test_two_workers_make_what_one_process_makes(command: Command, tmp_path: Pat
     assert two["rejects_by_reason"] == {"duplicate_clip": 6, "invalid_clip": 2}
     assert lines_of(tmp_path / "2" / "records.jsonl")
     assert lines_of(tmp_path / "2" / "records-2.jsonl")
-    counts = {"records": 14, "rejects": {"duplicate_clip": 6, "invalid_clip": 2}}
-    assert read_manifest(tmp_path / "2")["counts"] == counts
+    counts = read_manifest(tmp_path / "2")["counts"]
+    assert counts == read_manifest(tmp_path / "1")["counts"]
+    assert counts["rejects"] == {"duplicate_clip": 6, "invalid_clip": 2}
+    assert counts["usage"] == two["usage"]
 
 
 def test_any_number_of_workers_continues_what_any_other_began(

@@ -22,6 +22,8 @@ from vcgen.config import Dialect, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.evidence import render_evidence
+from vcgen.hashes import digest
+from vcgen.pricing import Price
 from vcgen.records import Usage
 from vcgen.turns import Work
 
@@ -88,6 +90,7 @@ class ClipCalls:
 
     Attributes:
         variables: what templates may say of the clip.
+        evidence: a hash of what they say of it, in 16 hexadecimal digits.
         replies: how many came in this run.
         continued: whether some was answered before.
         work: what they are to the queue.
@@ -100,6 +103,7 @@ class ClipCalls:
     continued: bool = False
     work: Work = field(default_factory=Work)
     variables: dict[str, Any] = field(init=False)
+    evidence: str = field(init=False)
     _answered: dict[ChatRequest, Completion] = field(default_factory=dict)
     _unkept: list[tuple[ChatRequest, str, Completion]] = field(default_factory=list)
     _checks: Checker | None = None
@@ -111,6 +115,7 @@ class ClipCalls:
             "evidence": render_evidence(clip),
             "duration": clip.duration,
         }
+        self.evidence = digest(self.variables["evidence"])
 
     async def complete(self, request: ChatRequest, sample: str) -> tuple[Completion, bool]:
         """The completion, and whether it is this sample's to account for."""
@@ -160,6 +165,7 @@ class Ask:
     Attributes:
         recipe: what the run is to produce.
         usage, attempts, templates, model: what the sample has used so far.
+        repairs: how many of its answers came back with what was wrong with them.
         instructions: the system prompts it has used, by template.
     """
 
@@ -169,6 +175,7 @@ class Ask:
     sample: str
     usage: Usage = Usage()
     attempts: int = 0
+    repairs: int = 0
     model: str = ""
     templates: dict[str, str] = field(default_factory=dict)
     instructions: dict[str, str] = field(default_factory=dict)
@@ -186,6 +193,22 @@ class Ask:
     def pick(self, choices: Sequence[T]) -> T:
         """One of `choices`, by the same seed; where that is the only draw, `random` costs more."""
         return choices[self._seed() % len(choices)]
+
+    def used(self, price: Price | None) -> dict[str, Any]:
+        """What the sample has used so far, for `meta`."""
+        usage = self.usage
+        return {
+            "model": self.model,
+            "templates": dict(self.templates),
+            "usage": {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "cached_tokens": usage.cached_tokens,
+            },
+            "cost": None if price is None else price.of(usage),
+            "attempts": self.attempts,
+            "repairs": self.repairs,
+        }
 
     def _seed(self) -> int:
         seeded = f"{self.recipe.seed}/{self.sample}".encode("utf-8", "replace")
@@ -223,7 +246,8 @@ class Ask:
         )
         used = Usage()
         for repairs_left in range(self.recipe.repairs, -1, -1):
-            completion, usage = await self._whole(request)
+            is_repair = repairs_left < self.recipe.repairs
+            completion, usage = await self._whole(request, is_repair=is_repair)
             used += usage
             text, data, problems = _read(completion.text, schema)
             said = (*request.messages, Message("assistant", completion.text))
@@ -240,7 +264,7 @@ class Ask:
             request = replace(request, messages=repair)
         raise AssertionError("unreachable: the last round returns or raises")
 
-    async def _whole(self, request: ChatRequest) -> tuple[Completion, Usage]:
+    async def _whole(self, request: ChatRequest, *, is_repair: bool) -> tuple[Completion, Usage]:
         """A reply that was neither cut, filtered nor refused; once more with more room if cut."""
         used = Usage()
         for room in (1, MORE_ROOM):
@@ -250,6 +274,7 @@ class Ask:
             self.model = completion.model or self.model
             if ours:
                 self.attempts += completion.attempts
+                self.repairs += is_repair and room == 1
                 self.usage += completion.usage
                 used += completion.usage
             _raise_if_too_long(completion.text)
@@ -328,7 +353,7 @@ def parse(text: str, schema: type[BaseModel]) -> tuple[BaseModel | None, list[st
         return schema.model_validate_json(mended), []
     except ValidationError as error:
         return None, [explain(error)]
-    except (ValueError, TypeError, RecursionError):
+    except Exception:  # noqa: BLE001 - what a mender cannot mend may break anything in it
         return None, [strict]
 
 

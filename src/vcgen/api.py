@@ -3,7 +3,7 @@
 import asyncio
 import importlib.util
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -17,10 +17,11 @@ from vcgen.config import Budget, Endpoint, Limits, Recipe, is_simulated
 from vcgen.engine import Engine, running_loop
 from vcgen.errors import UsageError
 from vcgen.intake import Clips, PlacedStream, intake
+from vcgen.judge import TEMPLATE, Judge
 from vcgen.mix import Mix
 from vcgen.pricing import FREE, Price, find_price, per_million
 from vcgen.records import Outcome, Record, Reject, Usage
-from vcgen.samples import Samples
+from vcgen.samples import Samples, recipe_hash
 from vcgen.spending import Spending
 from vcgen.store import RunDirectory, read_records, read_rejects
 from vcgen.tasks import Task, find_task
@@ -49,6 +50,8 @@ class Options(TypedDict, total=False):
         timeout_s: deadline of one attempt, 120 s if not given.
         hedge: whether late requests are sent once more at the end, see `vcgen.Engine`.
         transport: what sends the requests, e.g. `vcgen.HttpxTransport(client)`.
+        judge: another model, by name or as an `Endpoint` with limits of its own, that says of each
+            answer whether the evidence supports it; contradicted samples become rejects.
     """
 
     tasks: Sequence[str | Task]
@@ -61,6 +64,7 @@ class Options(TypedDict, total=False):
     timeout_s: float
     hedge: bool
     transport: Transport | None
+    judge: str | Endpoint | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +89,9 @@ class Result:
     Attributes:
         records, rejects: lists, or read lazily from the run directory where there is one; then they
             hold what earlier runs left there too.
-        usage: tokens of this run, failed and repaired attempts included where they were answered.
-        cost: US dollars of this run, None if the model's price is not known.
+        usage: tokens of this run, failed and repaired attempts included where they were answered;
+            those of a judge are in the summary.
+        cost: US dollars of them, None if the model's price is not known.
         seconds: that this run took.
         summary: counts of the run, as `vcgen generate --json` prints them.
     """
@@ -203,6 +208,7 @@ async def open_run(
     """
     _check(options)
     endpoints = _endpoints(model)
+    judging = _judging_endpoint(options)
     mix, recipe = _mix(options)
     templates = options.get("templates")
     from vcgen.prompts import Prompts  # noqa: PLC0415 - jinja2, which importing vcgen need not load
@@ -210,33 +216,27 @@ async def open_run(
     prompts = Prompts(Path(templates) if templates else None)
     price, budget = price_of(endpoints), options.get("budget") or Budget()
     spending = None if budget == Budget(seconds=budget.seconds) else Spending(budget, price)
-    loop, started = running_loop(), datetime.now(UTC)
-    began = loop.time()
-    samples = Samples(
-        prompts, recipe, price, lambda: started + timedelta(seconds=loop.time() - began)
-    )
+    now = _clock()
+    judge = None
+    if judging is not None:
+        judge = _judge(judging, endpoints[0], options, spending, prompts, recipe)
+    samples = Samples(prompts, recipe, price, now, judge)
     wanted = options.get("samples")
     output = options.get("output")
     store: RunDirectory | None = None
     if output and worker is not None:
         store = RunDirectory.join(Path(output), worker)
     elif output:
-        manifest = _manifest(endpoints[0].model, recipe, prompts, started)
+        manifest = _manifest(endpoints[0].model, judging, recipe, prompts, now())
         store = RunDirectory.open(Path(output), manifest)
         if wanted is not None:
             wanted -= store.records
     try:
-        engine = Engine(
-            endpoints,
-            limits=options.get("limits"),
-            timeout_s=options.get("timeout_s", 120.0),
-            hedge=options.get("hedge", False),
-            transport=options.get("transport"),
-            seed=recipe.seed,
-            spending=spending,
-        )
+        limits, transport = options.get("limits"), options.get("transport")
+        engine = _engine(endpoints, limits, transport, options, recipe, spending)
+        judges = nullcontext() if judge is None else judge.engine
         # The input's files are closed now, not when the last trace of an error is forgotten.
-        async with aclosing(placed), engine:
+        async with aclosing(placed), engine, judges:
             yield Run(
                 placed,
                 mix,
@@ -248,7 +248,7 @@ async def open_run(
                 wanted=wanted,
             )
         if store is not None and worker is None:
-            store.finish({"records": store.records, "rejects": dict(sorted(store.rejects.items()))})
+            store.finish()
     finally:
         if store is not None:
             store.close()
@@ -285,6 +285,57 @@ def _endpoints(model: Model) -> tuple[Endpoint, ...]:
     return endpoints
 
 
+def _judging_endpoint(options: Options) -> Endpoint | None:
+    judge = options.get("judge")
+    if isinstance(judge, str):
+        return Endpoint.from_environment(judge)
+    if not (judge is None or isinstance(judge, Endpoint)):
+        raise UsageError("judge: give a name or an Endpoint")
+    return judge
+
+
+def _judge(
+    endpoint: Endpoint,
+    model: Endpoint,
+    options: Options,
+    spending: Spending | None,
+    prompts: "Prompts",
+    recipe: Recipe,
+) -> Judge:
+    price = price_of([endpoint])
+    books = None if spending is None else spending.at(price)
+    # What a caller sends by reaches servers or the simulator, not both.
+    transport = options.get("transport") if endpoint.simulated == model.simulated else None
+    engine = _engine((endpoint,), None, transport, options, recipe, books)
+    return Judge(engine, price, prompts, recipe)
+
+
+def _engine(
+    endpoints: Sequence[Endpoint],
+    limits: Limits | None,
+    transport: Transport | None,
+    options: Options,
+    recipe: Recipe,
+    spending: Spending | None,
+) -> Engine:
+    return Engine(
+        endpoints,
+        limits=limits,
+        timeout_s=options.get("timeout_s", 120.0),
+        hedge=options.get("hedge", False),
+        transport=transport,
+        seed=recipe.seed,
+        spending=spending,
+    )
+
+
+def _clock() -> Callable[[], datetime]:
+    """Date and time, by the loop's clock from now on."""
+    loop, started = running_loop(), datetime.now(UTC)
+    began = loop.time()
+    return lambda: started + timedelta(seconds=loop.time() - began)
+
+
 def _mix(options: Options) -> tuple[Mix, Recipe]:
     """The tasks of a run, and its recipe with their names."""
     recipe = options.get("recipe") or Recipe()
@@ -312,6 +363,7 @@ def _price(endpoint: Endpoint) -> Price | None:
 
 def _manifest(
     model: str,
+    judging: Endpoint | None,
     recipe: Recipe,
     prompts: "Prompts",
     started: datetime,
@@ -320,15 +372,23 @@ def _manifest(
     tasks = content.pop("tasks")
     if recipe.weights is None:
         del content["weights"]
+    templates = prompts.digests()
+    judge: dict[str, str] = {}
+    if judging is None:
+        del templates[TEMPLATE]
+    else:
+        judge["judge"] = judging.model
     return {
         "layout": 1,
         "vcgen": __version__,
         "started": started.isoformat(timespec="seconds"),
+        "recipe_hash": recipe_hash(recipe),
         "simulated": is_simulated(model),
         "run": {
             "model": model,
             "tasks": tasks,
             "recipe": content,
-            "templates": prompts.digests(),
+            "templates": templates,
+            **judge,
         },
     }

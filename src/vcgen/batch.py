@@ -7,8 +7,9 @@ outcome is known by its id and not looked at again.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
+from itertools import count
 from typing import Any
 
 import anyio
@@ -18,17 +19,19 @@ from anyio.abc import TaskGroup
 from vcgen.answers import ClipCalls
 from vcgen.clips import Clip
 from vcgen.config import Limits
-from vcgen.engine import Engine
+from vcgen.engine import Counters, Engine
 from vcgen.errors import BudgetSpent, Reason, RunStopped, StoreError, VcgenError
 from vcgen.hashes import HashIndex, digest
-from vcgen.limiting import Limiting
+from vcgen.judge import Judge
+from vcgen.limiting import Factor, Limiting
 from vcgen.mix import Mix, Quota
 from vcgen.places import Places
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples, sample_id
-from vcgen.sources import Placed, content_of, id_of, to_clip
+from vcgen.sources import Placed, content_of, to_clip
 from vcgen.store import RunDirectory
 from vcgen.tally import Progress, Tally
+from vcgen.tasks import Task
 
 SYNC_EVERY_S = 0.25
 LOOK_EVERY_S = 0.23  # at what limits; not in step with what happens four times a second
@@ -76,6 +79,8 @@ class Run:
         self._mix = mix
         self._quota = Quota(wanted)
         self._samples = samples
+        self._judge = samples.judge
+        self._engines = (engine,) if self._judge is None else (engine, self._judge.engine)
         self._deliver = deliver
         self._deadline_s = deadline_s
         self._places = Places()
@@ -99,7 +104,10 @@ class Run:
     def tally(self) -> Tally:
         """What the run has come to so far."""
         engine, limiting = self.engine, Limiting(**self._limiting)
-        return Tally(self.progress, engine.counters, engine.in_flight, limiting, engine.slots)
+        judging = Counters() if self._judge is None else self._judge.engine.counters
+        return Tally(
+            self.progress, engine.counters, engine.in_flight, limiting, engine.slots, judging
+        )
 
     def cost_of(self, usage: Usage) -> float | None:
         """US dollars, None if the model's price is not known."""
@@ -133,6 +141,7 @@ class Run:
             "stopped": None if self.stopped is None else str(self.stopped),
             "model": self.engine.endpoint.model,
             "output": str(store.path) if store else None,
+            "judge": None if self._judge is None else _used(self._judge, tally.judging),
         }
 
     def stop(self, reason: Exception) -> None:
@@ -140,7 +149,15 @@ class Run:
         if self.stopped is None:
             self.stopped = reason
             self._stopping.set()
-            self.engine.stop(RunStopped(str(reason)))
+            for engine in self._engines:
+                engine.stop(RunStopped(str(reason)))
+
+    def change(self, limits: Sequence[Limits]) -> None:
+        """Go by other limits from now on, one an endpoint, the judge's last."""
+        own = len(self.engine.endpoints)
+        self.engine.change(limits[:own])
+        if self._judge is not None:
+            self._judge.engine.change(limits[own:])
 
     async def work(self) -> None:
         """Do the whole run.
@@ -174,7 +191,8 @@ class Run:
 
     def _call(self, workers: TaskGroup, most: int) -> None:
         """Start workers up to as many as the engine can use, which may have become more."""
-        for _ in range(min(most, self.engine.askers - self._workers)):
+        askers = sum(engine.askers for engine in self._engines)
+        for _ in range(min(most, askers - self._workers)):
             self._workers += 1
             workers.start_soon(self._worker, workers)
 
@@ -191,10 +209,9 @@ class Run:
         return placed
 
     async def _do(self, place: str, row: Any) -> None:
-        if self._resume(place, row):
-            if self.progress.clips % _BREATHE_EVERY == 0:
-                await anyio.lowlevel.checkpoint()  # an interrupt and the display get their turn too
-            return
+        if self.progress.clips % _BREATHE_EVERY == 0:
+            # Where all is done already nothing waits; an interrupt and the display get their turn.
+            await anyio.lowlevel.checkpoint()
         item = to_clip(place, row)
         if isinstance(item, Clip):
             first = self._places.take(item.id, place)
@@ -216,46 +233,41 @@ class Run:
             return
         if self.store is not None and self.store.has_id(reject.id):
             reject = replace(reject, id=f"{reject.id} {name}")
-        meta = {**reject.meta, "row": name, "clip_id": id_of(row)}
-        await self._finish(replace(reject, meta=meta))
-
-    def _resume(self, place: str, row: Any) -> bool:
-        """Whether nothing is left to do for a row, as far as its id alone can tell."""
-        name = id_of(row)
-        if name is None:
-            return False
-        tasks = self._mix.of(name)
-        if not all(self._is_done(sample_id(name, task)) for task in tasks):
-            return False
-        # A row that was rejected earlier may have the id of another that was not.
-        refused = self.store is not None and self.store.has_refused(name)
-        if refused or self._is_done(place) or self._places.take(name, place) is not None:
-            return False
-        self.progress.continued.add()
-        self.progress.resumed += len(tasks)
-        return True
+        await self._finish(replace(reject, meta={**reject.meta, "row": name}))
 
     async def _do_clip(self, clip: Clip) -> None:
-        tasks = self._mix.of(clip.id)
-        due = [task for task in tasks if not self._is_done(sample_id(clip.id, task))]
+        tasks, calls = self._mix.of(clip.id), ClipCalls(clip, self.engine, self.store)
+        due = [(task, sample) for task in tasks if (sample := self._due(task, calls))]
         self.progress.resumed += len(tasks) - len(due)
-        calls = ClipCalls(clip, self.engine, self.store)
-        for task in due:
+        for number, (task, sample) in enumerate(due, 1):
             if not await self._quota.begin():
                 break
             try:
-                outcome = await self._samples.make(task, clip, calls)
+                outcome = await self._samples.make(task, calls, sample)
             except BaseException:
                 self._quota.end(with_record=False)
                 calls.keep()
                 raise
             self._quota.end(with_record=isinstance(outcome, Record))
-            if task is not due[-1]:
+            if number < len(due):
                 calls.keep()
             await self._finish(outcome)
         continued = calls.continued or len(due) < len(tasks)
         kind = self.progress.continued if continued else self.progress.ended
         kind.add(calls.replies)
+
+    def _due(self, task: Task, calls: ClipCalls) -> str | None:
+        """The id of a sample that is to be made, None if it has its outcome.
+
+        A clip whose evidence has changed is another one: its samples are the next variant.
+        """
+        for variant in count():
+            sample = sample_id(calls.clip.id, task, variant)
+            if self.store is None or not self.store.is_done(sample):
+                return sample
+            if self.store.is_made_from(sample, calls.evidence):
+                return None
+        raise AssertionError("unreachable: there is no last variant")
 
     async def _finish(self, outcome: Outcome) -> None:
         if self.store is not None:
@@ -285,11 +297,16 @@ class Run:
         while True:
             await anyio.sleep(LOOK_EVERY_S)
             now = anyio.current_time()
-            self._limiting[self.engine.limited_by] += now - looked_at
+            self._limiting[self._limited_by()] += now - looked_at
             looked_at = now
             # Once nobody takes clips any more, there may be no workers left to join.
             if not self._is_exhausted and self.stopped is None:
-                self._call(workers, most=self.engine.askers)
+                self._call(workers, most=sum(engine.askers for engine in self._engines))
+
+    def _limited_by(self) -> Factor:
+        """Where nobody asks the model, it may be because all wait for the judge."""
+        factors = [engine.limited_by for engine in self._engines]
+        return next((factor for factor in factors if factor != "caller"), "caller")
 
     async def _sync(self) -> None:
         if self.store is None:
@@ -303,3 +320,13 @@ class Run:
             except StoreError as error:
                 self.stop(error)
                 return
+
+
+def _used(judge: Judge, counters: Counters) -> dict[str, Any]:
+    """What the judge was asked, for the summary."""
+    return {
+        "model": judge.engine.endpoint.model,
+        "requests": counters.requests,
+        "usage": asdict(counters.usage),
+        "cost": None if judge.price is None else judge.price.of(counters.usage),
+    }

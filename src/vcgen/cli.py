@@ -1,14 +1,15 @@
 """The command line.
 
-Exit codes: 0 finished, 1 stopped and resumable, 2 wrong use, 3 finished with rejects under
-`--strict`, 128 and the signal's number where one ended it (130 for Ctrl-C).
+Exit codes: 0 finished, 1 stopped and resumable, 2 wrong use, 3 finished with rejects (of
+`check`, with more than flags) under `--strict`, 128 and the signal's number where one ended it (130
+for Ctrl-C).
 """
 
 import sys
 from collections.abc import Sequence
 
 # Each registers itself.
-from vcgen.commands import export, generate, plan, prompts, recipe, show, sim  # noqa: F401
+from vcgen.commands import check, export, generate, plan, prompts, recipe, show, sim  # noqa: F401
 from vcgen.options import WrongUse, app
 from vcgen.progress import tell
 

@@ -271,7 +271,8 @@ class Keyless:
             shown = variable if _VARIABLE.fullmatch(variable) else "the variable that holds it"
             raise UsageError(
                 f"no key for {endpoint.base_url}: set {shown}, or name another variable "
-                "(--api-key-env; key-env in --endpoint), or try without one: --model sim"
+                "(--api-key-env, --judge-api-key-env; key-env in --endpoint), or try without one: "
+                "--model sim"
             )
         return replace(endpoint, key=SecretStr(key))
 

@@ -49,6 +49,29 @@ def choose_endpoints(
     return tuple(_numbered(at, table, common) for at, table in enumerate(tables, 1))
 
 
+def choose_judge(
+    model: str | None,
+    *,
+    base_url: str | None,
+    key_variable: str | None,
+    price: str | None,
+    limits: Limits,
+    trust_env: bool,
+) -> Keyless | None:
+    """The endpoint of the judge that a command line names, None for no judge.
+
+    Raises:
+        UsageError: more is said of a judge that is not named, or as for `Endpoint`.
+    """
+    if model is None:
+        if limits != Limits() or base_url or key_variable or price:
+            raise UsageError("there is no judge that this holds for: name the model, --judge NAME")
+        return None
+    priced = None if price is None else parse_price(price)
+    common = Endpoint(model=model, price=priced, limits=limits, trust_env=trust_env)
+    return Keyless.from_environment(common, base_url, key_variable or "OPENAI_API_KEY")
+
+
 def _tables(spec: str) -> list[Mapping[str, Any]]:
     if spec.startswith(("http://", "https://")):
         return [parse_spec(spec)]

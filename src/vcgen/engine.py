@@ -102,6 +102,8 @@ class Engine:
         self._spending = spending
         self._settled = anyio.Event()
         self._ending = anyio.Event()
+        if spending is not None:
+            spending.when_settled(self._tell_who_waits_for_budget)
 
     async def __aenter__(self) -> Self:
         running_loop()
@@ -234,12 +236,10 @@ class Engine:
     def _give_back(self, amount: Amount | None) -> None:
         if self._spending is not None and amount is not None:
             self._spending.give_back(amount)
-            self._tell_who_waits_for_budget()
 
     def _settle(self, amount: Amount | None, usage: Usage | None) -> None:
         if self._spending is not None and amount is not None:
             self._spending.settle(amount, usage)
-            self._tell_who_waits_for_budget()
 
     def _tell_who_waits_for_budget(self) -> None:
         self._settled.set()

@@ -35,6 +35,8 @@ class Reason(StrEnum):
     INVALID_REPLY = "invalid_reply"
     FAILED_CHECKS = "failed_checks"
     LEAK = "leak"
+    CONTRADICTED = "contradicted"
+    UNJUDGED = "unjudged"
     TASK_ERROR = "task_error"
 
 

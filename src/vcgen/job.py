@@ -30,6 +30,7 @@ class Job:
     Attributes:
         endpoints: each with its limits, of the whole run or of the worker that gets this job; keys
             are found in the environment, in every process.
+        judge: the endpoint of the judge, None for no judge.
         budget, samples: of the whole run, or of the worker that gets this job.
         workers: how many do the run.
         number: which of them gets this job, from 1.
@@ -49,6 +50,7 @@ class Job:
     timeout_s: float
     hedge: bool
     budget: Budget
+    judge: Keyless | None = None
     samples: int | None = None
     workers: int = 1
     number: int = 1
@@ -64,16 +66,16 @@ class Job:
 
     @property
     def limits(self) -> tuple[Limits, ...]:
-        """Of each endpoint."""
-        return tuple(each.limits for each in self.endpoints)
+        """Of each endpoint, and last of the judge's if there is one."""
+        judge = () if self.judge is None else (self.judge,)
+        return tuple(each.limits for each in (*self.endpoints, *judge))
 
     def limited(self, limits: Sequence[Limits]) -> Self:
-        """The same with other limits, one an endpoint."""
-        endpoints = tuple(
-            replace(each, endpoint=replace(each.endpoint, limits=allowed))
-            for each, allowed in zip(self.endpoints, limits, strict=True)
-        )
-        return replace(self, endpoints=endpoints)
+        """The same with others, in the order of `limits`."""
+        own = len(self.endpoints)
+        endpoints = tuple(map(_limited, self.endpoints, limits[:own]))
+        judge = None if self.judge is None else _limited(self.judge, limits[own])
+        return replace(self, endpoints=endpoints, judge=judge)
 
     def count_rows(self) -> int:
         """About how many rows of the input there are to do."""
@@ -97,6 +99,8 @@ class Job:
             timeout_s=self.timeout_s,
             hedge=self.hedge,
         )
+        if self.judge is not None:
+            options["judge"] = self.judge.with_key()
         return open_run(clips, endpoints, options, worker=worker)
 
 
@@ -105,7 +109,7 @@ class Order:
     """What a worker is told while it works: to stop and why, or its share of the limits.
 
     Attributes:
-        limits: one an endpoint.
+        limits: one an endpoint, as `Job.limits`.
     """
 
     limits: tuple[Limits, ...] | None = None
@@ -124,6 +128,10 @@ class Report:
     tally: Tally
     done: bool = False
     error: tuple[str, str] | None = None
+
+
+def _limited(endpoint: Keyless, limits: Limits) -> Keyless:
+    return replace(endpoint, endpoint=replace(endpoint.endpoint, limits=limits))
 
 
 def encode(message: Job | Order | Report) -> bytes:

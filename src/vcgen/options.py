@@ -12,6 +12,7 @@ import typer
 from vcgen._version import __version__
 from vcgen.errors import UsageError, VcgenError
 from vcgen.exporters import FORMATS
+from vcgen.importers import LAYOUTS
 from vcgen.progress import tell
 from vcgen.recipes import builtin_recipes
 from vcgen.sim.faults import KINDS as FAULTS
@@ -169,6 +170,23 @@ ConcurrencyOption = Annotated[
 PriceOption = Annotated[
     str | None, _value("IN,OUT", "Dollars a million tokens, of prompts and replies.")
 ]
+JudgeOption = Annotated[
+    str | None,
+    _value("NAME", "Model that judges answers: contradicted by the evidence is rejected."),
+]
+JudgeUrlOption = Annotated[
+    str | None, _value("URL", "Endpoint of the judge; if not given, found as for --base-url.")
+]
+JudgeKeyOption = Annotated[
+    str | None,
+    _value("NAME", "Environment variable of its key; OPENAI_API_KEY if not given."),
+]
+JudgeRpmOption = Annotated[int | None, _value("N", "Requests a minute it allows.")]
+JudgeTpmOption = Annotated[int | None, _value("N", "Tokens a minute it allows.")]
+JudgeConcurrencyOption = Annotated[int | None, _value("N", "Requests under way at once there.")]
+JudgePriceOption = Annotated[
+    str | None, _value("IN,OUT", "Dollars a million of its tokens, of prompts and replies.")
+]
 MaxCostOption = Annotated[float | None, _value("DOLLARS", "End before more is spent.")]
 MaxRequestsOption = Annotated[int | None, _value("N", "End after so many requests.")]
 MaxTotalOption = Annotated[
@@ -194,6 +212,31 @@ ExportFileOption = Annotated[
 ]
 ExportFormatOption = Annotated[
     str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join(FORMATS)}.")
+]
+CheckedArgument = Annotated[
+    Path, typer.Argument(metavar="RUN", help="Directory of a run, or a file of records.")
+]
+CheckedFormatOption = Annotated[
+    str,
+    typer.Option(
+        "--format", metavar="NAME", help=f"Of a file: auto (by the keys), {', '.join(LAYOUTS)}."
+    ),
+]
+ClipsOption = Annotated[
+    list[Path] | None,
+    _value("INPUT", "Clips of the records, to check them beside their evidence; may be repeated."),
+]
+ClipFormatOption = Annotated[
+    str, _value("NAME", f"Of the clips: auto or one of {', '.join(INPUT_FORMATS)}.")
+]
+CleanFileOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="Write the records with no more than flags here."
+    ),
+]
+CleanOption = Annotated[
+    bool, typer.Option("--strict", help="Exit with 3 if more than flags is found.")
 ]
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="NAME", help=f"{', '.join(builtin_recipes())}, or a TOML file.")

@@ -6,7 +6,7 @@ replies get is a guess.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, inf
 from random import Random
 
@@ -67,6 +67,8 @@ async def estimate(
         raise UsageError("there are no clips to plan for")
     trial: Options = {
         **options,
+        # The simulated model writes no other, and what it writes is checked.
+        "recipe": replace(options["recipe"], language="English"),
         "output": None,
         "samples": None,
         "limits": Limits(concurrency=16),

@@ -11,41 +11,52 @@ from vcgen.clips import Clip
 from vcgen.config import Endpoint, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
+from vcgen.judge import Judge
 from vcgen.prompts import Prompts
-from vcgen.samples import Samples
+from vcgen.samples import Samples, sample_id
 from vcgen.tasks import find_task
 
 
 class _Watched(Prompts):
-    """Prompts that remember the first rendering of each template."""
+    """Prompts in a language that remember the first rendering of each template."""
 
-    def __init__(self, directory: Path | None) -> None:
+    def __init__(self, directory: Path | None, language: str) -> None:
         super().__init__(directory)
+        self._language = language
         self.seen: dict[str, tuple[Message, ...]] = {}
 
     def render(
         self, name: str, variables: Mapping[str, Any], after: tuple[Message, ...] = ()
     ) -> tuple[Message, ...]:
-        if name not in self.seen:
-            self.seen[name] = super().render(name, variables)
-        return super().render(name, variables, after)
+        asked = super().render(name, {**variables, "language": self._language}, after)
+        self.seen.setdefault(name, asked)
+        return asked
 
 
 async def preview(
-    clip: Clip, template: str, tasks: Sequence[str], templates: Path | None
+    clip: Clip,
+    template: str,
+    tasks: Sequence[str],
+    templates: Path | None = None,
+    language: str | None = None,
 ) -> tuple[Message, ...]:
-    """The messages of a template as one of the tasks would send it; earlier replies are simulated.
+    """The messages of a template as one of the tasks would send it.
+
+    Earlier replies are simulated, and in English whatever the language asked for.
 
     Raises:
         UsageError: there is no such template, or none of the tasks sends it.
     """
-    watched = _Watched(templates)
+    recipe = Recipe()
+    watched = _Watched(templates, language or recipe.language)
     watched.digest(template)
-    samples = Samples(watched, Recipe(), None, lambda: datetime.now(UTC))
     async with Engine(Endpoint(model="sim")) as engine:
+        judge = Judge(engine, None, watched, recipe)
+        samples = Samples(watched, recipe, None, lambda: datetime.now(UTC), judge)
         calls = ClipCalls(clip, engine, None)
         for name in tasks:
-            await samples.make(find_task(name), clip, calls)
+            task = find_task(name)
+            await samples.make(task, calls, sample_id(clip.id, task))
             if template in watched.seen:
                 return watched.seen[template]
     raise UsageError(f"none of the tasks {', '.join(tasks)} sends {template!r}; name one: --tasks")

@@ -175,6 +175,7 @@ def print_summary(summary: dict[str, Any]) -> None:
         "requests": f"{summary['requests']:,}, {summary['retries']:,} repeated",
         "tokens": f"{usage['prompt_tokens']:,} in, {usage['completion_tokens']:,} out",
         "cost": money(summary["cost"]),
+        "judge": _judged(summary["judge"]),
         "time": f"{summary['seconds']:,.1f} s, {summary['records_per_second']:,.1f} records/s",
         "limited by": _shares(summary["limited_by"], FIRST),
         "stopped": summary["stopped"] or "",
@@ -197,6 +198,16 @@ def print_plan(plan: Plan) -> None:
         else f"{_duration(plan.seconds)}, for {plan.limited_by}",
     }
     print("\n".join(_aligned(rows)))
+
+
+def _judged(judge: Mapping[str, Any] | None) -> str:
+    if judge is None:
+        return ""
+    usage = judge["usage"]
+    return (
+        f"{judge['model']}, {judge['requests']:,} requests, {usage['prompt_tokens']:,} tokens in, "
+        f"{usage['completion_tokens']:,} out, cost {money(judge['cost'])}"
+    )
 
 
 def _aligned(rows: dict[str, str]) -> list[str]:

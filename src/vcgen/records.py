@@ -42,8 +42,10 @@ class Record:
     Attributes:
         id: `<clip id>/<task>/<variant>`.
         flags: codes of checks worth a look that were no reason to reject.
-        meta: model, template hashes, seed, usage, cost in US dollars, attempts,
-            ground (the share of the answers' words that the evidence has), time, version.
+        meta: where it came from: model, hash of the recipe (its content is in `run.json`), seed,
+            parameters, version, template hashes, usage, cost in US dollars, attempts, repairs, hash
+            of the evidence, time, cleaned (repairs of the clip, where there were any), ground (the
+            share of the answers' words that the evidence has), judge (verdicts, what they took).
     """
 
     id: str

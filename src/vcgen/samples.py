@@ -3,14 +3,18 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from vcgen._version import __version__
 from vcgen.answers import Ask, ClipCalls
 from vcgen.checks import MOST_PROBLEMS, Review
-from vcgen.clips import Clip
 from vcgen.config import Recipe
 from vcgen.errors import Reason, Rejected, VcgenError
+from vcgen.hashes import digest
+from vcgen.judge import Judge, Judging
 from vcgen.leaks import find_leaks
 from vcgen.pricing import Price
 from vcgen.records import KINDS, Outcome, Record, Reject, Turn
@@ -20,46 +24,53 @@ if TYPE_CHECKING:
     from vcgen.prompts import Prompts
 
 
-def sample_id(clip_id: str, task: Task) -> str:
+def sample_id(clip_id: str, task: Task, variant: int = 0) -> str:
     """`<clip id>/<task>/<variant>`."""
-    return f"{clip_id}/{task.name}/0"
+    return f"{clip_id}/{task.name}/{variant}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Samples:
     """How the samples of a run are made.
 
     Attributes:
         price: of the model's tokens, None if not known.
         now: date and time for the records.
+        judge: who judges what has passed the checks, None for nobody.
     """
 
     prompts: "Prompts"
     recipe: Recipe
     price: Price | None
     now: Callable[[], datetime]
+    judge: Judge | None = None
 
-    async def make(self, task: Task, clip: Clip, calls: ClipCalls) -> Outcome:
+    async def make(self, task: Task, calls: ClipCalls, sample: str) -> Outcome:
         """The record of a task for a clip, or the reject with its reason.
 
         Raises:
             VcgenError: the run is ending, or a template is wrong.
         """
-        ask = Ask(calls, self.prompts, self.recipe, sample_id(clip.id, task))
+        clip, ask = calls.clip, Ask(calls, self.prompts, self.recipe, sample)
+        judging: Judging | None = None
         try:
             turns = tuple(await task.function(clip, ask))
             review = _review(turns, ask)
             flags = _flags_of_leaks(turns, ask)
+            if self.judge is not None:
+                calls.keep()  # paid for, and the judge takes its time
+                judging = self.judge.begin(calls, ask.sample)
+                await judging.weigh(turns)
         except Exception as error:
             cause = _cause(error)
             if isinstance(cause, Rejected):
-                return self._reject(ask, cause)
+                return self._reject(ask, judging, cause)
             if isinstance(cause, VcgenError):
                 raise cause from error
             # Its author's fault costs one sample.
             what = " ".join(f"{type(cause).__name__}: {cause}".split())
             message = f"the task {task.name} failed: {what}"
-            return self._reject(ask, Rejected(Reason.TASK_ERROR, message))
+            return self._reject(ask, judging, Rejected(Reason.TASK_ERROR, message))
         return Record(
             id=ask.sample,
             video=clip.video,
@@ -67,34 +78,47 @@ class Samples:
             task=task.name,
             turns=turns,
             flags=tuple(dict.fromkeys((*(each.code for each in review.problems), *flags))),
-            meta=self._meta(ask) | {"ground": review.ground},
+            meta=self._meta(ask, judging) | {"ground": review.ground},
         )
 
-    def _reject(self, ask: Ask, error: Rejected) -> Reject:
+    def _reject(self, ask: Ask, judging: Judging | None, error: Rejected) -> Reject:
         return Reject(
             id=ask.sample,
             reason=error.reason,
             message=error.message,
             attempts=ask.attempts + error.attempts,
             reply=error.reply,
-            meta=self._meta(ask),
+            meta=self._meta(ask, judging),
         )
 
-    def _meta(self, ask: Ask) -> dict[str, Any]:
+    @cached_property
+    def _common(self) -> dict[str, Any]:
+        """What is the same in all records."""
+        recipe = self.recipe
         return {
-            "model": ask.model,
-            "templates": dict(ask.templates),
-            "seed": self.recipe.seed,
-            "usage": {
-                "prompt_tokens": ask.usage.prompt_tokens,
-                "completion_tokens": ask.usage.completion_tokens,
-                "cached_tokens": ask.usage.cached_tokens,
-            },
-            "cost": None if self.price is None else self.price.of(ask.usage),
-            "attempts": ask.attempts,
-            "time": self.now().isoformat(timespec="milliseconds"),
+            "recipe": recipe_hash(recipe),
+            "seed": recipe.seed,
+            "parameters": {"temperature": recipe.temperature, "max_tokens": recipe.max_tokens},
             "version": __version__,
         }
+
+    def _meta(self, ask: Ask, judging: Judging | None) -> dict[str, Any]:
+        meta = {
+            **ask.used(self.price),
+            **self._common,
+            "evidence": ask.calls.evidence,
+            "time": self.now().isoformat(timespec="milliseconds"),
+        }
+        if cleaned := ask.calls.clip.cleaned:
+            meta["cleaned"] = cleaned
+        if judging is not None:
+            meta["judge"] = judging.meta
+        return meta
+
+
+def recipe_hash(recipe: Recipe) -> str:
+    """16 hexadecimal digits of all that a recipe says."""
+    return digest(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS).decode())
 
 
 def _cause(error: Exception) -> Exception:

@@ -4,8 +4,11 @@ All that a request can use is set aside, so that nothing is overspent: no prompt
 than its JSON has bytes, and no reply more than its `max_tokens`.
 """
 
+from collections.abc import Callable
+from copy import copy
+from dataclasses import dataclass, field
 from math import inf
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from vcgen.config import Budget
 from vcgen.errors import UsageError
@@ -19,6 +22,15 @@ class Amount(NamedTuple):
     requests: float
     tokens: float
     dollars: float
+
+
+@dataclass(slots=True)
+class _Books:
+    requests: float
+    tokens: float
+    dollars: float
+    outstanding: int = 0
+    waiting: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Spending:
@@ -38,40 +50,71 @@ class Spending:
                 "a budget in dollars needs the model's price, the same at each endpoint: give it "
                 "as --price IN,OUT (Endpoint(price=...)), in dollars a million tokens"
             )
-        self.outstanding = 0  # requests whose use is not known yet
         self._price = price
-        self._requests = inf if budget.requests is None else budget.requests
-        self._tokens = inf if budget.tokens is None else budget.tokens
-        self._dollars = inf if budget.cost is None else budget.cost
+        self._left = _Books(
+            requests=inf if budget.requests is None else budget.requests,
+            tokens=inf if budget.tokens is None else budget.tokens,
+            dollars=inf if budget.cost is None else budget.cost,
+        )
+
+    @property
+    def outstanding(self) -> int:
+        """Requests whose use is not known yet."""
+        return self._left.outstanding
+
+    def at(self, price: Price | None) -> Self:
+        """The same books for a model of another price.
+
+        Raises:
+            UsageError: the budget is in dollars and there is no price.
+        """
+        if self._left.dollars < inf and price is None:
+            raise UsageError(
+                "a budget in dollars needs the judge's price: give it as --judge-price IN,OUT "
+                "(Endpoint(price=...)), in dollars a million tokens"
+            )
+        other = copy(self)
+        other._price = price  # noqa: SLF001 - of the same class
+        return other
+
+    def when_settled(self, told: Callable[[], None]) -> None:
+        """Call this whenever there may be more left than before."""
+        self._left.waiting.append(told)
 
     def set_aside(self, prompt_bytes: int, max_tokens: int) -> Amount | None:
         """What a request may use, taken from what is left; None if that is not enough."""
         amount = self._amount(Usage(prompt_bytes, max_tokens))
-        if amount.requests > self._requests or amount.tokens > self._tokens:
+        left = self._left
+        if amount.requests > left.requests or amount.tokens > left.tokens:
             return None
-        if amount.dollars > self._dollars:
+        if amount.dollars > left.dollars:
             return None
         self._take(amount, 1)
-        self.outstanding += 1
+        left.outstanding += 1
         return amount
 
     def settle(self, amount: Amount, usage: Usage | None) -> None:
         """A request is back: what it did not use is left again; None if its use is not known."""
-        self.outstanding -= 1
         if usage is not None:
             self._take(amount, -1)
             self._take(self._amount(usage), 1)
+        self._one_is_back()
 
     def give_back(self, amount: Amount) -> None:
         """A request was not sent after all."""
-        self.outstanding -= 1
         self._take(amount, -1)
+        self._one_is_back()
+
+    def _one_is_back(self) -> None:
+        self._left.outstanding -= 1
+        for told in self._left.waiting:
+            told()
 
     def _amount(self, usage: Usage) -> Amount:
         dollars = 0.0 if self._price is None else self._price.of(usage)
         return Amount(1, usage.prompt_tokens + usage.completion_tokens, dollars)
 
     def _take(self, amount: Amount, sign: int) -> None:
-        self._requests -= sign * amount.requests
-        self._tokens -= sign * amount.tokens
-        self._dollars -= sign * amount.dollars
+        self._left.requests -= sign * amount.requests
+        self._left.tokens -= sign * amount.tokens
+        self._left.dollars -= sign * amount.dollars

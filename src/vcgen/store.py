@@ -40,6 +40,7 @@ from vcgen.hashes import HashIndex, HashSet
 from vcgen.journal import decode_line, encode_line
 from vcgen.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS, bad, part, parts, require_ours
 from vcgen.records import Outcome, Record, Reject
+from vcgen.sums import sum_up
 
 _LAYOUT = 1
 
@@ -128,9 +129,9 @@ class RunDirectory:
         """Whether an earlier process left the record or reject of a sample, or a row's reject."""
         return sample in self._done
 
-    def has_refused(self, clip_id: str) -> bool:
-        """Whether an earlier process rejected a row that states this id."""
-        return _stating(clip_id) in self._done
+    def is_made_from(self, sample: str, evidence: str) -> bool:
+        """Whether that was from evidence of this hash, or may have been: older ones do not say."""
+        return _from(sample, evidence) in self._done or _from(sample, "") in self._done
 
     def has_id(self, place: str) -> bool:
         """Whether an earlier process rejected another row under this place."""
@@ -223,9 +224,11 @@ class RunDirectory:
             path = part(self.path, name, self._worker)
             raise StoreError(f"{path}: cannot write: {error.strerror}") from error
 
-    def finish(self, counts: Mapping[str, Any]) -> None:
-        """Put the counts into the manifest; a run that added nothing leaves it as it was."""
-        if self._manifest.get("counts") != counts:
+    def finish(self) -> None:
+        """Put the sums into the manifest; a run that added nothing leaves it as it was."""
+        before = self._manifest.get("counts", {})
+        if (before.get("records"), before.get("rejects")) != (self.records, self.rejects):
+            counts = sum_up(_rows(self.path, RECORDS), _rows(self.path, REJECTS))
             self._write_manifest({**self._manifest, "counts": counts})
 
     def _settle_manifest(self, manifest: Mapping[str, Any]) -> None:
@@ -281,6 +284,7 @@ class RunDirectory:
     def _count_line(self, name: str, found: str, line: bytes) -> None:
         if name == RECORDS:
             self._done.add(found)
+            self._done.add(_from(found, _evidence(line)))
             self.records += 1
             return
         reject = decode_line(line)
@@ -288,10 +292,10 @@ class RunDirectory:
         meta = reject.get("meta", {})
         if "row" in meta:
             self._done.add(meta["row"])
-            self._done.add(_stating(meta["clip_id"]))
             self._done.add(_standing(found))
         else:  # of a sample, or of a row by a version that knew rows by their places
             self._done.add(found)
+            self._done.add(_from(found, meta.get("evidence", "")))
 
     def _set_aside(self, path: Path, damaged: list[bytes]) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
@@ -345,9 +349,16 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") ->
     return sorted(changes)
 
 
-# What is known of rejected rows is told from samples by the first character.
-def _stating(clip_id: str | None) -> str:
-    return f"\n{clip_id}"
+def _evidence(line: bytes) -> str:
+    """The hash of a record's evidence, empty in records of older versions."""
+    # As it is, this cannot stand in a text: a quote there has a backslash before it.
+    _, mark, rest = line.rpartition(b'"evidence":"')
+    return rest[: rest.find(b'"')].decode() if mark else ""
+
+
+# No id of a sample or a row begins with white space.
+def _from(sample: str, evidence: str) -> str:
+    return f"\n{evidence}/{sample}"
 
 
 def _standing(place: str) -> str:

@@ -65,6 +65,7 @@ class Tally:
         in_flight: requests sent whose reply has not come.
         limiting: what kept requests from leaving, in seconds of all its processes.
         slots: how many requests may be in flight at this moment.
+        judging: requests to the judge, which the others do not count.
     """
 
     progress: Progress = field(default_factory=Progress)
@@ -72,6 +73,7 @@ class Tally:
     in_flight: int = 0
     limiting: Limiting = field(default_factory=Limiting)
     slots: int = 0
+    judging: Counters = field(default_factory=Counters)
 
 
 class Work(Protocol):
@@ -111,14 +113,15 @@ T = TypeVar("T", Progress, Counters)
 def total(tallies: Iterable[Tally]) -> Tally:
     """The sum of what several processes have come to."""
     progress, counters, in_flight, limiting = Progress(), Counters(), 0, Limiting()
-    slots = 0
+    slots, judging = 0, Counters()
     for tally in tallies:
         progress = _plus(progress, tally.progress)
         counters = _plus(counters, tally.counters)
         in_flight += tally.in_flight
         limiting += tally.limiting
         slots += tally.slots
-    return Tally(progress, counters, in_flight, limiting, slots)
+        judging = _plus(judging, tally.judging)
+    return Tally(progress, counters, in_flight, limiting, slots, judging)
 
 
 def _plus(left: T, right: T) -> T:

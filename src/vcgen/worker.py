@@ -110,7 +110,7 @@ async def _obey(run: Run, orders: asyncio.StreamReader) -> None:
     while line := await orders.readline():
         order = decode(Order, line)
         if order.limits is not None:
-            run.engine.change(order.limits)
+            run.change(order.limits)
         if order.stop is not None:
             run.stop(RunStopped(order.stop))
     run.stop(RunStopped("the process that started this worker has ended"))

@@ -36,7 +36,7 @@ def test_all_requests_finish_whatever_a_third_of_the_replies_is() -> None:
             totals += Counter(tally._asdict())
     print(
         f"\n{len(FAULTS)} faults x 2 transports at {SHARE:.0%}: {totals['answered']:,} answered, "
-        f"{totals['rejected']} rejected (over the cap, redirects, six faults "
+        f"{totals['rejected']} rejected (over the cap, gone, six faults "
         f"in a row), {totals['sent']:,} sent; {time.process_time() - began:.0f} s of computing"
     )
 

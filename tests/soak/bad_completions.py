@@ -16,4 +16,4 @@ def test_2000_bad_completions_end_as_whole_records_or_rejects_with_a_reason(tmp_
         f"{dict(ended)}; {time.process_time() - began:.0f} s of computing"
     )
     assert simulator.spoilt >= 2_000
-    assert ended.keys() >= {"record", "invalid_reply", "invalid_response"}
+    assert ended.keys() >= {"record", "invalid_reply", "failed_checks"}

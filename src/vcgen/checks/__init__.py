@@ -31,6 +31,7 @@ __all__ = [
     "Review",
     "Severity",
     "check",
+    "problem",
     "question_kind",
 ]
 
@@ -60,18 +61,26 @@ class Checker:
     """The checks of texts about one clip. Each text is read once, however often it is asked for."""
 
     def __init__(
-        self, clip: Clip, *, language: str = "English", words: tuple[int, int] = _WORDS
+        self, clip: Clip | None, *, language: str = "English", words: tuple[int, int] = _WORDS
     ) -> None:
-        """`words`: the fewest and the most asked for of a description."""
+        """`words`: the fewest and the most asked for of a description.
+
+        Without a clip nothing is found that needs its evidence or its duration.
+        """
         self._wanted = code_of(language)
         self._facts = Facts(clip, self._wanted)
         least, most = LENGTHS["description"]
         self._description = Span(min(least, words[0] // 2), max(most, 2 * words[1]))
         self._checked: dict[tuple[str, str], _Checked] = {}
 
-    def question(self, text: str) -> list[Problem]:
-        """What is wrong with a question alone."""
-        return self._check("question", text, "question").problems
+    def question(self, text: str, asked: Sequence[str] = ()) -> list[Problem]:
+        """What is wrong with a question that comes after those `asked`."""
+        problems = self._check("question", text, "question").problems
+        if not asked:
+            return problems
+        readings = [self._check("question", each, "question").reading for each in (*asked, text)]
+        again = duplicate_questions(readings)
+        return [*problems, *(each for each in again if each.turn == len(readings))]
 
     def answer(self, text: str, kind: Kind = "description") -> list[Problem]:
         """What is wrong with an answer alone."""
@@ -142,7 +151,7 @@ def _wrong_kind(turn: Turn) -> list[Problem]:
 
 def check(
     turns: Sequence[Turn],
-    clip: Clip,
+    clip: Clip | None,
     *,
     language: str = "English",
     words: tuple[int, int] = _WORDS,
@@ -151,7 +160,7 @@ def check(
 
     Args:
         turns: of the sample, in order.
-        clip: whose evidence they are made from.
+        clip: whose evidence they are made from; without one nothing is found that needs it.
         language: that was asked for, by name or tag; one that is not known is not checked.
         words: the fewest and the most words asked for of a description.
     """

@@ -1,9 +1,8 @@
 """What a clip's evidence says, in the forms that checks ask for; each is made when first asked."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import chain, pairwise
+from itertools import chain, compress, count, pairwise, repeat
 from typing import NamedTuple
 
 from vcgen.checks.language import SCRIPTS, code_of
@@ -55,87 +54,95 @@ _FEW = 5
 
 
 class Facts:
-    """A clip's evidence, read once."""
+    """A clip's evidence, read once.
 
-    def __init__(self, clip: Clip, language: str = "en") -> None:
-        """`language` is the code of the answers' language."""
-        self.clip = clip
+    Attributes:
+        texts: the words of each piece of evidence, the segments in order, then what has no time.
+        words: every word of the evidence as written, in lower case.
+        stems: every word of content, and every two characters of a script without spaces.
+    """
+
+    def __init__(self, clip: Clip | None, language: str = "en") -> None:
+        """`language` is the code of the answers' language; of no clip there are no facts."""
+        self.clip = known = Clip.model_construct(id="") if clip is None else clip
         self.language = language
+        untimed = (known.caption, known.summary, *known.tags)
+        self.texts = words_of(
+            [*[segment.text for segment in known.segments], *filter(None, untimed)]
+        )
+        words = list(chain.from_iterable(self.texts))
+        self.words = frozenset(words)
+        self._stems = list(map(stem, words))
+        self._is_ascii = "".join(self.words).isascii()
+        self.stems = set(self._stems if self._is_ascii else contents(self.words))
+        self.stems.discard("")
 
     @cached_property
-    def texts(self) -> Sequence[list[str]]:
-        """The words of each piece of evidence: the segments in order, then what has no time."""
-        clip = self.clip
-        untimed = (clip.caption, clip.summary, *clip.tags)
-        texts = [*(segment.text for segment in clip.segments), *filter(None, untimed)]
-        return words_of(texts)
-
-    @cached_property
-    def words(self) -> frozenset[str]:
-        """Every word of the evidence as written, in lower case."""
-        return frozenset().union(*self.texts)
-
-    @cached_property
-    def stems(self) -> set[str]:
-        """Every word of content, and every two characters of a script without spaces."""
-        if not "".join(self.words).isascii():
-            return set(contents(self.words))
-        untimed = self.texts[len(self.clip.segments) :]
-        return set().union(*self._timed, stems(chain.from_iterable(untimed)))
-
-    @cached_property
-    def _timed(self) -> Sequence[set[str]]:
-        return [stems(words) for words in self.texts[: len(self.clip.segments)]]
+    def _first_and_last(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
+        """The first and the last segment each stem occurs in, by their places."""
+        lengths = map(len, self.texts[: len(self.clip.segments)])
+        at = list(chain.from_iterable(map(repeat, count(), lengths)))
+        timed = self._stems[: len(at)]
+        timed.reverse()
+        last = dict(zip(self._stems, at, strict=False))
+        at.reverse()
+        return dict(zip(timed, at, strict=True)), last
 
     @cached_property
     def comparable(self) -> bool:
         """Whether answers are in the language of the evidence, as far as can be told."""
         spoken = code_of(self.clip.language) if self.clip.language else ""
         if self.language in SCRIPTS:
-            return spoken == self.language or any(map(DENSE.search, self.words))
+            dense = sum(any(map(DENSE.search, words)) for words in self.texts)
+            return spoken == self.language or 2 * dense > len(self.texts)
         # What was spoken in another script is beside captions in English, as these models write.
         if self.language != (spoken or "en") and spoken not in SCRIPTS:
             return False
-        return sum(map(str.isascii, self.stems)) >= _FEW
+        plain = len(self.stems) if self._is_ascii else sum(map(str.isascii, self.stems))
+        return plain >= _FEW
 
-    @cached_property
-    def only(self) -> Mapping[str, int]:
-        """Words of content that occur in one segment only, with its place in the order."""
-        places: dict[str, int] = {}
-        several: set[str] = set()
-        for at, words in enumerate(self._timed):
-            several |= words & places.keys()
-            places.update(dict.fromkeys(words, at))
-        for word in several:
-            del places[word]
-        return places
+    def places(self, content: Iterable[str]) -> list[int]:
+        """Where each word of content occurs, by the place of the segment, if in one only."""
+        first, last = self._first_and_last
+        return [at for word in content if (at := first.get(word, -1)) >= 0 and last[word] == at]
 
     @cached_property
     def numbers(self) -> Mapping[str, set[str]]:
         """What is counted, with the numbers it is counted at."""
-        return _gathered(qualified(words, NUMBERS) for words in self.texts)
+        return self._gathered(NUMBERS)
 
     @cached_property
     def colours(self) -> Mapping[str, set[str]]:
         """What is coloured, with its colours."""
-        return _gathered(qualified(words, COLOURS) for words in self.texts)
+        return self._gathered(COLOURS)
 
     @cached_property
     def denied(self) -> Mapping[str, set[str]]:
         """What is denied, with what is said along with it."""
         if NEGATIONS.isdisjoint(self.words):
             return {}
-        return _gathered(((of, what) for what, of in denials(words)) for words in self.texts)
+        found: dict[str, set[str]] = {}
+        for words in self.texts:
+            for denied, beside in denials(words):
+                found.setdefault(denied, set()).add(beside)
+        return found
+
+    def _gathered(self, values: Mapping[str, str]) -> Mapping[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        if not values.keys().isdisjoint(self.words):
+            for words in self.texts:
+                if values.keys().isdisjoint(words):
+                    continue
+                for value, noun in qualified(words, values):
+                    found.setdefault(noun, set()).add(value)
+        return found
 
     def moment(self, words: Iterable[str], without: Iterable[str] = ()) -> int | None:
         """Which segment these words tell of, by its place; None where that is not plain."""
-        only = self.only
-        found = [only[word] for word in stems(words).difference(without) if word in only]
+        found = self.places(stems(words).difference(without))
         if len(found) < 2:
             return None
-        counted = Counter(found).most_common(2)
-        best, votes = counted[0]
-        others = counted[1][1] if len(counted) > 1 else 0
+        *_, (others, _), (votes, best) = (0, 0), *sorted((found.count(at), at) for at in {*found})
         return best if votes >= 2 and votes > others else None
 
     def ends_before(self, first: int, second: int) -> bool:
@@ -170,20 +177,19 @@ def contents(words: Iterable[str]) -> list[str]:
 
 def qualified(words: Sequence[str], values: Mapping[str, str]) -> Iterator[Qualified]:
     """Every number or colour of a text with the noun that comes after it."""
-    for at, word in enumerate(words):
-        if word not in values:
-            continue
+    for at in compress(count(), map(values.__contains__, words)):
         if words[at - 1 : at] in _IS and at > 2 and words[at - 3] in _THE:
             # "The boat is red": of a colour, as numbers are not told in this way.
-            if (noun := stem(words[at - 2])) and word in COLOURS and _is_subject(words, at - 3):
-                yield Qualified(values[word], noun)
+            noun = stem(words[at - 2])
+            if noun and words[at] in COLOURS and _is_subject(words, at - 3):
+                yield Qualified(values[words[at]], noun)
             continue
         for following in words[at + 1 : at + 1 + _REACH]:
             if following in _QUALIFIERS or following == "and":
                 continue
             noun = stem(following) or (following if following in _PEOPLE else "")
             if noun and following not in NUMBERS:
-                yield Qualified(values[word], noun)
+                yield Qualified(values[words[at]], noun)
             break
 
 
@@ -207,11 +213,3 @@ def denials(words: Sequence[str]) -> Iterator[tuple[str, str]]:
             denied = list(map(stem, reach[:_REACH]))
             if denied and denied[0]:
                 yield denied[0], next(filter(None, denied[1:]), "")
-
-
-def _gathered(pairs: Iterable[Iterable[tuple[str, str]]]) -> Mapping[str, set[str]]:
-    found: dict[str, set[str]] = {}
-    for each in pairs:
-        for value, noun in each:
-            found.setdefault(noun, set()).add(value)
-    return found

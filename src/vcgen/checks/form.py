@@ -25,7 +25,6 @@ LENGTHS: Mapping[str, Span] = {
     "causal": Span(2, 150),
 }
 
-# Prose is without these characters, and to see that costs next to nothing.
 _MEDIA_TAG = re.compile(
     r"<\s*+/?\s*+(?:vid|image|audio|img|im_|vi_)\w{0,20}\b[^<>]{0,200}>"
     r"|\[(?:video|image|audio)\]",
@@ -56,7 +55,7 @@ _JSON = re.compile(
     r"^\s*[{\[]\s*[\"{\[]|^\s*\{\s*'\w+'\s*:|\"(?:turns|kind|question|answer|text)\"\s*:|[\"}\]]\s*[}\]]\s*$"
 )
 _CLOSING = " \t\r\n\"'*)]}\u201d\u2019\u00bb\u300d\u300f\uff09\u3011"
-_ENDS = ".!?\u2026\u3002\uff01\uff1f\uff61\u0964\u061f\u06d4"
+_ENDS = tuple(".!?\u2026\u3002\uff01\uff1f\uff61\u0964\u061f\u06d4")
 _LABELS = word_set(
     """
     question answer description narrative caption input output turn response reply paragraph
@@ -88,7 +87,9 @@ def broken(side: str, text: str) -> Problem | None:
 def machinery(side: str, reading: Reading) -> list[Problem]:
     """What belongs to prompts, formats and templates, not to prose."""
     text = reading.text
-    found = []
+    found = list[Problem]()
+    if not reading.marks or reading.marks.isdigit():
+        return found
     if ("<" in text or "[" in text) and (tag := _MEDIA_TAG.search(text)):
         found.append(problem("media-tag", f"the {side} contains the markup {_shown(tag)}"))
     elif ("<" in text or "[" in text) and (tag := _MARKUP.search(text)):
@@ -142,7 +143,7 @@ def length(side: str, reading: Reading, span: Span) -> list[Problem]:
 
 def ending(side: str, reading: Reading) -> list[Problem]:
     """Whether it ends as a sentence."""
-    if reading.text.rstrip(_CLOSING)[-1:] in _ENDS:
+    if reading.text.rstrip(_CLOSING).endswith(_ENDS):
         return []
     last = " ".join(reading.text.split()[-4:])[-60:]
     return [problem("no-sentence-end", f"the {side} does not end as a sentence: {last!r}")]
@@ -155,8 +156,8 @@ def repetition(side: str, reading: Reading) -> list[Problem]:
     if len(set(sentences)) < len(sentences) and (again := _said_again(sentences)):
         return [problem("repetition", f"the {side} repeats: {again.strip()[:60]!r}")]
     # Every other row, which shows a loop too at half the cost.
-    rows = list(zip(words[::2], words[1::2], words[2::2], words[3::2], strict=False))
-    if len(rows) == len(set(rows)):
+    ends = words[3::2]
+    if len(set(zip(words[::2], words[1::2], words[2::2], ends, strict=False))) == len(ends):
         return []
     return _loops(side, list(zip(words, words[1:], words[2:], words[3:], strict=False)))
 

@@ -64,6 +64,8 @@ def contradictions(answer: Reading, facts: Facts) -> list[Problem]:
         if values.keys().isdisjoint(answer.known):
             continue
         told = facts.numbers if code == "number" else facts.colours
+        if not told:
+            continue
         for value, noun in qualified(answer.words, values):
             if noun in told and value not in told[noun]:
                 known = ", ".join(sorted(told[noun]))

@@ -70,8 +70,15 @@ CODES: Mapping[str, Code] = {
     "number-contradicted": Code("flag", "another number of something than the evidence has"),
     "colour-contradicted": Code("flag", "another colour of something than the evidence has"),
     "negation-contradicted": Code("flag", "denies what the evidence says, or the reverse"),
+    "duplicate-record": Code("re-ask", "an earlier record of the video has the same turns"),
+    "duplicate-answer": Code("re-ask", "word for word an earlier answer about another video"),
+    "near-duplicate-answer": Code("flag", "nearly word for word an earlier answer"),
 }
-"""Every code there is, in the order in which problems are looked for."""
+"""Every code there is, in the order in which problems are looked for.
+
+Those that compare records with earlier ones depend on an order that a run does not have: only
+`vcgen.audit` finds them.
+"""
 
 
 def problem(code: str, message: str) -> Problem:

@@ -29,14 +29,23 @@ _WORDS_THAT_POINT = word_set(
     same mentioned previous previously earlier above aforementioned about it such described
     """
 )
+# One of these is in whatever points back in the middle of a question.
+_WITHIN = word_set(
+    """
+    that this these those it next then afterward afterwards mentioned described said told stated
+    previous aforementioned same else
+    """
+)
 _THIS = frozenset({"this"})
-_POINTS_BACK = re.compile(
-    r"^(?:why|how|when|where|who|what|which one)\?|\b(?:anything|something) else\?"
-    r"|^(?:and|but|so|also|then|what else|who else|what about|how about|anything else)\b"
-    r"|^(?:\w+ ){0,3}?(?:do|does|did|is|are|was|were|has|have|will|would|can|could) (?:he|she|they"
+_BEGINS_BACK = re.compile(
+    r"(?:why|how|when|where|who|what|which one)\?|(?:and|but|so|also|then|what else"
+    r"|who else|what about|how about|anything else)\b"
+    r"|(?:\w+ ){0,3}?(?:do|does|did|is|are|was|were|has|have|will|would|can|could) (?:he|she|they"
     r"|him|these|those)\b"
-    r"|^(?:why|how|what|where|when|who|which)\b[^?]{0,40}? (?:his|her|their|him|them)\b"
-    r"|\b(?:after|before|following|during|besides|despite|because of) (?:that|this|these|those|it)"
+    r"|(?:why|how|what|where|when|who|which)\b[^?]{0,40}? (?:his|her|their|him|them)\b"
+)
+_POINTS_BACK = re.compile(
+    r"\b(?:after|before|following|during|besides|despite|because of) (?:that|this|these|those|it)"
     r"(?=[?.,]|$)|\bdo(?:es)? (?:that|this)(?=[?.]| next| afterwards?| then)|\bwhy (?:is"
     r"|was) (?:that|this|it)\?"
     r"|\b(?:you|just|previously|already|earlier) (?:mentioned|described|said|told)\b"
@@ -44,7 +53,7 @@ _POINTS_BACK = re.compile(
     r"|\bprevious (?:question|answer)\b|\baforementioned\b|\bas (?:mentioned|described|stated)\b"
     r"|\bthe same (?:man|woman|person|one|thing)\b|\bdoes it (?:do|look|happen|mean)\b"
     r"|\bwhat (?:happens|happened|comes|came|follows)(?: right| just| directly)? (?:next|then"
-    r"|afterwards?)\?"
+    r"|afterwards?)\?|\b(?:anything|something) else\?"
 )
 _ANSWER_POINTS_BACK = re.compile(
     r"^\W*(?:as (?:\w+ )?(?:mentioned|described|stated|said|noted|explained)|again,|like i said"
@@ -104,7 +113,9 @@ def _alike(first: set[str], second: set[str]) -> bool:
 def refers_back(question: Reading, answer: Reading) -> list[Problem]:
     """Whether a turn makes no sense where a trainer shuffles the turns, as VideoChat2's does."""
     if _may_point(question):
-        match = _POINTS_BACK.search(question.plain)
+        match = _BEGINS_BACK.match(question.plain)
+        if match is None and not _WITHIN.isdisjoint(question.known):
+            match = _POINTS_BACK.search(question.plain)
         if match and not _explained(question.plain, match):
             said = f"the question makes no sense by itself: {match[0].strip()[:60]!r}"
             return [problem("refers-back", said)]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 
 from vcgen.checks.facts import Facts
 from vcgen.checks.problems import Problem, problem
-from vcgen.checks.words import Reading, read, stems, word_set
+from vcgen.checks.words import Reading, read, stems, word_set, words_of
 from vcgen.evidence import format_seconds
 
 _WHOLE = re.compile(r"[0-9]+")
@@ -19,10 +19,10 @@ _SECONDS = re.compile(
     rf"|(?<![\d.]){_N} ?[-\u2013\u2014] ?{_N}[- ]?(?:secs?|seconds?)\b"
 )
 _MINUTES = re.compile(
-    rf"\b(?:at|until|by)(?: about| around| roughly| the)? {_N}[- ]minutes?\b(?! (?:walk|drive"
+    rf"\b(?:(?:at|until|by)(?: about| around| roughly| the)? {_N}[- ]minutes?\b(?! (?:walk|drive"
     rf"|from))"
-    rf"|\b{_N}[- ]minute mark\b|\b{_N} minutes?(?: and \d+ seconds?)? into the (?:video|clip)\b"
-    rf"|\bminute {_N}\b"
+    rf"|{_N}[- ]minute mark\b|{_N} minutes?(?: and \d+ seconds?)? into the (?:video|clip)\b"
+    rf"|minute {_N}\b)"
 )
 _CLOCK = re.compile(
     r"(?:\b(?:at|from|to|until|till|around|about|between|and|after|before|time|timestamp)"
@@ -36,8 +36,8 @@ _OTHER_CLOCKS = re.compile(
     r"|\btrain|\bbus\b|\bdepart|\barrive|\btime (?:is|of day)\b|\bsign\b|\breads\b"
 )
 _NEAR = 40
-# Times are given to a tenth, and models round up.
-_TOLERANCE_S = 0.5
+# Times are given to a tenth, and models round those up to whole seconds.
+_TOLERANCE_S = 0.55
 
 _ORDERED = re.compile(
     r"^\W*(?:and )?(?:then|next|finally|lastly|later|afterwards?|subsequently|after (?:that|this)"
@@ -49,12 +49,11 @@ _ORDER_WORDS = word_set(
     eventually
     """
 )
-_ASIDE = re.compile(
-    r"\b(?:before|earlier|previously|while|meanwhile|overall|throughout|again|had|as|until)\b"
-)
+_ASIDE = word_set("before earlier previously while meanwhile overall throughout again had as until")
 _SENTENCE_END = re.compile(r"[.!?] +")
+_RELATIONS = word_set("after once following before prior")
 _RELATION = re.compile(
-    r"^what\b.*?\b(?:(?P<after>after|once|following)|before|prior to) (?P<anchor>[^,]{8,})$"
+    r"what\b.*?\b(?:(?P<after>after|once|following)|before|prior to) (?P<anchor>[^,]{8,})$"
 )
 
 
@@ -66,35 +65,37 @@ def past_the_end(side: str, reading: Reading, facts: Facts) -> list[Problem]:
     latest = duration + _TOLERANCE_S
     # Nearly all numbers are too small to be too late, which their words tell at once.
     plain = reading.plain
-    if "minute" not in plain and ":" not in plain and not _has_number_above(latest, reading):
+    bound = _bound(reading)
+    if bound <= latest and not (bound and ("minute" in plain or ":" in plain)):
         return []
     return [
         problem(
             "time-past-end",
             f"the {side} names {shown}, but the video ends at {format_seconds(duration)}",
         )
-        for seconds, shown, number in _named(reading)
+        for seconds, shown, number in _named(reading, bound, latest)
         # The evidence may name how long something takes, but no moment that the video has not.
         if seconds > latest and (number not in facts.words or f"at {number}" in plain)
     ]
 
 
-def _has_number_above(limit: float, reading: Reading) -> bool:
-    """Whether some number may be, where what follows its point is a word of its own."""
-    found = [_WHOLE.match(word) for word in reading.known if word[0] < ":"]
-    return any(float(match[0]) + 1 > limit for match in found if match)
+def _bound(reading: Reading) -> float:
+    """What all numbers are below, 0 if there is none; what follows a point is one of its own."""
+    if not reading.marks:
+        return 0
+    return max(map(float, _WHOLE.findall(reading.plain)), default=-1) + 1
 
 
-def _named(reading: Reading) -> Iterator[tuple[float, str, str]]:
-    """Each time named: in seconds, as it is to be shown, and its number as written."""
+def _named(reading: Reading, bound: float, latest: float) -> Iterator[tuple[float, str, str]]:
+    """Each time named that may be late: in seconds, as it is to be shown, its number as written."""
     plain = reading.plain
     seen = set()
-    for match in _SECONDS.finditer(plain):
+    for match in _SECONDS.finditer(plain) if bound > latest else ():
         for number in filter(None, match.groups()):
             if number not in seen:
                 seen.add(number)
                 yield float(number), f"{float(number):g} seconds", number
-    if "minute" in plain:
+    if "minute" in plain and bound * 60 > latest:
         for match in _MINUTES.finditer(plain):
             number = match[match.lastindex or 0]
             yield float(number) * 60, f"{number} minutes", number
@@ -123,7 +124,9 @@ def order(
         found = _told_backwards(answer, facts)
         if found:
             return found
-    if question.plain.startswith("what") and (relation := _RELATION.search(question.plain)):
+    if _RELATIONS.isdisjoint(question.known):
+        return []
+    if relation := _RELATION.match(question.plain):
         anchor_words = read(relation["anchor"]).words
         anchor = facts.moment(anchor_words)
         told = facts.moment(answer.words, without=stems(anchor_words))
@@ -139,17 +142,15 @@ def order(
 
 def _is_in_order(content: Iterable[str], facts: Facts) -> bool:
     """Whether words that belong to one segment each are first used in the segments' order."""
-    only = facts.only
-    places = [only[each] for each in content if each in only]
+    places = facts.places(content)
     return places == sorted(places)
 
 
 def _told_backwards(answer: Reading, facts: Facts) -> list[Problem]:
     before: int | None = None
-    for sentence in _SENTENCE_END.split(answer.plain):
-        if _ASIDE.search(sentence):
-            continue
-        moment = facts.moment(read(sentence).words)
+    sentences = _SENTENCE_END.split(answer.plain)
+    for sentence, words in zip(sentences, words_of(sentences), strict=True):
+        moment = facts.moment(words) if _ASIDE.isdisjoint(words) else None
         if moment is None:
             continue
         if before is not None and facts.ends_before(moment, before) and _ORDERED.match(sentence):

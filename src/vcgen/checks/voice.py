@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from vcgen.checks.problems import Problem, problem
-from vcgen.checks.words import Reading
+from vcgen.checks.words import Reading, read
 
 _SAYING = (
     r"(?:also |only |clearly |further )?(?:(?:do(?:es)?|did)(?: not|n't) (?:also |even )?)?"
@@ -41,13 +41,6 @@ _EVIDENCE = (
     rf"|\b{_GIVEN} (?:video |textual )?{_MATERIAL}\b"
     rf"|\b{_MATERIAL} {_GIVEN}\b(?! (?:to|by|with|for|out|away|in))"
     rf"|\bthe (?:text|information) {_SAYING}|\bthe text (?:above|below)\b"
-    r"|\b(?:across|in|between|throughout|over|from|of) (?:(?:the|these|all|each|several|consecutive"
-    r"|sampled|few|\d+) )+(?:video )?frames\b(?! (?:on|hang|of))"
-    r"|\bframes? (?:\d+\b|(?:shows?|depicts?|captures?|indicates?|suggests?) )"
-    r"|\b(?:in|at|by|from) (?:the |each |every )(?:(?:very )?(?:first|last|final|second|third|next"
-    r"|previous|opening|closing|initial) |\d+(?:st|nd|rd|th) )?(?:video )?(?<!the )frame"
-    r"(?=[,.;?]| of the (?:video|clip)| (?:there|it|a|the|we)\b)"
-    r"|\bkey ?frames?\b|\bbounding[- ]box|\bbbox"
     r"|\b(?:video|clip|scene) is (?:described|captioned|tagged|annotated|titled) (?:as|with)\b"
     r"|\bvideo (?:text|caption|description|metadata|transcript)s?\b"
     rf"|\bthe {_OF_VIDEO}(?:captions|transcripts?|transcriptions?|metadata|annotations|summary)"
@@ -66,17 +59,32 @@ _EVIDENCE = (
     r"|\b(?:according to|based on|judging (?:by|from)|indicated by) the (?:labels?|notes|data|log"
     r"|timestamps?|timeline)\b(?! on)|\b(?:video|clip|scene) is labell?ed\b"
     rf"|\b(?:does|do|did) the {_OF_VIDEO}{_SOURCE} (?:reveal|say|tell|list|add|contain|show)\b"
+)
+_FRAMES = (
+    r"\b(?:across|in|between|throughout|over|from|of) (?:(?:the|these|all|each|several|consecutive"
+    r"|sampled|few|\d+) )+(?:video )?frames\b(?! (?:on|hang|of))"
+    r"|\bframes? (?:\d+\b|(?:shows?|depicts?|captures?|indicates?|suggests?) )"
+    r"|\b(?:in|at|by|from) (?:the |each |every )(?:(?:very )?(?:first|last|final|second|third|next"
+    r"|previous|opening|closing|initial) |\d+(?:st|nd|rd|th) )?(?:video )?(?<!the )frame"
+    r"(?=[,.;?]| of the (?:video|clip)| (?:there|it|a|the|we)\b)"
+    r"|\bkey ?frames?\b|\bbounding[- ]box|\bbbox"
     r"|\bthe (?:first|last|final|second|third|opening|closing) (?:video )?frame (?:has|contains"
     r"|is (?:of|just|only|mostly|an?|blank|black|dark))\b"
 )
-_ASSISTANT = (
+_OPENING = (
     r"^\W{0,3}(?:sure|certainly|of course|absolutely|(?:great|good) question|okay|ok|gladly"
     r"|no problem|understood|got it|yes, of course)(?: thing)?\s?[!,.:\u2014-]"
     r"|^\W{0,3}(?:here|below)(?:'s| is| are) (?:the|an?|your|my|some) (?:[\w-]+ ){0,4}?"
     r"(?:description|narrative|paragraph|text|summary|version|answer|response|conversation|account"
     r"|draft|questions?|overview|list|breakdown)\b(?! (?:on|painted|written|above the))"
-    r"|\bi hope (?:this|that|it|these) (?:\w+ ){0,3}?(?:helps?|is|are|meets?)\b"
-    r"|\blet me know (?:if|what|whether|how)\b|\bfeel free to (?:ask|let|reach|contact)\b"
+    r"|^\W{0,3}(?:(?:i am |i'm )?(?:happy|glad|delighted) to (?:help|assist)|thank you (?:for"
+    r"|so|very)|thanks (?:for|so)|my pleasure|no problem)\b"
+    r"|^\W{0,3}(?:alright[,!.:]|(?:sounds good|noted|gotcha|let's (?:get started|begin|dive in))"
+    r"[!.])"
+)
+_ASSISTANT = (
+    r"\bi hope (?:this|that|it|these) (?:\w+ ){0,3}?(?:helps?|is|are|meets?)\b"
+    r"|\blet me know\b|\bfeel free to (?:ask|let|reach|contact)\b"
     r"|\bif you (?:have|need) any(?:thing)? (?:\w+ ){0,2}?(?:questions?|help|else|information)\b"
     r"|\banything else (?:i can|you (?:would|'d|want|need))\b|\b(?:i am|i'm|i'd be) happy to help\b"
     r"|\b(?:as|i am|i'm|being) an? (?:ai\b|artificial intelligence|(?:large )?language model"
@@ -87,42 +95,42 @@ _ASSISTANT = (
     r"|\bthe (?:cleaned|revised|corrected|rewritten|refined)(?:[- ]up)? (?:text|version|paragraph"
     r"|description|draft|narrative)\b|\bno changes (?:are|were) (?:needed|necessary)\b"
     r"|\bthanks? (?:you )?for (?:asking|your question|the question)\b"
-    r"|^\W{0,3}(?:(?:i am |i'm )?(?:happy|glad|delighted) to (?:help|assist)|thank you (?:for"
-    r"|so|very)|thanks (?:for|so)|my pleasure)\b|^\W{0,3}alright[,!.:]"
-    r"|(?:^|[.!?:,]\s+)here(?: (?:goes|it is|you go|we go)\b[:!,.]|'s (?:what i|one|mine)\b"
-    r"| is (?:what i|one\b:|mine))|\byou(?:'ve| have)? asked (?:me )?(?:for|to)\b"
+    r"|\byou(?:'ve| have)? asked (?:me )?(?:for|to)\b"
     r"|\bhopefully,? (?:this|that|it|these) (?:\w+ )?(?:gives?|helps?|is|are|meets?|works?"
-    r"|captures?|covers?)\b|\b(?:would|do) you (?:like|want) me to\b|\blet me know\b"
-    r"|\bi(?:'d| would) be (?:glad|happy|delighted) to\b|^\W{0,3}no problem\b"
-    r"|^\W{0,3}(?:sounds good|noted|gotcha|let's (?:get started|begin|dive in))[!.]"
-    r"|\bi trust (?:this|that)\b|\bthank(?:s| you) for your\b|\bshould you (?:need|have|require)\b"
-    r"|\bplease find\b|(?:^|[.!?]\s+)enjoy!|(?:^|[.!?]\s+)hope (?:that|this|it) (?:helps|is|was)\b"
+    r"|captures?|covers?)\b|\b(?:would|do) you (?:like|want) me to\b"
+    r"|\bi(?:'d| would) be (?:glad|happy|delighted) to\b|\bi trust (?:this|that)\b"
+    r"|\bthank(?:s| you) for your\b|\bshould you (?:need|have|require)\b|\bplease find\b"
     r"|\bi(?:'ve| have) (?:put together|tried to|made sure|included|added|summari[sz]ed|prepared"
     r"|done my best)\b|\bas your assistant\b|\bjust (?:say so|let me|tell me)\b"
+)
+_ASSISTANT_SENTENCE = (
+    r"(?:^|[.!?:,]\s+)here(?: (?:goes|it is|you go|we go)\b[:!,.]|'s (?:what i|one|mine)\b"
+    r"| is (?:what i|one\b:|mine))"
+    r"|(?:^|[.!?]\s+)(?:enjoy!|hope (?:that|this|it) (?:helps|is|was)\b)"
 )
 _REFUSAL = (
     r"(?:^|[.!?]\s+)\W{0,2}(?:but )?(?:(?:i'm|i am|we are) (?:really |very |so |truly )?"
     r"(?:sorry|afraid)|sorry\b|(?:my )?apologies|i apologi[sz]e|unfortunately,? i\b)"
     r"|\bi (?:can't|cannot|can not|could not|couldn't|won't|will not|(?:am|was) (?:unable|not able)"
     r" to|must decline|do not feel comfortable)\b"
-    r"|\bi'm (?:unable|not able|not allowed|not comfortable)\b"
-    r"|^\W{0,2}(?:unable|not able) to\b|\bi (?:don't|do not) have (?:access|the ability"
-    r"|the ability)\b"
-    r"|\bagainst my (?:guidelines|policy|programming)\b"
+    r"|\bi'm (?:unable|not able|not allowed|not comfortable)\b|^\W{0,2}(?:unable|not able) to\b"
+    r"|\bagainst my (?:guidelines|policy|programming)\b|\bi(?:'d| would) (?:rather|prefer) not\b"
     r"|\b(?:cannot|can't|unable to) (?:assist|comply|fulfil+) (?:with )?(?:this|that|the|your)\b"
     r"|\bi (?:(?:have to|need to|will|would|must) )?(?:\w+ly )?decline\b|\bi have no (?:way|means"
     r"|ability|access|answer)\b|\bi(?:'m| am) (?:only |just )?a (?:text|language|chat)[ -]?\w*\b"
     r"|\bi(?:'m| am) not (?:\w+ly )?(?:in a position|equipped|designed|permitted|meant|made)\b"
-    r"|\b(?:not possible|impossible) for (?:me|us)\b|\bi(?:'d| would) (?:rather|prefer) not\b"
     r"|\bi (?:don't|do not) have (?:eyes|access|the (?:means|ability))\b|\bnothing (?:that )?i can"
     r"|\bmy (?:guidelines|polic\w+|rules|training|programming) (?:\w+ )?(?:do|does|don't|doesn't"
-    r"|forbids?|prevents?|prohibits?)\b|\b(?:i|we) regret\b"
+    r"|forbids?|prevents?|prohibits?)\b"
     r"|(?:^|[.!?]\s+)(?:regrettably|sadly|unfortunately),? (?:i|we)\b"
     r"|\bwhat i(?:'m| am) allowed\b|\bi lack the\b|\bi (?:don't|do not) feel comfortable\b"
-    r"|\b(?:would|it's|is) (?:not|n't) (?:be )?(?:appropriate|ethical) (?:for me )?to\b"
-    r"|\bno can do\b|\bwithin my (?:power|abilities)\b|\bi only work\b"
+    r"|\bwithin my (?:power|abilities)\b|\bi only work\b"
     r"|(?:\bnot |n't )something (?:that )?i (?:can|could|am)\b"
-    r"|\b(?:beyond|outside)(?: of)? (?:my (?:abilit|capabilit|scope)|what i)"
+    r"|\b(?:beyond|outside)(?: of)? (?:my (?:abilit|capabilit|scope)|what i\b)"
+)
+_REFUSAL_OF_OTHERS = (
+    r"no can do\b|(?:not possible|impossible) for (?:me|us)\b|(?:i|we) regret\b"
+    r"|(?:would|it's|is) (?:not|n't) (?:be )?(?:appropriate|ethical) (?:for me )?to\b"
 )
 _ASKED = r"(?:what|why|who|how|where|when|whether|if|which)"
 _HEDGE = (
@@ -137,8 +145,7 @@ _HEDGE = (
     r"|\b(?:can ?not|can't|could not|couldn't) be (?:determined|known|inferred|confirmed|answered"
     r"|established|ascertained|identified|verified)\b"
     r"|\b(?:there (?:is|was|are|were) (?:no|not enough|insufficient|not any)|has no|(?:gives?"
-    r"|provides?"
-    r"|offers?|contains?|have|lacks?) (?:no|any|not enough|insufficient)) (?:\w+ ){0,2}?"
+    r"|provides?|offers?|contains?|have|lacks?) (?:no|any|not enough|insufficient)) (?:\w+ ){0,2}?"
     r"(?:information|context|mention|indication|details? (?:about|on|of|regarding|given|provided"
     r"|available))\b"
     r"|\b(?:no (?:mention|indication|information)|not enough information|insufficient "
@@ -153,55 +160,58 @@ _HEDGE = (
     r"|given))\b"
     r"|\bi(?:'m| am) not (?:sure|certain)\b|\bi (?:don't|do not|can't|cannot) (?:know|tell"
     r"|see|say)\b"
-    r"|\b(?:nothing|little|not much)(?: (?:more|else|further))? (?:is|was|can be) (?:said|told"
-    r"|revealed|explained)\b"
-    rf"|\b(?:it|that|this) (?:is not|isn't|was not|wasn't)(?: \w+ly)? (?:clear|known|evident"
-    rf"|certain|obvious)(?: exactly)?(?: {_ASKED}\b|,? but\b)"
     r"|\bno (?:way (?:to|of) (?:know|tell|say|be)|telling|knowing)"
     r"|\bno (?:clue|hint|word|explanation) (?:as to|about|of|on|for|why|how|wh\w+)"
     r"|\bno (?:further|more|other|additional) (?:details?|information|context|explanation)\b"
     r"|\bno (?:\w+ )?(?:details?|information|explanation|reasons?|names?) (?:is|are|was|were)"
-    r" (?:\w+ly )?(?:given|provided|offered|shown)\b"
+    r" (?:\w+ly )?(?:given|provided|offered|shown)\b|\bno one can (?:say|know)\b"
+)
+_HEDGE_UNSAID = (
+    r"\b(?:nothing|little|not much)(?: (?:more|else|further))? (?:is|was|can be) (?:said|told"
+    r"|revealed|explained)\b"
+    rf"|\b(?:it|that|this) (?:is not|isn't|was not|wasn't)(?: \w+ly)? (?:clear|known|evident"
+    rf"|certain|obvious)(?: exactly)?(?: {_ASKED}\b|,? but\b)"
     r"|\b(?:is|are|was|were)(?: not|n't| never) (?:\w+ly )?(?:revealed|explained|disclosed"
     r"|clarified|made clear)\b|\b(?:we|viewers|one) (?:is|are)(?: not|n't| never) (?:told|shown"
     r"|informed)\b"
     r"|\b(?:names?|reasons?|details|purpose|location|identity|cause|ages?)(?: \w+){0,5}? (?:is|are"
     r"|was|were)(?: not|n't| never) (?:\w+ly )?(?:given|shown|told|said|known|provided)\b"
-    r"|(?:^|[.!?;,]\s+)(?:but )?(?:exactly )?(?:what|why|who|how|whether)\b[^.!?]{1,60}?"
-    r" (?:is not|isn't|are not|cannot be|can't be|was not) (?:\w+ly )?(?:shown|said|told"
-    r"|known|clear|certain|determined)\b"
     r"|\b(?:remains?|is|are) (?:an? )?(?:mystery|anyone's guess|open to (?:interpretation"
-    r"|question)|up to the imagination)\b"
-    r"|(?:\b(?:we|viewers)|(?:^|[.!?,]\s+)one) (?:cannot|can't|can only guess)\b"
+    r"|question)|up to the imagination)\b|\b(?:we|viewers) (?:cannot|can't|can only guess)\b"
     r"|\bnot (?:provided|available|disclosed|specified)(?=[.,;]| in the (?:video|clip))"
-    r"|\bleft to the imagination\b|\bnot much is known\b|\bno one can (?:say|know)\b"
-    r"|\bcould be (?:almost )?any(?:where|thing|one|body)\b|\b(?:that|this|it) is not certain\b"
+    r"|\bleft to the imagination\b|\bnot much is known\b|\b(?:that|this|it) is not certain\b"
+    r"|\bcould be (?:almost )?any(?:where|thing|one|body)\b"
     rf"|\bhard to (?:make out|tell|say|discern) {_ASKED}\b"
     r"|\b(?:details?|information) (?:about|of|on) [^.!?]{1,40} (?:is|are) (?:missing|lacking"
     r"|absent)\b"
     r"|\b(?:is|are) (?:unknown|unspecified|undisclosed|unstated|left (?:unsaid|unclear"
     r"|unexplained|unanswered))\b"
 )
+_HEDGE_SENTENCE = (
+    r"(?:^|[.!?;,]\s+)(?:(?:but )?(?:exactly )?(?:what|why|who|how|whether)\b[^.!?]{1,60}?"
+    r" (?:is not|isn't|are not|cannot be|can't be|was not) (?:\w+ly )?(?:shown|said|told"
+    r"|known|clear|certain|determined)\b|one (?:cannot|can't|can only guess)\b)"
+)
 _ASIDE = (
     r"\bi (?:think|believe|guess|suppose|assume|would say|would guess|imagine|feel|wonder|suspect"
     r"|noticed?|observed?|must say|must admit|recall|find it|love|really like|personally)\b"
-    r"|\bi'd (?:say|guess|assume|imagine)\b|\bin my (?:opinion|view|experience)\b"
-    r"|\bif i (?:had to|am|were|remember)\b|\bas far as i (?:can|know)\b|\bi can (?:see|tell"
-    r"|hear)\b"
+    r"|\bin my (?:opinion|view|experience|\w+ (?:opinion|view))\b|\bi can (?:see|tell|hear)\b"
+    r"|\bif i (?:had to|am|were|remember)\b|\bas far as i (?:can|know)\b"
     r"|(?:^|[.!?]\s+)(?:now,? |first,? )?let(?: me|'s| us) (?:see|look|take|dive|break|walk|start"
     r"|think|explain|describe|analy[sz]e|tell|begin|note|consider)\b"
     r"|[(\[*]note(?: that)?\b|(?:^|[.!?]\s+)(?:please )?note(?::| that\b)"
-    r"|\bmy (?:answer|description|apologies|understanding|guess)\b|\bwait, (?:no|actually|that)\b"
+    r"|\bwait, (?:no|actually|that)\b|\bmy (?:answer|description|apologies|understanding|guess|bet"
+    r"|impression|opinion|two cents|favou?rite|view)\b"
     # Out of quotes, who speaks of himself is the writer, unless it is Wilhelm I.
-    r"|\bi (?:really|truly|actually|quite|honestly|must|also) \w+|\bmy (?:two cents|favou?rite"
-    r"|view)\b"
-    r"|\bif you ask me\b|\b(?:just|only) (?:a|my) guess\b|\bto think of it\b|\bin my \w+"
-    r" (?:opinion|view)\b|(?:^|[.!?]\s+)(?:wow|oh|oops|ah|well|okay,? so|ok,? so|anyway)\b,"
+    r"|\bi (?:really|truly|actually|quite|honestly|must|also) \w+|\bif you ask me\b"
+    r"|\b(?:just|only) (?:a|my) guess\b|\bto think of it\b|\blet me (?:ask|add|check|rephrase)\b"
     r"|\bi'(?:m|d|ve|ll)\b|(?:^|[.!?,;:(]\s*|\b(?:and|but|so|that|as|if|because|though) )i [a-z]+"
-    r"|\bfor what it's worth\b|\bfor myself\b|\bsorry for the\b"
-    r"|\b(?:as|how|the way) i (?:see|understand|read|take) it\b|\breminds me\b"
-    r"|(?:^|[.!?]\s+)(?:personally|honestly|frankly|admittedly|to be (?:honest|fair|frank)|hmm+"
-    r"|um+|uh)\b|\blet me (?:ask|add|check|rephrase)\b|\bmy (?:bet|impression|opinion)\b"
+    r"|\bfor what it's worth\b|\bfor myself\b|\bsorry for the\b|\breminds me\b"
+    r"|\b(?:as|how|the way) i (?:see|understand|read|take) it\b"
+)
+_ASIDE_SENTENCE = (
+    r"(?:^|[.!?]\s+)(?:(?:personally|honestly|frankly|admittedly|to be (?:honest|fair|frank)"
+    r"|hm{2,3}|um{1,2}|uh)\b|(?:wow|oh|oops|ah|well|okay,? so|ok,? so|anyway),)"
 )
 
 
@@ -222,57 +232,96 @@ def _pattern(code: str, words: str, pattern: str, message: str) -> _Pattern:
     return _Pattern(code, frozenset(words.split()), re.compile(pattern), message)
 
 
+def _at_words(pattern: str) -> str:
+    """Each alternative begins with a word; asked once, that takes a third of the time."""
+    return rf"\b(?:{pattern})"
+
+
+_ALONE = "the {side} talks to the reader ({found!r}): write the text alone"
+_WATCHED = (
+    "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
+    "watched the video"
+)
+_REFUSED = "the {side} refuses ({found!r}): write of what the video shows"
+_REMARK = "the {side} has a remark in the first person ({found!r}): leave it out"
+_KNOWN = "the {side} says what is not known ({found!r}): write only of what is"
+_OPENS = _pattern(
+    "assistant-talk",
+    "sure certainly of absolutely great good okay ok gladly no understood got yes here here's "
+    "below below's i i'm happy delighted thank thanks my alright sounds noted gotcha let's",
+    _OPENING,
+    _ALONE,
+)
+"""Only how a text begins: its first word is one of these."""
 _PATTERNS = (
     _pattern(
         "evidence-mention",
         "caption captions description descriptions transcript transcripts transcription annotation "
         "transcriptions annotations metadata narrative narratives evidence tags subtitles summary "
-        "text information context details data material segment segments input frame frames "
-        "keyframe keyframes bounding bbox bboxes described captioned tagged annotated titled "
-        "timeline labels lines excerpts "
-        "timestamps notes captioning speech labelled labeled",
-        _EVIDENCE,
-        "the {side} speaks of a text or frames it was given ({found!r}): speak as somebody who "
-        "watched the video",
+        "text information context details data material segment segments input frames bounding "
+        "described captioned tagged annotated titled labelled labeled given provided timeline "
+        "label labels notes log timestamp timestamps captioning speech",
+        _at_words(_EVIDENCE),
+        _WATCHED,
+    ),
+    _pattern(
+        "evidence-mention",
+        "frame frames keyframe keyframes bounding bbox bboxes",
+        _at_words(_FRAMES),
+        _WATCHED,
     ),
     _pattern(
         "assistant-talk",
-        "sure certainly course absolutely question questions okay ok gladly problem understood "
-        "got here here's below below's hope let feel you anything happy ai artificial language "
-        "assistant requested request instructions i i've i'll i'd i'm cleaned revised corrected "
-        "rewritten refined changes thank thanks happy glad delighted pleasure alright "
-        "hopefully here just "
-        "sounds noted gotcha let's trust please enjoy",
-        _ASSISTANT,
-        "the {side} talks to the reader ({found!r}): write the text alone",
+        "hope let feel you your anything happy ai artificial language assistant requested i i've "
+        "i'll i'd i'm cleaned revised corrected rewritten refined changes thank thanks you've "
+        "hopefully please just",
+        _at_words(_ASSISTANT),
+        _ALONE,
     ),
+    _pattern("assistant-talk", "here here's enjoy hope", _ASSISTANT_SENTENCE, _ALONE),
     _pattern(
         "refusal",
-        "i i'm sorry apologies apologize apologise unfortunately unable not my can't cannot "
-        "something beyond outside possible impossible regret regrettably sadly i'd appropriate "
-        "ethical no",
+        "i i'm sorry apologies apologize apologise unfortunately unable able my can't cannot "
+        "i'd regrettably sadly",
         _REFUSAL,
-        "the {side} refuses ({found!r}): write of what the video shows",
+        _REFUSED,
+    ),
+    _pattern(
+        "refusal", "no me us regret appropriate ethical", _at_words(_REFUSAL_OF_OTHERS), _REFUSED
     ),
     _pattern(
         "hedge",
         "not isn't aren't wasn't weren't never it's unclear unknown impossible hard difficult "
-        "uncertain cannot can't couldn't no enough insufficient lack lacks little unspecified "
-        "doesn't don't didn't without any i i'm that's nothing undisclosed unstated unsaid "
-        "unexplained unanswered mystery anyone's interpretation imagination guess "
-        "anywhere anyone anybody missing lacking absent",
-        _HEDGE,
-        "the {side} says what is not known ({found!r}): write only of what is",
+        "uncertain cannot can't couldn't no enough insufficient lack lacks unspecified "
+        "doesn't don't didn't without any i i'm that's",
+        _at_words(_HEDGE),
+        _KNOWN,
+    ),
+    _pattern(
+        "hedge",
+        "not never isn't aren't wasn't weren't cannot can't said told revealed explained unknown "
+        "unspecified undisclosed unstated unsaid unclear unexplained unanswered mystery anyone's "
+        "interpretation question imagination guess anywhere anything anyone anybody hard missing "
+        "lacking absent",
+        _at_words(_HEDGE_UNSAID),
+        _KNOWN,
+    ),
+    _pattern("hedge", "not isn't cannot can't guess", _HEDGE_SENTENCE, _KNOWN),
+    _pattern(
+        "aside",
+        "i i'd i'm i've i'll my me let let's note wait guess think worth myself sorry",
+        _ASIDE,
+        _REMARK,
     ),
     _pattern(
         "aside",
-        "i i'd i'm i've i'll my let let's note wait me personally honestly frankly admittedly "
-        "honest fair frank hmm hmmm um umm uh wow oh oops ah well okay ok anyway guess "
-        "think worth myself sorry",
-        _ASIDE,
-        "the {side} has a remark in the first person ({found!r}): leave it out",
+        "personally honestly frankly admittedly honest fair frank hmm hmmm um umm uh wow oh oops "
+        "ah well okay ok anyway",
+        _ASIDE_SENTENCE,
+        _REMARK,
     ),
 )
+_ALL_WORDS = frozenset().union(*[each.words for each in _PATTERNS])
 # The same in Chinese, the other language that evidence comes in.
 _CHINESE = (
     (
@@ -292,10 +341,13 @@ _CHINESE = (
     ),
 )  # fmt: skip
 
+# Of text in which quotes are straight. What it begins with is one of a few, which is fast to find.
 _QUOTED = re.compile(
-    r'"[^"]*"|\u300c[^\u300d]*\u300d|\u201c[^\u201d]*\u201d'
-    r"|(?<!\w)[\u2018'](?:[^'\u2018\u2019]|(?<=\w)['\u2019](?=\w))*['\u2019](?!\w)"
+    r"""["'\u300c](?:(?<=")[^"]*"|(?<=\u300c)[^\u300d]*\u300d"""
+    r"""|(?<=')(?<!\w')(?:[^']|(?<=\w)'(?=\w))*'(?!\w))"""
 )
+# Stands in all that is reported; to look for that takes ten times as long.
+_SPEAKER = re.compile(r" (?:i|let|my|sorry)\b")
 _REPORTED = re.compile(
     r"\b(?:says?|said|saying|asks?|asked|repl(?:y|ies|ied)|shouts?|yells?|sings?|singing|tells? \w+"
     r"|told \w+|reads?|reading|writes?|explains?|exclaims?)(?: that)?[,:]? (?:i|i'm|let|my|sorry)\b"
@@ -306,22 +358,29 @@ _REPORTED = re.compile(
 def voice(side: str, reading: Reading) -> list[Problem]:
     """What a person who watched the video would not say."""
     known = reading.known
-    suspects = [each for each in _PATTERNS if not each.words.isdisjoint(known)]
-    if not suspects and reading.text.isascii():
+    suspects = [] if known.isdisjoint(_ALL_WORDS) else _suspects(known)
+    opens = not _OPENS.words.isdisjoint(reading.words[:1])
+    if not suspects and not opens and reading.text.isascii():
         return []
     said = _own_words(reading.plain)
-    found = [
-        problem(each.code, each.message.format(side=side, found=_shown(match)))
-        for each in suspects
+    if suspects and said is not reading.plain:
+        suspects = _suspects(read(said).known)
+    found = {
+        each.code: problem(each.code, each.message.format(side=side, found=_shown(match)))
+        for each in ([_OPENS] if opens else []) + suspects
         if (match := each.pattern.search(said))
-    ]
+    }
     if not reading.text.isascii():
-        found += [
-            problem(code, message.format(side=side, found=_shown(match)))
+        found |= {
+            code: problem(code, message.format(side=side, found=_shown(match)))
             for code, pattern, message in _CHINESE
             if (match := pattern.search(said))
-        ]
-    return found
+        }
+    return list(found.values())
+
+
+def _suspects(known: frozenset[str]) -> list[_Pattern]:
+    return [each for each in _PATTERNS if not each.words.isdisjoint(known)]
 
 
 def _shown(match: re.Match[str]) -> str:
@@ -333,5 +392,8 @@ def _own_words(plain: str) -> str:
     own = plain
     if '"' in plain or "'" in plain or not plain.isascii():
         own = _QUOTED.sub(" '' ", own)
-    own = _REPORTED.sub(" ", own)
+    if _SPEAKER.search(own):
+        own = _REPORTED.sub(" ", own)
+    if own is plain:
+        return plain
     return own if any(map(str.isalpha, own)) else plain

@@ -1,18 +1,20 @@
 """Text as words: what all checks read a text by, once. Pure, total, and fast on plain English."""
 
 import re
-from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+(?:'[a-z]+)?")
 _PUNCTUATION = '.,;:!?"()[]{}<>/\\|*`~#=+&%$@^-_'
 # One pass in C for text in ASCII; the pattern above takes four times as long.
-_SPACED = str.maketrans(dict.fromkeys(_PUNCTUATION, " "))
+_SPACED = bytes.maketrans(_PUNCTUATION.encode(), b" " * len(_PUNCTUATION))
+_MARKS = b"0123456789<[{#:_`=}]"
+_PROSE = bytes(set(range(128)).difference(_MARKS))
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 # Scripts without spaces: each character stands for about half a word.
 DENSE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
 _DENSE_PER_WORD = 1.6
+_MOST_STEMS = 32768
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -51,30 +53,35 @@ class Reading(NamedTuple):
         plain: in lower case, quotes and apostrophes straight.
         words: of `plain`, in order; a dense script is one word as far as it goes.
         known: the words, each once.
+        marks: the digits of a text in ASCII, and what prose is without, in order; of any other
+            text all that there might be.
     """
 
     text: str
     plain: str
     words: list[str]
     known: frozenset[str]
+    marks: bytes
 
 
 def read(text: str) -> Reading:
     """A text as its words."""
     plain = text.lower()
     if plain.isascii():
-        words = plain.translate(_SPACED).split()
-    else:
-        plain = plain.translate(_QUOTES)
-        words = _WORD.findall(plain)
-    return Reading(text, plain, words, frozenset(words))
+        raw = plain.encode("ascii")
+        words = raw.translate(_SPACED).decode("ascii").split()
+        return Reading(text, plain, words, frozenset(words), raw.translate(None, _PROSE))
+    plain = plain.translate(_QUOTES)
+    words = _WORD.findall(plain)
+    return Reading(text, plain, words, frozenset(words), _MARKS)
 
 
-def words_of(texts: Sequence[str]) -> list[list[str]]:
+def words_of(texts: list[str]) -> list[list[str]]:
     """The words of each of several texts, read in one go."""
-    plain = "\n".join([text.replace("\n", " ") for text in texts]).lower()
-    if plain.isascii():
-        return [line.split() for line in plain.translate(_SPACED).split("\n")]
+    plain = "\n".join(texts).lower()
+    if plain.isascii() and plain.count("\n") == len(texts) - 1:
+        spaced = plain.encode("ascii").translate(_SPACED).decode("ascii")
+        return [line.split() for line in spaced.split("\n")]
     return [read(text).words for text in texts]
 
 
@@ -86,12 +93,24 @@ def count_words(reading: Reading) -> float:
     return len(_WORD.findall(DENSE.sub(" ", reading.plain))) + dense / _DENSE_PER_WORD
 
 
-@lru_cache(maxsize=32768)
-def stem(word: str) -> str:
-    """A word of content without its ending, empty for a number and one that says nothing.
+class _Stems(dict[str, str]):
+    """Words to their stems, each found when first asked for: half the cost of `lru_cache`."""
 
-    Words that belong together come out alike (`slices`, `sliced`, `slicing`): that is all.
-    """
+    def __missing__(self, word: str) -> str:
+        if len(self) >= _MOST_STEMS:
+            self.clear()
+        found = self[word] = _stem(word)
+        return found
+
+
+stem: Callable[[str], str] = _Stems().__getitem__
+"""A word of content without its ending, empty for a number and one that says nothing.
+
+Words that belong together come out alike (`slices`, `sliced`, `slicing`): that is all.
+"""
+
+
+def _stem(word: str) -> str:
     word = word.strip("'").removesuffix("'s")
     if word in STOP_WORDS or len(word) < 2 or word.isdigit():
         return ""

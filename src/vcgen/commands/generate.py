@@ -2,13 +2,15 @@
 
 import functools
 import sys
+from dataclasses import replace
 from typing import Any, cast
 
 import orjson
 
+from vcgen.checks.language import code_of
 from vcgen.commands.common import choose_recipe, run_loop
 from vcgen.config import Budget, Endpoint, Limits, StructuredName
-from vcgen.endpoints import choose_endpoints, parse_price
+from vcgen.endpoints import choose_endpoints, choose_judge, parse_price
 from vcgen.errors import RunStopped, StoreError, UsageError
 from vcgen.fleet import Fleet, most_workers
 from vcgen.job import Job
@@ -23,6 +25,13 @@ from vcgen.options import (
     HedgeOption,
     Inputs,
     JsonOption,
+    JudgeConcurrencyOption,
+    JudgeKeyOption,
+    JudgeOption,
+    JudgePriceOption,
+    JudgeRpmOption,
+    JudgeTpmOption,
+    JudgeUrlOption,
     KeyOption,
     KindsOption,
     LanguageOption,
@@ -87,6 +96,13 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     tpm: TpmOption = None,
     concurrency: ConcurrencyOption = None,
     price: PriceOption = None,
+    judge: JudgeOption = None,
+    judge_base_url: JudgeUrlOption = None,
+    judge_api_key_env: JudgeKeyOption = None,
+    judge_rpm: JudgeRpmOption = None,
+    judge_tpm: JudgeTpmOption = None,
+    judge_concurrency: JudgeConcurrencyOption = None,
+    judge_price: JudgePriceOption = None,
     max_cost: MaxCostOption = None,
     max_requests: MaxRequestsOption = None,
     max_total_tokens: MaxTotalOption = None,
@@ -124,17 +140,22 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     endpoints = choose_endpoints(
         endpoint or (), common, base_url=base_url, key_variable=api_key_env
     )
-    budget = Budget(
-        cost=max_cost,
-        requests=max_requests,
-        tokens=max_total_tokens,
-        seconds=None if deadline is None else _seconds(deadline),
+    judging = choose_judge(
+        judge,
+        base_url=judge_base_url,
+        key_variable=judge_api_key_env,
+        price=judge_price,
+        limits=Limits(rpm=judge_rpm, tpm=judge_tpm, concurrency=judge_concurrency),
+        trust_env=trust_env,
     )
+    seconds = None if deadline is None else _seconds(deadline)
+    budget = Budget(cost=max_cost, requests=max_requests, tokens=max_total_tokens, seconds=seconds)
     job = Job(
         inputs=tuple(inputs),
         input_format=input_format,
         speech=speech,
         endpoints=endpoints,
+        judge=judging,
         output=output,
         recipe=chosen,
         samples=samples,
@@ -142,10 +163,12 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         timeout_s=timeout,
         hedge=hedge,
         budget=budget,
-        workers=min(workers, most_workers([each.limits for each in endpoints], budget)),
+        workers=workers,
     )
+    job = replace(job, workers=min(workers, most_workers(job.limits, budget)))
     if fresh:
         require_fresh(output)
+    _name_language(job)
     summary = run_loop(functools.partial(_generate, job, as_json=as_json))
     if not as_json:
         print_summary(summary)
@@ -169,6 +192,14 @@ async def _generate(job: Job, *, as_json: bool) -> dict[str, Any]:
             if as_json:
                 print(orjson.dumps(work.summary()).decode())
         return work.summary()
+
+
+def _name_language(job: Job) -> None:
+    language = job.recipe.language
+    if code_of(language) not in {"en", ""} and all(
+        each.endpoint.simulated for each in job.endpoints
+    ):
+        tell(f"vcgen: the simulated model writes English; what is not {language} is rejected")
 
 
 def _name_damage(store: RunDirectory | None) -> None:

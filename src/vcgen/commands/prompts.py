@@ -8,6 +8,7 @@ from vcgen.errors import UsageError
 from vcgen.options import (
     BUILTIN,
     ClipOption,
+    LanguageOption,
     SendersOption,
     TemplateArgument,
     TemplatesOption,
@@ -24,6 +25,7 @@ def prompts(
     *,
     clip: ClipOption = None,
     tasks: SendersOption = BUILTIN,
+    language: LanguageOption = None,
     templates: TemplatesOption = None,
 ) -> None:
     """List the prompt templates, or show one as it would be sent for a clip."""
@@ -36,6 +38,7 @@ def prompts(
     found = next((item for item in read_clips(clip) if isinstance(item, Clip)), None)
     if found is None:
         raise UsageError(f"{clip} has no usable clip")
-    sent = run_loop(functools.partial(preview, found, template, names(tasks), templates))
+    render = functools.partial(preview, found, template, names(tasks), templates, language)
+    sent = run_loop(render)
     for message in sent:
         print(f"--- {message.role} ---\n{message.content}\n")

@@ -35,16 +35,29 @@ def export_records(records: Iterable[Record], format_name: str, output: Path) ->
     """
     if format_name not in FORMATS:
         raise UsageError(f"no format {format_name!r}: choose {', '.join(FORMATS)}")
-    opening, between, closing = (b"", b"\n", b"\n") if output.suffix == ".jsonl" else _ARRAY
+    lines = (orjson.dumps(FORMATS[format_name](record)) for record in records)
+    return write_rows(lines, output, as_array=output.suffix != ".jsonl")
+
+
+def write_rows(rows: Iterable[bytes], output: Path, *, as_array: bool) -> int:
+    """Write rows of JSON as items of an array, or as lines; the file is replaced whole or not.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        UsageError: the file cannot be written.
+    """
+    opening, between, closing = _ARRAY if as_array else (b"", b"\n", b"\n")
     written = 0
     try:
         if output.exists() and not output.is_file():
-            raise UsageError(f"{output} is not a regular file; name a file to export to")
+            raise UsageError(f"{output} is not a regular file; name another")
         with replacing(output, PLAIN) as file:
             file.write(opening)
-            for record in records:
+            for row in rows:
                 file.write(between if written else b"")
-                file.write(orjson.dumps(FORMATS[format_name](record)))
+                file.write(row)
                 written += 1
             file.write(closing if written or opening else b"")
     except OSError as error:

@@ -81,7 +81,7 @@ def noun_phrase(text: str) -> str:
     """The phrase in lower case, with an article where it needs one."""
     words = text.split()
     first = words[0].lower() if words else ""
-    if not first or _stands_alone(first):
+    if not first or first == "how" or _stands_alone(first):
         return _lower(text)
     head = first
     for at, word in enumerate(words[1:], 1):

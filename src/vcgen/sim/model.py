@@ -21,6 +21,7 @@ from vcgen.sim.questions import answer_to, pairs
 from vcgen.sim.scene import Scene, fenced, read_narrative, read_scene
 from vcgen.sim.schema import Unfillable, fill
 from vcgen.sim.validation import Refusal
+from vcgen.sim.verdicts import judge
 from vcgen.sim.wording import capital, sentence, without_telltales
 
 # Real models count in pieces of words; four bytes a piece is the usual rule of thumb.
@@ -134,6 +135,9 @@ class _Conversation:
         drafts = fenced(self._last)
         if "draft" in drafts:
             return refine(drafts["draft"])
+        if "answers" in drafts:
+            known = self._fenced.get("evidence", "")
+            return orjson.dumps(judge(known, drafts["answers"])).decode()
         if self._wants_turns():
             return orjson.dumps(self._turns()).decode()
         if self._schema is not None:

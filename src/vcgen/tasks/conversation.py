@@ -18,10 +18,14 @@ from vcgen.records import Kind, Turn
 from vcgen.tasks import task
 from vcgen.tasks.description import narrative
 
+# As in `converse.jinja`. With the shape of such questions and no content, which models would copy.
 MEANING = {
-    "descriptive": "what is there and what happens: people, objects, actions, places, positions",
-    "temporal": "when something happens, in what order, before or after what, or what changes",
-    "causal": "why something happens, what it is for, how it is done, or what it leads to",
+    "descriptive": "what is there and what happens: people, objects, actions, places, positions, "
+    "how they interact (What is ... doing? Where is ...? How many ...?)",
+    "temporal": "when something happens, in what order, before or after what, how long, or what "
+    "changes (When does ...? What does ... do after ...?)",
+    "causal": "why something happens, what it is for, how it is done, or what it leads to, as far "
+    "as the video shows it (Why does ...? How does ...?)",
 }
 
 
@@ -113,7 +117,7 @@ async def conversation_selfchat(_clip: Clip, ask: Ask) -> list[Turn]:
     for kind in kinds:
         question = await ask(
             "question",
-            accept=lambda asked: ask.checks.question(asked.text),
+            accept=lambda new: ask.checks.question(new.text, [turn.question for turn in turns]),
             after=said,
             opening=said is None,
             kind=kind,

@@ -1,0 +1,139 @@
+"""`vcgen check`: what is wrong with records that exist, in a run or in anybody's file."""
+
+import sys
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from vcgen.audit import Audit
+from vcgen.clips import Clip
+from vcgen.errors import UsageError
+from vcgen.exporters import write_rows
+from vcgen.importers import Row, is_array, read_exported, read_run
+from vcgen.layout import RECORDS, parts
+from vcgen.options import (
+    CheckedArgument,
+    CheckedFormatOption,
+    CleanFileOption,
+    CleanOption,
+    ClipFormatOption,
+    ClipsOption,
+    JsonOption,
+    LanguageOption,
+    command,
+)
+from vcgen.progress import tell
+from vcgen.records import Record
+from vcgen.sources import read_clips
+from vcgen.store import read_manifest
+
+
+@command
+def check(
+    data: CheckedArgument,
+    *,
+    format_name: CheckedFormatOption = "auto",
+    clips: ClipsOption = None,
+    clip_format: ClipFormatOption = "auto",
+    language: LanguageOption = None,
+    output: CleanFileOption = None,
+    as_json: JsonOption = False,
+    strict: CleanOption = False,
+) -> None:
+    """Check records that exist: of a run, or a file in any format that export writes.
+
+    Prints each code with how many records have it and three examples. Nothing is sent.
+    """
+    is_run = data.is_dir()
+    if is_run and format_name not in {"auto", "vcgen"}:
+        raise UsageError(f"{data} is a directory; --format {format_name} is of a file")
+    asked, words = _asked_for(read_manifest(data) if is_run else {})
+    files = parts(data, RECORDS) if is_run else [data]
+    rows = read_run(data) if is_run else read_exported(data, format_name)
+    as_array = not is_run and is_array(data)
+    known = _Clips(clips or (), clip_format)
+    audit = Audit(language=language or asked, words=words)
+    if output is None:
+        for _ in _clean(rows, audit, known):
+            pass
+    elif any(output.exists() and output.samefile(file) for file in files):
+        raise UsageError(f"{output} is what is checked; write the clean records to another file")
+    else:
+        write_rows(_clean(rows, audit, known), output, as_array=as_array)
+    found = audit.summary()
+    print(orjson.dumps(found).decode() if as_json else _on_terminal(_page(found)))
+    if output is not None:
+        tell(f"{audit.clean:,} clean records in {output}")
+    if strict and (audit.unreadable or audit.clean < audit.records):
+        sys.exit(3)
+
+
+def _asked_for(manifest: Mapping[str, Any]) -> tuple[str, tuple[int, int]]:
+    """The language and the lengths of descriptions that a run asked for."""
+    match manifest:
+        case {"run": {"recipe": {"language": str(language), "words": [int(least), int(most)]}}}:
+            return language, (least, most)
+    return "English", (80, 160)
+
+
+class _Clips:
+    """Clips by id, and by the video where that has one clip."""
+
+    def __init__(self, paths: Sequence[Path], format_name: str) -> None:
+        self._by_id: dict[str, Clip] = {}
+        self._by_video: dict[str, Clip | None] = {}
+        bad = 0
+        for path in paths:
+            for clip in read_clips(path, format=format_name):
+                if isinstance(clip, Clip):
+                    self._by_id[clip.id] = clip
+                    other = clip.video in self._by_video
+                    self._by_video[clip.video] = None if other else clip
+                else:
+                    bad += 1
+        if bad:
+            tell(f"vcgen: rows that are no clips: {bad:,}")
+
+    def find(self, record: Record) -> Clip | None:
+        return self._by_id.get(record.clip_id) or self._by_video.get(record.video)
+
+
+def _clean(rows: Iterable[Row], audit: Audit, clips: _Clips) -> Iterator[bytes]:
+    """The rows that may stay, as the audit goes over all of them."""
+    for row in rows:
+        outcome = row.outcome
+        clip = clips.find(outcome) if isinstance(outcome, Record) else None
+        if audit.is_clean(outcome, clip):
+            yield row.line()
+
+
+def _page(found: Mapping[str, Any]) -> str:
+    records, with_clip = found["records"], found["with_clip"]
+    lines = [f"{records:,} records, {found['clean']:,} with no more than flags"]
+    if found["unreadable"]:
+        lines.append(f"{found['unreadable']:,} rows that are no records")
+        lines += [f"    {message}" for message in found["broken"]]
+    if with_clip < records:
+        lines.append(
+            f"{records - with_clip:,} records without a clip (--clips): nothing is checked there "
+            "that needs the evidence or the duration"
+        )
+    if found["codes"]:
+        lines.append(f"\n{'code':<24}{'severity':<10}{'records':>9}{'share':>8}")
+    for code, each in found["codes"].items():
+        lines.append(f"{code:<24}{each['severity']:<10}{each['count']:>9,}{each['share']:>8.1%}")
+    for code, each in found["codes"].items():
+        lines.append(f"\n{code}")
+        for example in each["examples"]:
+            turn = "" if example["turn"] is None else f" turn {example['turn']}"
+            lines.append(f"  {example['id']}{turn}: {example['message']}")
+            if example["excerpt"]:
+                lines.append(f"      {example['excerpt']}")
+    return "\n".join(lines)
+
+
+def _on_terminal(text: str) -> str:
+    encoding = sys.stdout.encoding or "utf-8"
+    return text.encode(encoding, "backslashreplace").decode(encoding)
