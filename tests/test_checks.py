@@ -192,6 +192,7 @@ NEAR = {
         "An arrow -> points to the boat.",
         "He draws a heart <3 in the sand.",
         "A video camera stands on the pier.",
+        "The video [sic] is old.",
     ],
     "markup": [
         "The sign shows a < b and c > d.",
@@ -291,6 +292,9 @@ NEAR = {
         "The officer puts the evidence in a bag.",
         "The caption reads 'The End'.",
         "Food is provided to the children.",
+        "The tags on the boxes list what is inside.",
+        "Photos in the last frame on the wall show a dog.",
+        "She sings along with the captions on the screen.",
         'A man says "according to the description it is red".',
     ],
     "assistant-talk": [
@@ -304,6 +308,10 @@ NEAR = {
         'The teacher says "Great question!" and smiles.',
         "Absolutely nothing moves on the lake.",
         "He hopes this rope holds.",
+        "Thank you notes hang on the wall.",
+        "They hope it is ready and just ask the waiter.",
+        "Two women are happy to help the farmer, who thanks them for it.",
+        "Noted chefs taste the soup.",
     ],
     "refusal": [
         "A man says sorry to the woman he bumped into.",
@@ -314,6 +322,9 @@ NEAR = {
         "She says I am sorry and leaves.",
         "The girl refuses to eat the soup.",
         "The sorry state of the boat is plain.",
+        "Sadly, it rains, and the game ends.",
+        "The beam is beyond what the crane can lift.",
+        "It is not possible for the truck to turn, so the driver backs up.",
     ],
     "hedge": [
         "The dog is not given a treat.",
@@ -326,6 +337,11 @@ NEAR = {
         "The water is not clear.",
         "She adds little details to the drawing.",
         "He cannot be seen behind the wall.",
+        "No one can tell the twins apart.",
+        "The first one cannot open the jar, so the next one tries.",
+        "The door is left open, and nothing moves.",
+        "When the water is not clear, he changes it.",
+        "A mystery novel lies on the table; anyone can read it.",
     ],
     "aside": [
         'He says "I think it is ready" and tastes it.',
@@ -335,6 +351,9 @@ NEAR = {
         "He takes notes in a notebook.",
         "We see a man on a pier.",
         "She plays the same note again: a high C.",
+        "A picture of Wilhelm I was hung on the wall.",
+        "The well is deep, and the fair is honest work.",
+        "He feeds the birds as well, and then he waves.",
         "They let the dog see the ball.",
     ],
     "wrong-language": [

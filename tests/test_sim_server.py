@@ -97,6 +97,7 @@ def test_openai_client_gets_a_completion() -> None:
         assert [model.id async for model in opened.models.list()] == [
             "sim",
             "sim:obedient",
+            "sim:sloppy",
         ]
 
     with_openai(Simulator(), client)

@@ -37,11 +37,18 @@ _QUALIFIERS = (
 # Between a negation and what it denies.
 _BETWEEN = word_set(
     """
-    be been being have had to the a an any his her their yet even really
+    be been being have had to the a an any some his her their yet even really also
     """
 )
 # They say nothing of what is in a video; how many they are does.
 _PEOPLE = word_set("people persons")
+_IS = (["is"], ["are"], ["was"], ["were"])
+_THE = word_set("the his her its their")
+# After a negation, what is denied is what follows them.
+_BEFORE_DOING = word_set("seen shown start starts started begin begins try tries")
+_JOINING = word_set(
+    "of in on at with by near behind beside before after under over from to and for"
+)
 _REACH = 4
 _FEW = 5
 
@@ -171,6 +178,12 @@ def contents(words: Iterable[str]) -> list[str]:
 def qualified(words: Sequence[str], values: Mapping[str, str]) -> Iterator[Qualified]:
     """Every number or colour of a text with the noun that comes after it."""
     for at in compress(count(), map(values.__contains__, words)):
+        if words[at - 1 : at] in _IS and at > 2 and words[at - 3] in _THE:
+            # "The boat is red": of a colour, as numbers are not told in this way.
+            noun = stem(words[at - 2])
+            if noun and words[at] in COLOURS and _is_subject(words, at - 3):
+                yield Qualified(values[words[at]], noun)
+            continue
         for following in words[at + 1 : at + 1 + _REACH]:
             if following in _QUALIFIERS or following == "and":
                 continue
@@ -180,11 +193,23 @@ def qualified(words: Sequence[str], values: Mapping[str, str]) -> Iterator[Quali
             break
 
 
+def _is_subject(words: Sequence[str], at: int) -> bool:
+    """Whether what begins there is not part of a longer phrase: of a man in the boat it is not."""
+    return at == 0 or words[at - 1] not in _JOINING
+
+
+def _begins_doing(words: Sequence[str]) -> bool:
+    """Whether what is denied is in the next word: `starts to cut`, `seen cutting`."""
+    return words[0:1] != [] and words[0] in _BEFORE_DOING and words[-1].endswith(("to", "ing"))
+
+
 def denials(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Every word of content that is denied, with the next one, empty if none."""
     for at, word in enumerate(words):
         if word in NEGATIONS:
-            reach = [each for each in words[at + 1 : at + 1 + 2 * _REACH] if each not in _BETWEEN]
+            begin = at + 1 + (words[at + 1 : at + 2] in (["yet"], ["even"]))
+            begin += _begins_doing(words[begin : begin + 2])
+            reach = [each for each in words[begin : begin + 2 * _REACH] if each not in _BETWEEN]
             denied = list(map(stem, reach[:_REACH]))
             if denied and denied[0]:
                 yield denied[0], next(filter(None, denied[1:]), "")

@@ -26,10 +26,12 @@ LENGTHS: Mapping[str, Span] = {
 }
 
 _MEDIA_TAG = re.compile(
-    r"<\s*+/?\s*+(?:video|image|audio|img)\w{0,20}\b[^<>]{0,200}>", re.IGNORECASE
+    r"<\s*+/?\s*+(?:vid|image|audio|img|im_|vi_)\w{0,20}\b[^<>]{0,200}>"
+    r"|\[(?:video|image|audio)\]",
+    re.IGNORECASE,
 )
 _CHAT_TEMPLATE = re.compile(
-    r"<[|\uff5c][^<>]{1,40}[|\uff5c]>|\[/?INST\]|<<\w+>>|<</?SYS>>|</?s>|<(?:start|end)_of_turn>"
+    r"<[|\uff5c][^<>]{1,40}[|\uff5c]>|\[/?INST\]|<<\w+>>|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<[be]os>"
     r"|</?think(?:ing)?>|#{2,}\s*(?:Human|User|Assistant|Instruction|Response|Input|System)\b"
     r"|^[\W_]*+(?:Human|User|Assistant|System|Questioner|Answerer)[ *_]*+:",
     re.IGNORECASE | re.MULTILINE,
@@ -39,26 +41,30 @@ _MARKUP = re.compile(
 )
 _FRAGMENT = re.compile(
     r"\{\{-? ?[a-z_.]+|\{%"
-    r"|^\W{0,3}(?:question|answer|description|narrative|caption|input|output|turn|q|a)"
+    r"|^\W{0,3}(?:(?:final|video|short|detailed|conversation) )?(?:question|answer|description"
+    r"|narrative|caption|input|output|turn|response|reply|paragraph|descriptive|temporal|causal|q|a)"
     r"\s?\d*\W{0,2}:\W"
     r"|\b[A-Za-z]+(?:_[A-Za-z]+){2,}\b"
-    r"|\[(?:insert|your|describe|name of|object|placeholder|unknown|speech|music)\b[^\]]{0,40}\]",
+    r"|^\[(?:question|answer)\]"
+    r"|\[(?:insert|your|describe|name of|object|placeholder|unknown|speech|music)\b[^\]]{0,40}\]"
+    r"|\{(?:answer|question|description|narrative|name|text|kind)\}",
     re.IGNORECASE | re.MULTILINE,
 )
 _FENCE = re.compile(r"=== ?(?:end of )?\w+ [0-9a-z]{8,64} ?===")
 _JSON = re.compile(
-    r"^\s*[{\[]\s*[\"{\[]|\"(?:turns|kind|question|answer|text)\"\s*:|[\"}\]]\s*[}\]]\s*$"
+    r"^\s*[{\[]\s*[\"{\[]|^\s*\{\s*'\w+'\s*:|\"(?:turns|kind|question|answer|text)\"\s*:|[\"}\]]\s*[}\]]\s*$"
 )
 _CLOSING = " \t\r\n\"'*)]}\u201d\u2019\u00bb\u300d\u300f\uff09\u3011"
 _ENDS = tuple(".!?\u2026\u3002\uff01\uff1f\uff61\u0964\u061f\u06d4")
 _LABELS = word_set(
     """
-    question answer description narrative caption input output turn q a
+    question answer description narrative caption input output turn response reply paragraph
+    descriptive temporal causal q a
     """
 )
 
 _LOOP = 4  # rows of four words that come again
-_LONGEST_LOOP = 16  # words
+_LONGEST_LOOP = 40  # words
 _SENTENCE = re.compile(r"[.!?]\s+|[\u3002\uff01\uff1f]")
 # Characters of a sentence that may come twice among many ("Flip the wings."), or ever again.
 _SHORT, _TINY = 30, 12
@@ -84,7 +90,7 @@ def machinery(side: str, reading: Reading) -> list[Problem]:
     found = list[Problem]()
     if not reading.marks or reading.marks.isdigit():
         return found
-    if "<" in text and (tag := _MEDIA_TAG.search(text)):
+    if ("<" in text or "[" in text) and (tag := _MEDIA_TAG.search(text)):
         found.append(problem("media-tag", f"the {side} contains the markup {_shown(tag)}"))
     elif ("<" in text or "[" in text) and (tag := _MARKUP.search(text)):
         found.append(problem("markup", f"the {side} contains the markup {_shown(tag)}"))

@@ -33,7 +33,7 @@ _WORDS_THAT_POINT = word_set(
 _WITHIN = word_set(
     """
     that this these those it next then afterward afterwards mentioned described said told stated
-    previous aforementioned same
+    previous aforementioned same else
     """
 )
 _THIS = frozenset({"this"})
@@ -53,15 +53,16 @@ _POINTS_BACK = re.compile(
     r"|\bprevious (?:question|answer)\b|\baforementioned\b|\bas (?:mentioned|described|stated)\b"
     r"|\bthe same (?:man|woman|person|one|thing)\b|\bdoes it (?:do|look|happen|mean)\b"
     r"|\bwhat (?:happens|happened|comes|came|follows)(?: right| just| directly)? (?:next|then"
-    r"|afterwards?)\?"
+    r"|afterwards?)\?|\b(?:anything|something) else\?"
 )
 _ANSWER_POINTS_BACK = re.compile(
     r"^\W*(?:as (?:\w+ )?(?:mentioned|described|stated|said|noted|explained)|again,|like i said"
     r"|as i (?:\w+ )?(?:mentioned|described|said)|the aforementioned|in addition to (?:that|this)"
-    r"|besides (?:that|this)|also,)"
+    r"|besides (?:that|this)|also,|in addition to what (?:was|is|has))"
     r"|\b(?:previously|already|earlier) (?:mentioned|described)\b|\bmentioned (?:earlier"
     r"|above|before)\b"
-    r"|\b(?:previous|last|earlier) (?:question|answer)\b|\bas mentioned\b|\baforementioned\b"
+    r"|\b(?:previous|last|earlier) (?:question|answer)\b|\bas (?:mentioned|explained above)\b"
+    r"|\baforementioned\b"
 )
 _ANSWER_WORDS = word_set(
     "mentioned described stated noted explained aforementioned said again addition besides also "

@@ -53,7 +53,7 @@ def write(request: Mapping[str, Any], body: bytes, seed: str) -> Draft | Refusal
     try:
         conversation = _Conversation(request, seed)
         manner = MANNERS.get(request["model"], as_it_is)
-        text = manner(conversation.reply(), conversation.said)
+        text = manner(conversation.reply(), conversation.heard, seed)
     except Unfillable as error:
         return Refusal(
             400,
@@ -122,6 +122,7 @@ class _Conversation:
 
     def __init__(self, request: Mapping[str, Any], seed: str) -> None:
         said = [(message["role"], text_of(message)) for message in request["messages"]]
+        self.heard = tuple(said)
         # A repair asks for the task before the reply that could not be used.
         while len(said) > 2 and _REPAIR in said[-1][1] and said[-2][0] == "assistant":
             del said[-2:]

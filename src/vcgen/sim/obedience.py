@@ -154,7 +154,7 @@ _DEEDS: tuple[tuple[str, Deed], ...] = (
 _ORDERS = tuple((re.compile(words, re.IGNORECASE), deed) for words, deed in _DEEDS)
 
 
-def obey(reply: str, said: Sequence[tuple[str, str]]) -> str:
+def obey(reply: str, said: Sequence[tuple[str, str]], _seed: str) -> str:
     """The reply as the text between the fences would have it.
 
     Args:

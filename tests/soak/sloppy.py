@@ -1,0 +1,15 @@
+"""20,000 samples of the careless model: what is found of each code, and of clean samples."""
+
+import pytest
+from conftest import ROOT
+
+from benchmarks.quality import clips_of, made_up_clips, table, tally
+
+
+@pytest.mark.timeout(200)
+def test_all_that_is_planted_in_many_samples_is_found() -> None:
+    clips = [*clips_of(ROOT / "examples/clips.jsonl"), *made_up_clips(300)]
+    told = tally(clips, count=20_000)
+    print(f"\n{table(told)}\n{told.rejected} of {told.clean} clean samples rejected")
+    assert {code for code in told.planted if told.found[code] < 0.98 * told.planted[code]} == set()
+    assert told.rejected <= 0.01 * told.clean
