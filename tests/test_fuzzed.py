@@ -8,6 +8,8 @@ FOUND = [
     ("journal", b'\0{"id":"a\\"/\xc3"a"'),
     ("journal", b'\0{"id":"a\xc3","b":1'),
     ("journal", b'\0{"id":"\\'),
+    # A last line without its end that holds what begins another.
+    ("journal", b'\0{"id":"a","b":{"id":"c"}'),
     # An assertion in the library that mends JSON.
     ("replies", b"\x80" + b"```json\n{'" * 4 + b"ttur'~s: [attur'~s: [andu"),
 ]
@@ -15,7 +17,8 @@ FOUND = [
 
 @pytest.mark.parametrize(("name", "data"), FOUND)
 def test_what_fuzzing_found_stays_mended(name: str, data: bytes) -> None:
-    targets.TARGETS[name](data + b"\n")
+    for end in (b"\n", b""):
+        targets.TARGETS[name](data + end)
 
 
 @pytest.mark.parametrize("name", targets.TARGETS)

@@ -33,7 +33,7 @@ LAYERS = {
     ],
     "surface": [
         "", "forecast", "plan", "preview", "progress", "terminal", "options", "commands", "cli",
-        "__main__",
+        "signals", "__main__",
     ],
 }  # fmt: skip
 RANK = {module: rank for rank, layer in enumerate(LAYERS.values()) for module in layer}

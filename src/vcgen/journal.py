@@ -42,6 +42,8 @@ def line_id(line: bytes) -> str | None:
 
 def salvage(line: bytes) -> list[tuple[str, bytes]]:
     """The whole lines in a damaged one, with their ids: what was between them may be the damage."""
+    if (name := line_id(line)) is not None:
+        return [(name, line)]
     found = []
     for part in _HEAD.split(line):
         whole = part[: part.rfind(b"}") + 1]

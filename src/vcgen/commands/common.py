@@ -1,5 +1,6 @@
 """What several commands do with their options."""
 
+import signal
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -11,13 +12,24 @@ from vcgen.config import Recipe
 from vcgen.errors import UsageError
 from vcgen.recipes import read_recipe
 from vcgen.records import Kind
+from vcgen.signals import end, end_at_once, heed
 
 T = TypeVar("T")
 
 
 def run_loop(main: Callable[[], Awaitable[T]]) -> T:
     """What a coroutine function returns."""
-    return anyio.run(main, backend_options={"use_uvloop": use_uvloop()})
+    guarded = signal.getsignal(signal.SIGINT) is end
+
+    async def begin() -> T:
+        if guarded:
+            heed(end)
+        return await main()
+
+    if guarded:
+        # An exception before the loop works would leave its first coroutine behind, with a warning.
+        heed(end_at_once)
+    return anyio.run(begin, backend_options={"use_uvloop": use_uvloop()})
 
 
 def names(text: str) -> tuple[str, ...]:

@@ -1,0 +1,28 @@
+"""What a signal does to the command outside of a run's work, for which see `vcgen.terminal`.
+
+Only what the standard library has: this is there before anything else is imported.
+"""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+
+Handler = Callable[[int, FrameType | None], None]
+
+
+def heed(handler: Handler | signal.Handlers) -> None:
+    """Let SIGINT and SIGTERM do this."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
+
+
+def end(number: int, _: FrameType | None) -> None:
+    """End the process by SystemExit, with 128 and the signal's number."""
+    sys.exit(128 + number)
+
+
+def end_at_once(number: int, _: FrameType | None) -> None:
+    """The same where nothing is open, and an exception would be taken badly."""
+    os._exit(128 + number)
