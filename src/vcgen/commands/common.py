@@ -1,6 +1,7 @@
 """What several commands do with their options."""
 
 import signal
+import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from typing import Any, TypeVar, cast
@@ -19,17 +20,24 @@ T = TypeVar("T")
 
 def run_loop(main: Callable[[], Awaitable[T]]) -> T:
     """What a coroutine function returns."""
-    guarded = signal.getsignal(signal.SIGINT) is end
 
-    async def begin() -> T:
-        if guarded:
-            heed(end)
-        return await main()
+    async def guarded() -> T:
+        heed(end)
+        try:
+            return await main()
+        finally:
+            sys.stdout.flush()
+            heed(end_at_once)
 
-    if guarded:
-        # An exception before the loop works would leave its first coroutine behind, with a warning.
-        heed(end_at_once)
-    return anyio.run(begin, backend_options={"use_uvloop": use_uvloop()})
+    options = {"use_uvloop": use_uvloop()}
+    if signal.getsignal(signal.SIGINT) is not end:  # not the command, but who calls it in Python
+        return anyio.run(main, backend_options=options)
+    # While a loop begins and ends an exception would leave coroutines of its own behind.
+    heed(end_at_once)
+    try:
+        return anyio.run(guarded, backend_options=options)
+    finally:
+        heed(end)
 
 
 def names(text: str) -> tuple[str, ...]:
