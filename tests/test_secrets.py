@@ -146,7 +146,7 @@ def test_the_watch_sees_a_key_in_what_is_captured_and_in_files(tmp_path: Path) -
 LEAKING = """
 import logging
 from canary import KEY
-def test_log(): logging.getLogger("any.library").debug("sent %s", KEY)
+def test_log(): logging.getLogger("httpcore").debug("sent %s", KEY)
 def test_traceback():
     try: raise ValueError(KEY)
     except ValueError: logging.exception("failed")

@@ -22,7 +22,7 @@ from vcgen.config import Dialect, Recipe
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.evidence import render_evidence
-from vcgen.hashes import digest
+from vcgen.hashes import digest, number_of
 from vcgen.pricing import Price
 from vcgen.records import Usage
 from vcgen.turns import Work
@@ -102,13 +102,15 @@ class ClipCalls:
     replies: int = 0
     continued: bool = False
     work: Work = field(default_factory=Work)
-    variables: dict[str, Any] = field(init=False)
-    evidence: str = field(init=False)
+    variables: dict[str, Any] = field(default_factory=dict)
+    evidence: str = ""
     _answered: dict[ChatRequest, Completion] = field(default_factory=dict)
     _unkept: list[tuple[ChatRequest, str, Completion]] = field(default_factory=list)
     _checks: Checker | None = None
 
     def __post_init__(self) -> None:
+        if self.variables:
+            return
         clip = self.clip
         self.variables = {
             "clip": {name: getattr(clip, name) for name in _SHOWN},
@@ -116,6 +118,12 @@ class ClipCalls:
             "duration": clip.duration,
         }
         self.evidence = digest(self.variables["evidence"])
+
+    def of(self, engine: Engine) -> "ClipCalls":
+        """Calls of another engine for the same clip, whose evidence is not rendered again."""
+        return ClipCalls(
+            self.clip, engine, self.store, variables=self.variables, evidence=self.evidence
+        )
 
     async def complete(self, request: ChatRequest, sample: str) -> tuple[Completion, bool]:
         """The completion, and whether it is this sample's to account for."""
@@ -211,8 +219,7 @@ class Ask:
         }
 
     def _seed(self) -> int:
-        seeded = f"{self.recipe.seed}/{self.sample}".encode("utf-8", "replace")
-        return int.from_bytes(blake2b(seeded, digest_size=8).digest(), "big")
+        return number_of(f"{self.recipe.seed}/{self.sample}")
 
     async def __call__(
         self,

@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, S
 from contextlib import aclosing, asynccontextmanager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, Unpack
 
@@ -207,8 +208,7 @@ async def open_run(
         UsageError, StoreError: as for `generate_batch`.
     """
     _check(options)
-    endpoints = _endpoints(model)
-    judging = _judging_endpoint(options)
+    endpoints, judging = _endpoints(model), _judging_endpoint(options)
     mix, recipe = _mix(options)
     templates = options.get("templates")
     from vcgen.prompts import Prompts  # noqa: PLC0415 - jinja2, which importing vcgen need not load
@@ -216,13 +216,22 @@ async def open_run(
     prompts = Prompts(Path(templates) if templates else None)
     price, budget = price_of(endpoints), options.get("budget") or Budget()
     spending = None if budget == Budget(seconds=budget.seconds) else Spending(budget, price)
-    now = _clock()
+    now, limits, transport = _clock(), options.get("limits"), options.get("transport")
+    build = partial(
+        Engine,
+        timeout_s=options.get("timeout_s", 120.0),
+        hedge=options.get("hedge", False),
+        seed=recipe.seed,
+    )
     judge = None
     if judging is not None:
-        judge = _judge(judging, endpoints[0], options, spending, prompts, recipe)
+        cost = price_of([judging])
+        books = None if spending is None else spending.at(cost)
+        # What a caller sends by reaches servers or the simulator, not both.
+        by = transport if judging.simulated == endpoints[0].simulated else None
+        judge = Judge(build(judging, transport=by, spending=books), cost, prompts, recipe)
     samples = Samples(prompts, recipe, price, now, judge)
-    wanted = options.get("samples")
-    output = options.get("output")
+    wanted, output = options.get("samples"), options.get("output")
     store: RunDirectory | None = None
     if output and worker is not None:
         store = RunDirectory.join(Path(output), worker)
@@ -232,8 +241,7 @@ async def open_run(
         if wanted is not None:
             wanted -= store.records
     try:
-        limits, transport = options.get("limits"), options.get("transport")
-        engine = _engine(endpoints, limits, transport, options, recipe, spending)
+        engine = build(endpoints, limits=limits, transport=transport, spending=spending)
         judges = nullcontext() if judge is None else judge.engine
         # The input's files are closed now, not when the last trace of an error is forgotten.
         async with aclosing(placed), engine, judges:
@@ -292,41 +300,6 @@ def _judging_endpoint(options: Options) -> Endpoint | None:
     if not (judge is None or isinstance(judge, Endpoint)):
         raise UsageError("judge: give a name or an Endpoint")
     return judge
-
-
-def _judge(
-    endpoint: Endpoint,
-    model: Endpoint,
-    options: Options,
-    spending: Spending | None,
-    prompts: "Prompts",
-    recipe: Recipe,
-) -> Judge:
-    price = price_of([endpoint])
-    books = None if spending is None else spending.at(price)
-    # What a caller sends by reaches servers or the simulator, not both.
-    transport = options.get("transport") if endpoint.simulated == model.simulated else None
-    engine = _engine((endpoint,), None, transport, options, recipe, books)
-    return Judge(engine, price, prompts, recipe)
-
-
-def _engine(
-    endpoints: Sequence[Endpoint],
-    limits: Limits | None,
-    transport: Transport | None,
-    options: Options,
-    recipe: Recipe,
-    spending: Spending | None,
-) -> Engine:
-    return Engine(
-        endpoints,
-        limits=limits,
-        timeout_s=options.get("timeout_s", 120.0),
-        hedge=options.get("hedge", False),
-        transport=transport,
-        seed=recipe.seed,
-        spending=spending,
-    )
 
 
 def _clock() -> Callable[[], datetime]:

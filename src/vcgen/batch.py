@@ -1,8 +1,8 @@
 """A run: clips in, outcomes out. A worker takes a clip, does its tasks in turn, takes the next.
 
 Lazy and bounded: there are as many workers as requests may be in flight and nothing is read ahead.
-Every sample ends as exactly one outcome, or was not started. A row all of whose samples have their
-outcome is known by its id and not looked at again.
+Every sample ends as exactly one outcome, or was not started. One that has its outcome from the same
+evidence is not made again.
 """
 
 import asyncio

@@ -9,9 +9,10 @@ however long they are.
 import re
 from collections.abc import Sequence
 from enum import IntEnum
-from hashlib import blake2b
 
 from rensa import RMinHash
+
+from vcgen.hashes import number_of
 
 BANDS, ROWS = 8, 4
 # With so many bands of eight alike, texts that share 90 % of their runs of words are found 98 times
@@ -113,8 +114,7 @@ def _hashes(answer: str, video: str) -> list[int]:
 
 
 def _hash(words: Sequence[str]) -> int:
-    written = "\0".join(words).encode("utf-8", "surrogatepass")
-    return int.from_bytes(blake2b(written, digest_size=8).digest())
+    return number_of("\0".join(words))
 
 
 def _places_of(hashed: int, probes: int) -> list[int]:

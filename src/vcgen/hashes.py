@@ -38,9 +38,14 @@ class HashSet:
         return at < len(shard) and shard[at] == hashed
 
 
+def number_of(text: str) -> int:
+    """64 bits of a text, the same in every process."""
+    return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
+
+
 def digest(text: str) -> str:
-    """16 hexadecimal digits of a text, the same in every process."""
-    return blake2b(text.encode("utf-8", "replace"), digest_size=8).hexdigest()
+    """The same in 16 hexadecimal digits."""
+    return f"{number_of(text):016x}"
 
 
 class HashIndex:

@@ -65,7 +65,7 @@ class Judge:
 
     def begin(self, calls: ClipCalls, sample: str) -> "Judging":
         """The judging of one sample, whose clip's calls these are."""
-        return Judging(self, ClipCalls(calls.clip, self.engine, calls.store), sample)
+        return Judging(self, calls.of(self.engine), sample)
 
 
 class Judging:

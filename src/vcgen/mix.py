@@ -3,16 +3,17 @@
 from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass
-from hashlib import blake2b
+from functools import cached_property
 from itertools import accumulate
 from math import inf
 
 import anyio
 
+from vcgen.hashes import number_of
 from vcgen.tasks import Task
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Mix:
     """Which tasks a clip gets.
 
@@ -34,10 +35,12 @@ class Mix:
         """The tasks of a clip."""
         if self.weights is None:
             return self.tasks
-        seeded = f"{self.seed}/{clip_id}".encode("utf-8", "replace")
-        drawn = int.from_bytes(blake2b(seeded, digest_size=8, person=b"task").digest(), "big")
-        sums = list(accumulate(self.weights))
-        return (self.tasks[bisect(sums, drawn / 2**64 * sums[-1])],)
+        drawn = number_of(f"task/{self.seed}/{clip_id}") / 2**64
+        return (self.tasks[bisect(self._sums, drawn * self._sums[-1])],)
+
+    @cached_property
+    def _sums(self) -> list[float]:
+        return list(accumulate(self.weights or ()))
 
 
 class Quota:
