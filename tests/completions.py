@@ -12,8 +12,8 @@ from conftest import generate
 
 from vcgen.checks import check
 from vcgen.clips import Clip
-from vcgen.config import Recipe
 from vcgen.errors import Reason
+from vcgen.recipe import Recipe
 from vcgen.records import Record
 from vcgen.sim import Answer, SimTransport, Simulator
 from vcgen.store import read_records, read_rejects

@@ -7,11 +7,12 @@ from pydantic import BaseModel, RootModel
 
 from vcgen.answers import MAX_REPLY_CHARACTERS, Answer, Ask, ClipCalls, json_schema, parse
 from vcgen.checks import MOST_PROBLEMS
-from vcgen.config import Endpoint, Recipe
+from vcgen.config import Endpoint
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.http1 import Reply
 from vcgen.prompts import MAX_PROMPT_CHARACTERS, Prompts
+from vcgen.recipe import Recipe
 from vcgen.records import Usage
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks.conversation import Conversation

@@ -13,8 +13,9 @@ import pytest
 from conftest import LIMITS, Dying, Watched, generate, make_clips
 
 import vcgen
-from vcgen.config import Limits, Recipe
+from vcgen.config import Limits
 from vcgen.errors import RunStopped, UsageError
+from vcgen.recipe import Recipe
 from vcgen.sim import Simulator, parse_faults
 from vcgen.store import read_manifest, read_records
 from vcgen.testing import virtual_clock

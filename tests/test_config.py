@@ -7,8 +7,9 @@ import pytest
 from canary import KEY
 from pydantic import SecretStr
 
-from vcgen.config import OPENAI_URL, Dialect, Endpoint, Limits, Recipe, Structured
+from vcgen.config import OPENAI_URL, Dialect, Endpoint, Limits, Structured
 from vcgen.errors import UsageError
+from vcgen.recipe import Recipe
 
 
 def test_the_environment_names_the_endpoint_and_its_key() -> None:

@@ -11,10 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from vcgen.config import Budget, Endpoint, Keyless, Limits, Recipe, together
+from vcgen.config import Budget, Endpoint, Keyless, Limits, together
 from vcgen.endpoints import choose_endpoints, parse_file, parse_spec, read_endpoint
 from vcgen.errors import UsageError
 from vcgen.job import Job, decode, encode
+from vcgen.recipe import Recipe
 from vcgen.sim import Simulator
 
 TYPED = "sk-typed-into-a-file-0123456789"  # the watch over files knows only the other

@@ -20,10 +20,11 @@ from conftest import (
 from conftest import make_clip as make
 
 import vcgen
-from vcgen.config import Budget, Endpoint, Limits, Recipe
+from vcgen.config import Budget, Endpoint, Limits
 from vcgen.errors import Reason, RunStopped, UsageError
 from vcgen.http1 import Reply
 from vcgen.judge import Verdict, faults
+from vcgen.recipe import Recipe
 from vcgen.records import Turn
 from vcgen.sim import Simulator, parse_faults
 from vcgen.sim.verdicts import judge

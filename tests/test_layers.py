@@ -15,7 +15,7 @@ SOURCE = Path(vcgen.__file__).parent
 
 # From the bottom up; a module may import from its own layer and from those above it in this list.
 LAYERS = {
-    "words": ["_version", "errors", "cleaning", "clips", "records", "config"],
+    "words": ["_version", "errors", "cleaning", "clips", "records", "config", "recipe"],
     "cores": [
         "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
         "hedging", "limiting", "leaks", "evidence", "prompts", "checks", "journal",

@@ -6,11 +6,12 @@ from conftest import CLIPS, Command, Watched, generate, make_clip, run
 
 from vcgen.api import Options
 from vcgen.clips import Clip, Segment
-from vcgen.config import Limits, Recipe
+from vcgen.config import Limits
 from vcgen.errors import UsageError
 from vcgen.intake import intake
 from vcgen.plan import Plan, draw, duration, estimate
 from vcgen.pricing import per_million
+from vcgen.recipe import Recipe
 from vcgen.records import Usage
 from vcgen.sim import Simulator
 

@@ -7,11 +7,11 @@ import pytest
 from conftest import Dying, Watched, generate, make_clip, make_clips
 
 import vcgen
-from vcgen.config import Recipe
 from vcgen.errors import Reason, RunStopped, UsageError
 from vcgen.evidence import render_evidence
 from vcgen.hashes import digest
 from vcgen.prompts import Prompts
+from vcgen.recipe import Recipe
 from vcgen.records import Turn
 from vcgen.sim import Simulator, parse_faults
 from vcgen.store import read_manifest, read_rejects

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 import vcgen
 from vcgen.chat import Completion, decode
-from vcgen.config import DEFAULT_KINDS, Recipe
 from vcgen.errors import Reason, UsageError
 from vcgen.http1 import Reply
 from vcgen.prompts import Prompts
+from vcgen.recipe import DEFAULT_KINDS, Recipe
 from vcgen.records import Kind, Record, Turn
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks import builtin_tasks, find_task, task

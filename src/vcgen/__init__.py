@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from vcgen.api import Options, Result, generate_batch, run, stream
     from vcgen.chat import ChatRequest, Completion, Message, Schema
     from vcgen.clips import Clip, Segment
-    from vcgen.config import Budget, Endpoint, Limits, Recipe
+    from vcgen.config import Budget, Endpoint, Limits
     from vcgen.engine import Engine
     from vcgen.errors import (
         BudgetSpent,
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     )
     from vcgen.http1 import Reply
     from vcgen.httpx_transport import HttpxTransport
+    from vcgen.recipe import Recipe
     from vcgen.records import Outcome, Record, Reject, Turn, Usage
     from vcgen.sim import SimTransport
     from vcgen.sources import read_clips
@@ -93,12 +94,13 @@ _HOMES = {
     "api": "Options Result generate_batch run stream",
     "chat": "ChatRequest Completion Message Schema",
     "clips": "Clip Segment",
-    "config": "Budget Endpoint Limits Recipe",
+    "config": "Budget Endpoint Limits",
     "engine": "Engine",
     "errors": "BudgetSpent ConnectFailed ConnectionLost Reason Rejected ReplyTooLarge RunStopped "
     "StoreError TimedOut TransportError UsageError VcgenError",
     "http1": "Reply",
     "httpx_transport": "HttpxTransport",
+    "recipe": "Recipe",
     "records": "Outcome Record Reject Turn Usage",
     "sim": "SimTransport",
     "sources": "read_clips",

@@ -18,12 +18,13 @@ from pydantic import BaseModel, ValidationError
 from vcgen.chat import ChatRequest, Completion, Message, Schema, encode
 from vcgen.checks import MOST_PROBLEMS, Checker, Problem
 from vcgen.clips import Clip, explain
-from vcgen.config import Dialect, Recipe
+from vcgen.config import Dialect
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.evidence import render_evidence
 from vcgen.hashes import digest, number_of
 from vcgen.pricing import Price
+from vcgen.recipe import Recipe
 from vcgen.records import Usage
 from vcgen.turns import Work
 

@@ -14,13 +14,14 @@ import anyio
 
 from vcgen._version import __version__
 from vcgen.batch import Deliver, Run
-from vcgen.config import Budget, Endpoint, Limits, Recipe, is_simulated
+from vcgen.config import Budget, Endpoint, Limits, is_simulated
 from vcgen.engine import Engine, running_loop
 from vcgen.errors import UsageError
 from vcgen.intake import Clips, PlacedStream, intake
 from vcgen.judge import TEMPLATE, Judge
 from vcgen.mix import Mix
 from vcgen.pricing import FREE, Price, find_price, per_million
+from vcgen.recipe import Recipe
 from vcgen.records import Outcome, Record, Reject, Usage
 from vcgen.samples import Samples, recipe_hash
 from vcgen.spending import Spending

@@ -14,9 +14,10 @@ from pydantic import TypeAdapter
 
 from vcgen.api import Options, open_run
 from vcgen.batch import Run
-from vcgen.config import Budget, Keyless, Limits, Recipe
+from vcgen.config import Budget, Keyless, Limits
 from vcgen.errors import UsageError
 from vcgen.intake import PlacedStream, intake_files
+from vcgen.recipe import Recipe
 from vcgen.sources import count_rows
 from vcgen.tally import Tally
 

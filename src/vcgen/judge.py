@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel
 
 from vcgen.answers import Answer, Ask, ClipCalls
-from vcgen.config import Recipe
 from vcgen.engine import Engine
 from vcgen.errors import Reason, Rejected
 from vcgen.evidence import fence
 from vcgen.pricing import Price
+from vcgen.recipe import Recipe
 from vcgen.records import Turn
 
 if TYPE_CHECKING:

@@ -8,11 +8,12 @@ from typing import Any
 from vcgen.answers import ClipCalls
 from vcgen.chat import Message
 from vcgen.clips import Clip
-from vcgen.config import Endpoint, Recipe
+from vcgen.config import Endpoint
 from vcgen.engine import Engine
 from vcgen.errors import UsageError
 from vcgen.judge import Judge
 from vcgen.prompts import Prompts
+from vcgen.recipe import Recipe
 from vcgen.samples import Samples, sample_id
 from vcgen.tasks import find_task
 

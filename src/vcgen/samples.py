@@ -11,12 +11,12 @@ import orjson
 from vcgen._version import __version__
 from vcgen.answers import Ask, ClipCalls
 from vcgen.checks import MOST_PROBLEMS, Review
-from vcgen.config import Recipe
 from vcgen.errors import Reason, Rejected, VcgenError
 from vcgen.hashes import digest
 from vcgen.judge import Judge, Judging
 from vcgen.leaks import find_leaks
 from vcgen.pricing import Price
+from vcgen.recipe import Recipe
 from vcgen.records import KINDS, Outcome, Record, Reject, Turn
 from vcgen.tasks import Task
 

@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast
 import anyio
 
 from vcgen.api import use_uvloop
-from vcgen.config import Recipe
 from vcgen.errors import UsageError
+from vcgen.recipe import Recipe
 from vcgen.recipes import read_recipe
 from vcgen.records import Kind
 from vcgen.signals import end, end_at_once, heed

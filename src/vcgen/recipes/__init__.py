@@ -14,8 +14,8 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from vcgen.clips import explain
-from vcgen.config import Recipe
 from vcgen.errors import UsageError
+from vcgen.recipe import Recipe
 
 SUFFIX = ".toml"
 _DIRECTORY = Path(__file__).parent
