@@ -19,15 +19,19 @@ from vcgen.store import read_records
 
 GOOD = "A man carries two crates along a pier and unties the rope of his boat."
 OTHER = "A woman in a yellow coat opens an umbrella at the bus stop across the street."
+FLAGGED = (("What is she wearing?", "She wears a yellow coat."),)
 
 
-def record(name: str, answer: str, question: str = "What does the person do?") -> Record:
+def record(
+    name: str, answer: str, question: str = "What does the person do?", *more: tuple[str, str]
+) -> Record:
+    turns = ((question, answer), *more)
     return Record(
         id=f"{name}/conversation/0",
         video=f"{name}.mp4",
         clip_id=name,
         task="conversation",
-        turns=(Turn("descriptive", question, answer),),
+        turns=tuple(Turn("descriptive", *turn) for turn in turns),
     )
 
 
@@ -47,9 +51,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mixed(path: Path, format_name: str = "llava") -> Path:
     """A clean record, one that breaks off, one that says the first again, one only flagged."""
     answers = [GOOD, "The boat leaves the", GOOD, OTHER]
-    questions = ["What does the man do?"] * 3 + ["What is she wearing?"]
+    questions = ["What does the man do?"] * 3 + ["What does the woman do?"]
     records = [
-        record(f"clip-{at}", answer, question)
+        record(f"clip-{at}", answer, question, *(FLAGGED if answer == OTHER else ()))
         for at, (answer, question) in enumerate(zip(answers, questions, strict=True))
     ]
     export_records(records, format_name, path)
@@ -77,7 +81,7 @@ def test_records_are_counted_by_code_and_three_are_shown_of_each() -> None:
 
 
 def test_a_record_with_flags_is_clean_and_counted() -> None:
-    audit, clean = audited(record("a", OTHER, "What is she wearing?"))
+    audit, clean = audited(record("a", OTHER, "What does the woman do?", *FLAGGED))
     assert clean == [True]
     assert audit.counts == {"refers-back": 1}
 
@@ -179,7 +183,8 @@ def test_strict_says_3_where_more_than_flags_is_found(tmp_path: Path, command: C
     data = mixed(tmp_path / "data.json")
     assert command("check", data, "--strict").code == 3
     flagged = tmp_path / "flagged.json"
-    export_records([record("a", OTHER, "What is she wearing?")], "llava", flagged)
+    flags = record("a", OTHER, "What does the woman do?", *FLAGGED)
+    export_records([flags], "llava", flagged)
     assert command("check", flagged, "--strict").code == 0
     flagged.write_text('[{"conversations": 5}]')
     assert command("check", flagged, "--strict").code == 3

@@ -32,7 +32,8 @@ def planted(messages: tuple[Message, ...], seed: str) -> Planted:
 
 
 def found(turn: Turn) -> set[str]:
-    return {problem.code for problem in check([turn], make_clip())}
+    first = Turn("causal", "Why does the man untie the rope?", "He unties it to leave.")
+    return {problem.code for problem in check([first, turn], make_clip()) if problem.turn == 2}
 
 
 def test_every_code_that_a_reply_can_show_is_planted() -> None:

@@ -103,7 +103,8 @@ class Checker:
             readings.append(asked.reading)
             if asked.reading.words and said.reading.words:
                 problems += _wrong_kind(turn)
-                problems += refers_back(asked.reading, said.reading)
+                if len(turns) > 1:
+                    problems += refers_back(asked.reading, said.reading)
                 if facts.comparable:
                     content = contents(said.reading.words)
                     supports.append(support(content, facts))

@@ -65,7 +65,9 @@ CODES: Mapping[str, Code] = {
     "duplicate-question": Code("re-ask", "asks what another question of the sample asks"),
     "wrong-kind": Code("flag", "a question that cannot be of the kind it is labelled with"),
     "order": Code("flag", "tells events in another order than the evidence has them"),
-    "refers-back": Code("flag", "makes no sense by itself, as where a trainer shuffles the turns"),
+    "refers-back": Code(
+        "flag", "one of several turns that makes no sense where a trainer shuffles them"
+    ),
     "ungrounded": Code("flag", "less than half of its content words are in the evidence"),
     "number-contradicted": Code("flag", "another number of something than the evidence has"),
     "colour-contradicted": Code("flag", "another colour of something than the evidence has"),
