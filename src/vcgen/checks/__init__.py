@@ -14,6 +14,7 @@ from vcgen.checks.form import LENGTHS, Span, broken, ending, length, machinery, 
 from vcgen.checks.grounding import contradictions, score, support, ungrounded
 from vcgen.checks.kinds import possible_kinds, question_kind
 from vcgen.checks.language import code_of, other_language
+from vcgen.checks.markdown import markdown
 from vcgen.checks.problems import CODES, MOST_PROBLEMS, Code, Problem, Severity, problem
 from vcgen.checks.repeats import duplicate_questions, refers_back
 from vcgen.checks.times import order, past_the_end
@@ -132,6 +133,7 @@ class Checker:
         span = self._description if kind == "description" else LENGTHS[kind]
         found = [
             *machinery(side, reading),
+            *markdown(side, reading),
             *length(side, reading, span),
             *voice(side, reading),
             *other_language(side, reading, self._wanted),

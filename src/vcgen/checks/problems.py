@@ -48,6 +48,7 @@ CODES: Mapping[str, Code] = {
     "prompt-fragment": Code("re-ask", "a label, placeholder or internal name of the prompt"),
     "markup": Code("re-ask", "HTML, a link or an image, which pages would show or run"),
     "code-fence": Code("re-ask", "three backticks"),
+    "markdown": Code("re-ask", "bold type, a heading, a list, a table or code in Markdown"),
     "json-left": Code("re-ask", "JSON where prose was asked for"),
     "too-short": Code("re-ask", "fewer words than a text of its kind can do with"),
     "too-long": Code("re-ask", "more words than a text of its kind should have"),

@@ -183,7 +183,8 @@ def _against(
 
 
 _SLIPS = (
-    "media-tag", "chat-template", "prompt-fragment", "markup", "code-fence", "evidence-mention",
+    "media-tag", "chat-template", "prompt-fragment", "markup", "code-fence", "markdown",
+    "evidence-mention",
     "assistant-talk", "refusal", "hedge", "aside", "wrong-language",
 )  # fmt: skip
 BLUNDERS: Mapping[str, Blunder] = {
