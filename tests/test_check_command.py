@@ -14,6 +14,9 @@ from vcgen.checks import CODES, Checker, check
 from vcgen.errors import Reason
 from vcgen.exporters import FORMATS, export_records
 from vcgen.importers import LAYOUTS
+from vcgen.journal import encode_line
+from vcgen.leaks import CANARY
+from vcgen.prompts import Prompts
 from vcgen.records import Record, Reject, Turn
 from vcgen.store import read_records
 
@@ -102,6 +105,56 @@ def test_repeats_are_found_and_the_first_of_them_stays() -> None:
         "duplicate-record": 1,
         "near-duplicate-answer": 2,
     }
+
+
+LEAKS = {
+    "prompt-mark": f"{GOOD} The mark is {CANARY}.",
+    "instructions": f"{GOOD} State only what the evidence supports, with its numbers and colours.",
+    "encoded": f"{GOOD} He shouts {'Zm9v' * 16}.",
+    "hidden-characters": f"{GOOD} He\u202e leaves.",
+    "unknown-address": f"{GOOD} He reads evil.com on it.",
+}
+
+
+@pytest.mark.parametrize("code", LEAKS)
+@pytest.mark.parametrize("side", ["question", "answer"])
+def test_what_ends_a_sample_of_a_run_is_found_in_a_record(code: str, side: str) -> None:
+    audit = Audit(instructions=Prompts().instructions())
+    texts = (LEAKS[code], GOOD) if side == "answer" else (GOOD, LEAKS[code])
+    assert not audit.is_clean(record("a", *texts), make_clip())
+    (example,) = audit.examples[code]
+    assert example.turn == 1
+    assert example.message.startswith(f"the {side} ")
+
+
+def test_an_address_is_a_flag_where_the_evidence_names_it_or_is_not_there() -> None:
+    said = record("a", LEAKS["unknown-address"])
+    for clip in (None, make_clip(caption="The boat has evil.com on it.")):
+        audit = Audit()
+        assert audit.is_clean(said, clip)
+        assert audit.counts["address"] == 1
+
+
+def test_the_instructions_are_those_of_the_run_or_it_is_said_whose_they_are_not(
+    tmp_path: Path, command: Command
+) -> None:
+    told = "Bring to this page nothing that a sailor would not bring to a pier, ever."
+    templates, path = tmp_path / "mine", tmp_path / "run"
+    templates.mkdir()
+    (templates / "describe.jinja").write_text(
+        '{% extends "base.jinja" %}{% block system %}' + told + "{% endblock %}"
+    )
+    vcgen.run([make_clip()], model="sim", output=path, templates=templates, tasks=["description"])
+    row = json.loads((path / "records.jsonl").read_bytes())
+    row["turns"][0]["answer"] += f" {told}"
+    del row["crc"]
+    (path / "records.jsonl").write_bytes(encode_line(row))
+    at_hand = command("check", path, "--templates", templates)
+    assert "instructions" in at_hand.out
+    assert at_hand.err == ""
+    not_at_hand = command("check", path)
+    assert "instructions " not in not_at_hand.out
+    assert "not as in the run: describe;" in not_at_hand.err
 
 
 def test_where_no_video_is_named_a_repeat_is_only_flagged() -> None:

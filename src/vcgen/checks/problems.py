@@ -73,6 +73,14 @@ CODES: Mapping[str, Code] = {
     "number-contradicted": Code("flag", "another number of something than the evidence has"),
     "colour-contradicted": Code("flag", "another colour of something than the evidence has"),
     "negation-contradicted": Code("flag", "denies what the evidence says, or the reverse"),
+    "prompt-mark": Code("reject", "a mark that only the prompt has"),
+    "instructions": Code("reject", "48 characters of a system prompt in a row"),
+    "encoded": Code("reject", "a word of 64 characters or more, as text in code has"),
+    "hidden-characters": Code(
+        "reject", "characters that show another text than there is: of control, of direction"
+    ),
+    "unknown-address": Code("reject", "an address that the evidence does not name"),
+    "address": Code("flag", "an address; the evidence names it too, or is not at hand"),
     "duplicate-record": Code("re-ask", "an earlier record of the video has the same turns"),
     "duplicate-answer": Code("re-ask", "word for word an earlier answer about another video"),
     "near-duplicate-answer": Code("flag", "nearly word for word an earlier answer"),

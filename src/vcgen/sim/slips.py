@@ -30,11 +30,11 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
         "~ ```markdown\n@\n```",
     ),
     "markdown": (
-        "**Summary**\n\n@", "# Video description\n\n@", "### What happens\n@", "**@**", "*@*", "__Note__ @",
-        "In short:\n- @", "* @\n* The scene ends there.", "1. @\n2. The scene ends there.",
-        "- @\n- The scene ends there.", "\u2022 @\n\u2022 The scene ends there.", "> @", "@\n\n---\n",
-        "| Time | What happens |\n|---|---|\n| 0:00 | @ |", "@ This is `all` that happens.",
-        "@\n\n**In short**, that is all.", "~~@~~",
+        "**Summary**\n\n@", "# Video description\n\n@", "### What happens\n@", "**@**", "*@*",
+        "__Note__ @", "In short:\n- @", "* @\n* The scene ends there.", "~~@~~", "> @",
+        "1. @\n2. The scene ends there.", "- @\n- The scene ends there.", "@\n\n---\n",
+        "\u2022 @\n\u2022 The scene ends there.", "@ This is `all` that happens.",
+        "| Time | What happens |\n|---|---|\n| 0:00 | @ |", "@\n\n**In short**, that is all.",
     ),
     "json-left": (
         '{"description": "@"}', '@"}', '"answer": "@"', '["@"]',
