@@ -33,8 +33,8 @@ LAYERS = {
         "endpoints", "job", "fleet", "worker",
     ],
     "surface": [
-        "", "forecast", "plan", "preview", "progress", "terminal", "options", "commands", "cli",
-        "signals", "__main__",
+        "", "forecast", "plan", "preview", "card", "progress", "terminal", "options", "commands",
+        "cli", "signals", "__main__",
     ],
 }  # fmt: skip
 RANK = {module: rank for rank, layer in enumerate(LAYERS.values()) for module in layer}
