@@ -7,10 +7,20 @@ says stands in spans and blocks of code, so that no answer can make a link, an i
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from vcgen.card import sections
 from vcgen.card.again import again
 from vcgen.card.escaping import prose
 from vcgen.card.header import header, require_license
+from vcgen.card.sections import (
+    SIMULATED,
+    composition,
+    left_out,
+    licence,
+    limitations,
+    opening,
+    origin,
+    quality,
+    shown,
+)
 from vcgen.config import is_simulated
 from vcgen.hashes import number_of
 from vcgen.records import Record
@@ -72,15 +82,15 @@ def write_card(
             files=files,
         ),
         f"# {prose(title)}",
-        sections.SIMULATED if simulated else "",
-        sections.opening(about, run, version, is_simulated=simulated),
-        sections.licence(license_name),
-        sections.composition(about),
-        sections.origin(about, manifest),
-        sections.left_out(about),
-        sections.quality(about),
-        sections.examples(examples),
-        sections.limitations(),
+        SIMULATED if simulated else "",
+        opening(about, run, version, is_simulated=simulated),
+        licence(license_name),
+        composition(about),
+        origin(about, manifest),
+        left_out(about),
+        quality(about),
+        shown(examples),
+        limitations(),
         again(run, version),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"

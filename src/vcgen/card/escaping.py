@@ -10,7 +10,8 @@ from typing import Any
 _TICKS = re.compile("`+")
 _LONGEST = 100  # characters of a name
 _LONGEST_TEXT = 2000
-_PUNCTUATION = re.compile(r"([\\`*_\[\]{}<>#|~$&!@^=+])")
+# Letters, digits and what means nothing between them; no renderer makes a link of that.
+_PLAIN = re.compile(r"(?!.*www\.)[^\W_](?:[^\W_]|[ ,.'()-])*", re.IGNORECASE)
 
 
 def visible(text: str) -> str:
@@ -20,8 +21,9 @@ def visible(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """A name within a sentence or a heading."""
-    return _PUNCTUATION.sub(r"\\\1", visible(text))
+    """A name within a sentence or a heading: as it is where that can be nothing else."""
+    shown = visible(text)
+    return shown if _PLAIN.fullmatch(shown) else code(shown)
 
 
 def code(text: str) -> str:

@@ -1,6 +1,7 @@
 """What a dataset card says below its header, a section a function. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from vcgen.card.escaping import code, json_block, prose
@@ -75,21 +76,21 @@ def composition(about: Mapping[str, Any]) -> str:
         for kind, count in about["kinds"].items()
     ]
     columns = ("kind", "turns", "words of the question", "words of the answer")
-    shown = [
+    parts = [
         "## What is in it",
         _table(("task", "records"), [(code(k), f"{v:,}") for k, v in about["tasks"].items()]),
         _table(columns, kinds),
     ]
     if turns is not None:
-        shown.append(
+        parts.append(
             f"A record has {turns['least']} to {turns['most']} turns, {turns['mean']:.1f} in the "
             "mean. Words are the median, and in brackets where 5 % and 95 % are."
         )
-    shown.append(
+    parts.append(
         "A record is `id`, `video` (its path in the source), `clip_id`, `task`, `turns` (each with "
         "`kind`, `question`, `answer`), `flags`, and `meta`, which says where it came from."
     )
-    return "\n\n".join(shown)
+    return "\n\n".join(parts)
 
 
 def origin(about: Mapping[str, Any], manifest: Mapping[str, Any]) -> str:
@@ -124,20 +125,20 @@ def left_out(about: Mapping[str, Any]) -> str:
     rejects, flags = about["rejects"], about["flags"]
     lost = sum(rejects.values())
     total = lost + about["records"]
-    shown = [
+    parts = [
         "## What was left out, and what is flagged",
         f"Of {total:,} samples and rows {lost:,} became no record{_share(lost, total)}.",
     ]
     if rejects:
         reasons = {each.value: meaning for each, meaning in REASONS.items()}
-        shown.append(_table(("reason", "samples", "meaning"), _explained(rejects, reasons)))
+        parts.append(_table(("reason", "samples", "meaning"), _explained(rejects, reasons)))
     if flags:
         meanings = {name: each.meaning for name, each in CODES.items()}
-        shown.append("Flagged records are in the data; flags are by rules, and can be wrong:")
-        shown.append(_table(("flag", "records", "meaning"), _explained(flags, meanings)))
+        parts.append("Flagged records are in the data; flags are by rules, and can be wrong:")
+        parts.append(_table(("flag", "records", "meaning"), _explained(flags, meanings)))
     else:
-        shown.append("No record is flagged.")
-    return "\n\n".join(shown)
+        parts.append("No record is flagged.")
+    return "\n\n".join(parts)
 
 
 def quality(about: Mapping[str, Any]) -> str:
@@ -165,25 +166,20 @@ def quality(about: Mapping[str, Any]) -> str:
     return "\n\n".join(["## How good it is", _table((f"of {records:,} records", ""), rows)])
 
 
-def examples(records: Sequence[Record]) -> str:
+def shown(records: Sequence[Record]) -> str:
     """Records as they are, without `meta`."""
-    if not records:
-        return ""
-    shown = [
+    rows = [
         {
             "id": each.id,
             "video": each.video,
             "clip_id": each.clip_id,
             "task": each.task,
-            "turns": [
-                {"kind": turn.kind, "question": turn.question, "answer": turn.answer}
-                for turn in each.turns
-            ],
+            "turns": [asdict(turn) for turn in each.turns],
             "flags": list(each.flags),
         }
         for each in records
     ]
-    return "\n\n".join(["## Examples", *map(json_block, shown)])
+    return "\n\n".join(["## Examples", *map(json_block, rows)]) if rows else ""
 
 
 def limitations() -> str:
