@@ -40,7 +40,6 @@ MANIFEST: dict[str, Any] = {
     "vcgen": "0.1.0",
     "started": "2026-01-02T03:04:05+00:00",
     "recipe_hash": "0123456789abcdef",
-    "simulated": False,
     "run": {
         "model": "gpt-4o-mini",
         "tasks": ["description"],
@@ -206,6 +205,7 @@ def test_simulated_data_says_so_at_the_top_in_bold_and_in_its_name(
     assert header(text)["pretty_name"] == "Boats (simulated)"
     assert "simulated" in header(text)["tags"]
     assert "imulat" not in card(record("a"))
+    assert SIMULATED in card(record("a"), record("b", meta={"model": "sim"}))
 
 
 def test_two_tasks_are_shown_and_always_by_the_same_records() -> None:

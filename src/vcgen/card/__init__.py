@@ -70,7 +70,8 @@ def write_card(
         files: paths of the Parquet files beside the card, from where it is.
     """
     run, version = manifest["run"], manifest["vcgen"]
-    simulated = manifest.get("simulated") or is_simulated(run["model"])
+    # A server that simulates may be asked for a model by any name, but gives its own.
+    simulated = any(map(is_simulated, (run["model"], *about["models"])))
     title = f"{name} (simulated)" if simulated else name
     parts = [
         header(

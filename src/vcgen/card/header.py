@@ -15,6 +15,7 @@ from vcgen.checks.language import code_of
 from vcgen.errors import UsageError
 
 SPLITS = ("train", "validation", "test")
+_TAGS = ("synthetic", "video", "instruction-tuning", "vcgen")
 _LICENSE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,63}")
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:[-_][A-Za-z0-9]{2,8})*")
 _BOUNDS = ("1K", "10K", "100K", "1M", "10M", "100M", "1B", "10B", "100B", "1T")
@@ -63,10 +64,7 @@ def header(
         "size_categories": [size_category(about["records"])],
         "annotations_creators": ["machine-generated"],
         "language_creators": ["machine-generated"],
-        "tags": [
-            *["synthetic", "video", "instruction-tuning", "vcgen"],
-            *(["simulated"] * is_simulated),
-        ],
+        "tags": [*_TAGS, *(["simulated"] * is_simulated)],
     }
     lines = [line for key, value in fields.items() if value for line in _field(key, value)]
     return "\n".join(["---", *lines, *_configs(files), "---"])
