@@ -87,7 +87,8 @@ CODES: Mapping[str, Code] = {
 }
 """Every code there is, in the order in which problems are looked for.
 
-Those that compare records with earlier ones depend on an order that a run does not have: only
+From `prompt-mark` to `address` they are found by `vcgen.leaks`, which a run asks by itself. Those
+that compare records with earlier ones depend on an order that a run does not have: only
 `vcgen.audit` finds them.
 """
 
