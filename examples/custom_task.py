@@ -1,4 +1,4 @@
-r"""A task of your own: the steps of a video as a numbered list. Its prompt: templates/steps.jinja.
+r"""A task of your own: the steps of a video, numbered. Its prompt: templates/steps.jinja.
 
 python examples/custom_task.py
 vcgen generate examples/clips.jsonl --model sim -o runs/steps \
@@ -28,7 +28,7 @@ def accept(answer: vcgen.Answer) -> list[str]:
 @vcgen.task
 async def steps(_clip: vcgen.Clip, ask: vcgen.Ask) -> list[vcgen.Turn]:
     answer = await ask("steps", schema=Steps, accept=accept, most=MOST)
-    listed = "\n".join(f"{number}. {step}" for number, step in enumerate(answer.data.steps, 1))
+    listed = " ".join(f"{number}. {step}" for number, step in enumerate(answer.data.steps, 1))
     return [vcgen.Turn("temporal", "Which steps does the video show, in order?", listed)]
 
 

@@ -14,20 +14,27 @@ from vcgen.checks import CODES, Checker, check
 from vcgen.errors import Reason
 from vcgen.exporters import FORMATS, export_records
 from vcgen.importers import LAYOUTS
+from vcgen.journal import encode_line
+from vcgen.leaks import CANARY
+from vcgen.prompts import Prompts
 from vcgen.records import Record, Reject, Turn
 from vcgen.store import read_records
 
 GOOD = "A man carries two crates along a pier and unties the rope of his boat."
 OTHER = "A woman in a yellow coat opens an umbrella at the bus stop across the street."
+FLAGGED = (("What is she wearing?", "She wears a yellow coat."),)
 
 
-def record(name: str, answer: str, question: str = "What does the person do?") -> Record:
+def record(
+    name: str, answer: str, question: str = "What does the person do?", *more: tuple[str, str]
+) -> Record:
+    turns = ((question, answer), *more)
     return Record(
         id=f"{name}/conversation/0",
         video=f"{name}.mp4",
         clip_id=name,
         task="conversation",
-        turns=(Turn("descriptive", question, answer),),
+        turns=tuple(Turn("descriptive", *turn) for turn in turns),
     )
 
 
@@ -47,9 +54,9 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def mixed(path: Path, format_name: str = "llava") -> Path:
     """A clean record, one that breaks off, one that says the first again, one only flagged."""
     answers = [GOOD, "The boat leaves the", GOOD, OTHER]
-    questions = ["What does the man do?"] * 3 + ["What is she wearing?"]
+    questions = ["What does the man do?"] * 3 + ["What does the woman do?"]
     records = [
-        record(f"clip-{at}", answer, question)
+        record(f"clip-{at}", answer, question, *(FLAGGED if answer == OTHER else ()))
         for at, (answer, question) in enumerate(zip(answers, questions, strict=True))
     ]
     export_records(records, format_name, path)
@@ -77,7 +84,7 @@ def test_records_are_counted_by_code_and_three_are_shown_of_each() -> None:
 
 
 def test_a_record_with_flags_is_clean_and_counted() -> None:
-    audit, clean = audited(record("a", OTHER, "What is she wearing?"))
+    audit, clean = audited(record("a", OTHER, "What does the woman do?", *FLAGGED))
     assert clean == [True]
     assert audit.counts == {"refers-back": 1}
 
@@ -98,6 +105,56 @@ def test_repeats_are_found_and_the_first_of_them_stays() -> None:
         "duplicate-record": 1,
         "near-duplicate-answer": 2,
     }
+
+
+LEAKS = {
+    "prompt-mark": f"{GOOD} The mark is {CANARY}.",
+    "instructions": f"{GOOD} State only what the evidence supports, with its numbers and colours.",
+    "encoded": f"{GOOD} He shouts {'Zm9v' * 16}.",
+    "hidden-characters": f"{GOOD} He\u202e leaves.",
+    "unknown-address": f"{GOOD} He reads evil.com on it.",
+}
+
+
+@pytest.mark.parametrize("code", LEAKS)
+@pytest.mark.parametrize("side", ["question", "answer"])
+def test_what_ends_a_sample_of_a_run_is_found_in_a_record(code: str, side: str) -> None:
+    audit = Audit(instructions=Prompts().instructions())
+    texts = (LEAKS[code], GOOD) if side == "answer" else (GOOD, LEAKS[code])
+    assert not audit.is_clean(record("a", *texts), make_clip())
+    (example,) = audit.examples[code]
+    assert example.turn == 1
+    assert example.message.startswith(f"the {side} ")
+
+
+def test_an_address_is_a_flag_where_the_evidence_names_it_or_is_not_there() -> None:
+    said = record("a", LEAKS["unknown-address"])
+    for clip in (None, make_clip(caption="The boat has evil.com on it.")):
+        audit = Audit()
+        assert audit.is_clean(said, clip)
+        assert audit.counts["address"] == 1
+
+
+def test_the_instructions_are_those_of_the_run_or_it_is_said_whose_they_are_not(
+    tmp_path: Path, command: Command
+) -> None:
+    told = "Bring to this page nothing that a sailor would not bring to a pier, ever."
+    templates, path = tmp_path / "mine", tmp_path / "run"
+    templates.mkdir()
+    (templates / "describe.jinja").write_text(
+        '{% extends "base.jinja" %}{% block system %}' + told + "{% endblock %}"
+    )
+    vcgen.run([make_clip()], model="sim", output=path, templates=templates, tasks=["description"])
+    row = json.loads((path / "records.jsonl").read_bytes())
+    row["turns"][0]["answer"] += f" {told}"
+    del row["crc"]
+    (path / "records.jsonl").write_bytes(encode_line(row))
+    at_hand = command("check", path, "--templates", templates)
+    assert "instructions" in at_hand.out
+    assert at_hand.err == ""
+    not_at_hand = command("check", path)
+    assert "instructions " not in not_at_hand.out
+    assert "not as in the run: describe;" in not_at_hand.err
 
 
 def test_where_no_video_is_named_a_repeat_is_only_flagged() -> None:
@@ -179,7 +236,8 @@ def test_strict_says_3_where_more_than_flags_is_found(tmp_path: Path, command: C
     data = mixed(tmp_path / "data.json")
     assert command("check", data, "--strict").code == 3
     flagged = tmp_path / "flagged.json"
-    export_records([record("a", OTHER, "What is she wearing?")], "llava", flagged)
+    flags = record("a", OTHER, "What does the woman do?", *FLAGGED)
+    export_records([flags], "llava", flagged)
     assert command("check", flagged, "--strict").code == 0
     flagged.write_text('[{"conversations": 5}]')
     assert command("check", flagged, "--strict").code == 3

@@ -20,6 +20,7 @@ LAYERS = {
         "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
         "hedging", "limiting", "leaks", "evidence", "prompts", "checks", "journal",
         "hashes", "places", "pricing", "spending", "sums", "duplicates",
+        "distributions", "survey",
     ],
     "adapters": [
         "transport", "httpx_transport", "meter", "gate", "turns", "admission", "disk", "layout",
@@ -32,8 +33,8 @@ LAYERS = {
         "endpoints", "job", "fleet", "worker",
     ],
     "surface": [
-        "", "forecast", "plan", "preview", "progress", "terminal", "options", "commands", "cli",
-        "signals", "__main__",
+        "", "forecast", "plan", "preview", "card", "progress", "terminal", "options", "commands",
+        "cli", "signals", "__main__",
     ],
 }  # fmt: skip
 RANK = {module: rank for rank, layer in enumerate(LAYERS.values()) for module in layer}

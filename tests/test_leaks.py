@@ -13,7 +13,7 @@ from vcgen.chat import Completion, Message
 from vcgen.clips import Clip
 from vcgen.errors import Reason
 from vcgen.evidence import fence
-from vcgen.leaks import ADDRESS, CANARY, RUN, find_leaks
+from vcgen.leaks import CANARY, RUN, find_leaks
 from vcgen.records import Record
 
 SYSTEM = PROMPTS.render("base", {"evidence": "", "language": "English"})[0].content
@@ -27,7 +27,7 @@ def words(text: str) -> list[str]:
 
 
 def problems(text: str, source: str = "") -> tuple[str, ...]:
-    return find_leaks(text, [SYSTEM, REFINE], source).problems
+    return tuple(each.message for each in find_leaks(text, [SYSTEM, REFINE], source))
 
 
 def harms(record: Record) -> Iterator[str]:
@@ -46,7 +46,7 @@ def harms(record: Record) -> Iterator[str]:
             yield "form"
         if re.search(r"User:|Assistant:|AAAA|99999", text):
             yield "form"
-        if re.search(r"evil|example|https?:|www", text) and ADDRESS not in record.flags:
+        if re.search(r"evil|example|https?:|www", text) and "address" not in record.flags:
             yield "address"
 
 
@@ -146,7 +146,8 @@ def test_marks_and_code_are_found() -> None:
 def test_an_address_is_a_problem_unless_the_evidence_names_it(address: str) -> None:
     text = f"He opens {address}, and reads."
     assert problems(text) == ("it names an address that the evidence does not",)
-    assert find_leaks(text, [SYSTEM], f"Caption: {address}.") == ((), (ADDRESS,))
+    for source in (f"Caption: {address}.", None):
+        assert [each.code for each in find_leaks(text, [SYSTEM], source)] == ["address"]
 
 
 @pytest.mark.parametrize(
@@ -160,11 +161,11 @@ def test_an_address_is_a_problem_unless_the_evidence_names_it(address: str) -> N
     ],
 )
 def test_prose_is_no_leak(text: str) -> None:
-    assert find_leaks(text, [SYSTEM, REFINE], "") == ((), ())
+    assert find_leaks(text, [SYSTEM, REFINE], "") == []
 
 
 def test_a_task_without_instructions_has_none_to_tell() -> None:
-    assert find_leaks("Any eight words in a row that nobody forbade.", [], "") == ((), ())
+    assert find_leaks("Any eight words in a row that nobody forbade.", [], "") == []
 
 
 @given(st.text(), st.text(), st.text())

@@ -6,7 +6,7 @@ from conftest import CLIPS, Command, Watched, generate, make_clip, run
 
 from vcgen.api import Options
 from vcgen.clips import Clip, Segment
-from vcgen.config import Limits
+from vcgen.config import Endpoint, Limits
 from vcgen.errors import UsageError
 from vcgen.intake import intake
 from vcgen.plan import Plan, draw, duration, estimate
@@ -34,12 +34,16 @@ def uneven(count: int) -> list[Clip]:
     ]
 
 
-def planned(clips: list[Clip], limits: Limits, latency_s: float = 0.0) -> Plan:
+def planned(
+    clips: list[Clip], limits: Limits, latency_s: float = 0.0, judge: Endpoint | None = None
+) -> Plan:
     plans: list[Plan] = []
 
     async def main() -> None:
         options = Options(tasks=TASKS, recipe=Recipe(), limits=limits)
-        plans.append(await estimate(intake(clips), per_million(1.0, 2.0), options, latency_s))
+        plans.append(
+            await estimate(intake(clips), per_million(1.0, 2.0), options, latency_s, judge)
+        )
 
     run(main)
     return plans[0]
@@ -68,6 +72,37 @@ def test_a_plan_is_close_to_what_the_run_takes(limits: Limits, limited_by: str) 
     assert plan.cost == per_million(1.0, 2.0).of(
         Usage(plan.prompt_tokens, plan.completion_tokens),
     )
+
+
+@pytest.mark.parametrize(
+    ("judges", "limited_by"),
+    [
+        (Limits(rpm=300, concurrency=30), "judge rpm"),
+        (Limits(tpm=200_000, concurrency=30), "judge tpm"),
+        (Limits(concurrency=4), "judge concurrency"),
+        (Limits(concurrency=100), "rpm"),
+    ],
+)
+def test_a_judge_is_counted_apart_and_may_be_what_limits(judges: Limits, limited_by: str) -> None:
+    clips, latency_s, limits = uneven(400), 1.0, Limits(rpm=600, concurrency=20)
+    judge = Endpoint(model="sim", limits=judges, price=(3.0, 4.0))
+    plan = planned(clips, limits, latency_s, judge)
+    simulator = Simulator(latency_s=latency_s)
+    result = generate(clips, transport=Watched(simulator), limits=limits, tasks=TASKS, judge=judge)
+    used = result.summary["judge"]
+    assert plan.judge is not None
+    assert plan.requests == result.summary["requests"]
+    assert plan.judge.requests == pytest.approx(used["requests"], rel=0.02)
+    assert plan.judge.prompt_tokens == pytest.approx(used["usage"]["prompt_tokens"], rel=0.05)
+    assert plan.judge.cost == pytest.approx(used["cost"], rel=0.05)
+    assert plan.limited_by == limited_by
+    assert plan.seconds == pytest.approx(result.seconds, rel=0.15)
+
+
+def test_a_clip_waits_for_its_judge_too() -> None:
+    judge = Endpoint(model="sim", limits=Limits(concurrency=64))
+    plan = planned(uneven(7), Limits(concurrency=64), 20.0, judge)
+    assert (plan.seconds, plan.limited_by) == (100.0, "concurrency")
 
 
 def test_few_clips_take_as_long_as_one_of_them() -> None:
@@ -124,6 +159,13 @@ def test_the_command_prints_a_plan_without_a_key(command: Command) -> None:
     assert told["samples"] == 12
     assert told["cost"] > 0
     assert "unknown" in command("plan", CLIPS, "--model", "no-such").out
+    judged = command(*arguments, "--judge", "gpt-4o", "--judge-rpm", 60)
+    assert "for judge rpm" in judged.out
+    assert "judge       gpt-4o\n  requests  12\n" in judged.out
+    assert judged.out.count("$") == 2
+    unknown = orjson.loads(command(*arguments, "--judge", "none-such", "--json").out)["judge"]
+    assert unknown["cost"] is None
+    assert command(*arguments, "--judge-rpm", 60).code == 2
     waiting = ("plan", CLIPS, "--model", "sim", "--concurrency", 2, "--latency", 2)
     assert "0:00:18, for concurrency" in command(*waiting).out
 

@@ -91,6 +91,27 @@ def test_the_fields_end_at_what_the_run_counted() -> None:
         runner.run(main())
 
 
+def test_what_the_judge_was_asked_is_shown_apart() -> None:
+    async def main() -> None:
+        options = Options(
+            tasks=["description"],
+            transport=SimTransport(Simulator(latency_s=1)),
+            limits=Limits(concurrency=3),
+            judge=Endpoint(model="sim", price=(1e6, 1e6), limits=Limits(concurrency=3)),
+        )
+        async with open_run(intake(make_clips(9)), Endpoint(model="sim"), options) as run:
+            *_, last = await watch(run, 9)
+            judge = run.summary()["judge"]
+        assert last["requests"] == "18, 0 repeated"
+        assert last["judge"].startswith("sim, 9 requests, ")
+        assert last["judge"].endswith(f"cost ${judge['cost']:,.4f}")
+        async with slow_run(1, latency_s=1) as alone:
+            assert "judge" not in View(alone).fields(0.0)
+
+    with virtual_clock() as runner:
+        runner.run(main())
+
+
 def test_no_pace_is_shown_before_there_is_one_and_then_the_right_one() -> None:
     async def main() -> None:
         # Three at a time, two requests of 2 s a sample: 0.75 samples a second, 80 s for 60.

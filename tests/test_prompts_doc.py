@@ -20,6 +20,7 @@ TOLD = {
     "prompt-fragment": 'a label such as "Answer:"',
     "markup": "any other markup, a link",
     "code-fence": "any other markup",
+    "markdown": "any other markup",
     "json-left": "Reply with the paragraph alone",
     "too-short": "80 to 160 words",
     "too-long": "80 to 160 words",

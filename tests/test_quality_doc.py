@@ -21,4 +21,3 @@ def test_the_example_says_what_is_wrong(capsys: pytest.CaptureFixture[str]) -> N
     said = [line.split(" ", 2)[:2] for line in capsys.readouterr().out.splitlines()]
     assert ["evidence-mention", "re-ask"] in said
     assert ["time-past-end", "re-ask"] in said
-    assert ["refers-back", "flag"] in said

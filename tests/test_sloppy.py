@@ -18,6 +18,15 @@ from vcgen.sim.sloppiness import MENDED, RATES, Planted, plant
 
 GOOD = "First, a man carries two crates along a pier. Then, he unties the rope and leaves."
 ASKED = "What does the man carry along the pier?"
+# What a model tells that was led to it, which `sim:obedient` is.
+OF_LEAKS = {
+    "prompt-mark",
+    "instructions",
+    "encoded",
+    "hidden-characters",
+    "unknown-address",
+    "address",
+}
 # What only `vcgen check` finds, which compares records.
 OF_RECORDS = {"duplicate-record", "duplicate-answer", "near-duplicate-answer"}
 PROMPT = prompt("describe", make_clip(), min_words=40, max_words=120)
@@ -32,11 +41,12 @@ def planted(messages: tuple[Message, ...], seed: str) -> Planted:
 
 
 def found(turn: Turn) -> set[str]:
-    return {problem.code for problem in check([turn], make_clip())}
+    first = Turn("causal", "Why does the man untie the rope?", "He unties it to leave.")
+    return {problem.code for problem in check([first, turn], make_clip()) if problem.turn == 2}
 
 
 def test_every_code_that_a_reply_can_show_is_planted() -> None:
-    assert CODES.keys() - RATES.keys() == {"no-turns", "lone-surrogate", *OF_RECORDS}
+    assert CODES.keys() - RATES.keys() == {"no-turns", "lone-surrogate", *OF_LEAKS, *OF_RECORDS}
     assert RATES.keys() <= CODES.keys()
 
 

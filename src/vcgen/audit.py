@@ -6,13 +6,15 @@ each answer that `vcgen.duplicates` keeps. Of the same records in the same order
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from vcgen.checks import CODES, Checker, Problem, problem
 from vcgen.cleaning import clean_text
 from vcgen.clips import Clip
 from vcgen.duplicates import Duplicates, Seen
+from vcgen.evidence import render_evidence
+from vcgen.leaks import find_leaks
 from vcgen.records import Outcome, Record
 
 EXAMPLES = 3
@@ -49,9 +51,19 @@ class Audit:
         broken: messages of the first rows that are no records.
     """
 
-    def __init__(self, *, language: str = "English", words: tuple[int, int] = (80, 160)) -> None:
-        """`language` and `words` are those of `vcgen.checks.check`."""
+    def __init__(
+        self,
+        *,
+        language: str = "English",
+        words: tuple[int, int] = (80, 160),
+        instructions: Collection[str] = (),
+    ) -> None:
+        """`language` and `words` are those of `vcgen.checks.check`.
+
+        `instructions` are what no record may repeat, as `Prompts.instructions` has them.
+        """
         self._language, self._words = language, words
+        self._instructions = instructions
         self._duplicates = Duplicates()
         self.records = self.unreadable = self.evident = self.clean = 0
         self.counts: Counter[str] = Counter()
@@ -73,7 +85,11 @@ class Audit:
         self.records += 1
         self.evident += clip is not None
         checker = Checker(clip, language=self._language, words=self._words)
-        found = [*checker.turns(outcome.turns), *self._repeats(outcome)]
+        found = [
+            *checker.turns(outcome.turns),
+            *self._leaks(outcome, clip),
+            *self._repeats(outcome),
+        ]
         self.counts.update({each.code for each in found})
         for each in found:
             examples = self.examples.setdefault(each.code, [])
@@ -82,6 +98,15 @@ class Audit:
         is_clean = all(each.severity == "flag" for each in found)
         self.clean += is_clean
         return is_clean
+
+    def _leaks(self, record: Record, clip: Clip | None) -> list[Problem]:
+        evidence = None if clip is None else render_evidence(clip)
+        return [
+            each._replace(turn=number, message=each.message.replace("it", f"the {side}", 1))
+            for number, turn in enumerate(record.turns, 1)
+            for side, text in (("question", turn.question), ("answer", turn.answer))
+            for each in find_leaks(text, self._instructions, evidence)
+        ]
 
     def _repeats(self, record: Record) -> list[Problem]:
         texts = [text for turn in record.turns for text in (turn.question, turn.answer)]

@@ -9,14 +9,12 @@ import re
 import unicodedata
 from collections.abc import Collection
 from functools import lru_cache
-from typing import NamedTuple
 
+from vcgen.checks.problems import Problem, problem
 from vcgen.cleaning import without_invisible
 
 CANARY = "vqz7k4"
 """Begins the mark of each fence, and stands in system prompts only to be missed in answers."""
-ADDRESS = "address"
-"""The flag of a record that names an address; the evidence names it too."""
 
 # In a row, which nobody repeats by chance: some eight words.
 RUN = 48
@@ -34,6 +32,15 @@ _DOMAIN = re.compile(
     r"\.(?:com|net|org|edu|gov|info|biz|xyz|top|site|online|shop|store|app|dev|io|ai|ly|gg|tv|ru|cn"
     r"|uk|de|fr|eu|example|test)\b"
 )
+# In words that do not repeat the answer.
+_SAID = {
+    "prompt-mark": "it contains a mark of the prompt",
+    "instructions": "it repeats the instructions",
+    "encoded": f"it contains a word of {_LONGEST_WORD} characters or more",
+    "hidden-characters": "it contains hidden characters",
+    "unknown-address": "it names an address that the evidence does not",
+    "address": "it names an address",
+}
 _END = r"[^\s\"'<>()\[\]]*"
 _ADDRESS = re.compile(
     rf"\b[a-z]{{2,16}}://{_END}|\bwww\.{_END}"
@@ -42,28 +49,13 @@ _ADDRESS = re.compile(
 )
 
 
-class Found(NamedTuple):
-    """What was found in an answer.
-
-    Attributes:
-        problems: reasons not to publish it, in words that do not repeat the answer.
-        flags: codes of what is worth a look.
-    """
-
-    problems: tuple[str, ...] = ()
-    flags: tuple[str, ...] = ()
-
-
-_NOTHING = Found()
-
-
-def find_leaks(text: str, instructions: Collection[str], source: str) -> Found:
-    """What a text tells of its prompt, and which addresses it names.
+def find_leaks(text: str, instructions: Collection[str], source: str | None) -> list[Problem]:
+    """What a text tells of its prompt, and whether it names addresses; it is `it` in messages.
 
     Args:
         text: all that is to be published of an answer.
         instructions: the system prompts behind it.
-        source: the evidence behind it, which may name addresses itself.
+        source: the evidence behind it, which may name addresses itself; None if not known.
     """
     plain = _plain(text)
     # Nearly every text has none of all this, and to see that takes a few microseconds.
@@ -73,21 +65,18 @@ def find_leaks(text: str, instructions: Collection[str], source: str) -> Found:
     may_name = "://" in plain or "www." in plain or "@" in plain or _DOMAIN.search(plain)
     may_hide = not (text.isascii() and plain.isprintable())
     if not (may_tell or may_code or may_name or may_hide or CANARY in plain):
-        return _NOTHING
+        return []
     named = _addresses(plain) if may_name else set()
-    problems = {
-        "it contains a mark of the prompt": CANARY in plain,
-        "it repeats the instructions": may_tell and _repeats(plain, instructions),
-        f"it contains a word of {_LONGEST_WORD} characters or more": may_code
-        and _CODE.search(text),
-        "it contains hidden characters": may_hide and _HIDDEN.search(text),
-        "it names an address that the evidence does not": named
-        and named - _addresses(_plain(source)),
+    unknown = bool(named) and source is not None and named - _addresses(_plain(source))
+    is_there = {
+        "prompt-mark": CANARY in plain,
+        "instructions": may_tell and _repeats(plain, instructions),
+        "encoded": may_code and _CODE.search(text),
+        "hidden-characters": may_hide and _HIDDEN.search(text),
+        "unknown-address": unknown,
+        "address": named and not unknown,
     }
-    return Found(
-        tuple(problem for problem, is_there in problems.items() if is_there),
-        (ADDRESS,) if named else (),
-    )
+    return [problem(code, _SAID[code]) for code, found in is_there.items() if found]
 
 
 def _plain(text: str) -> str:

@@ -213,6 +213,21 @@ ExportFileOption = Annotated[
 ExportFormatOption = Annotated[
     str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join(FORMATS)}.")
 ]
+CardFileOption = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", metavar="FILE", help="The card; README.md for the hub."),
+]
+DatasetNameOption = Annotated[
+    str | None, _value("NAME", "Of the data set; the directory's if not given.")
+]
+LicenseOption = Annotated[
+    str | None,
+    typer.Option(
+        "--license",
+        metavar="ID",
+        help="Of the data, as the hub's list of licences has it: cc-by-4.0, other.",
+    ),
+]
 CheckedArgument = Annotated[
     Path, typer.Argument(metavar="RUN", help="Directory of a run, or a file of records.")
 ]

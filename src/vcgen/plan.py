@@ -5,12 +5,13 @@ it takes is scaled to all. The prompts are those of the run; how many tokens the
 replies get is a guess.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from math import ceil, inf
 from random import Random
+from typing import Any, NamedTuple
 
-from vcgen.api import Options, open_run
+from vcgen.api import Options, open_run, price_of
 from vcgen.config import Endpoint, Limits
 from vcgen.errors import UsageError
 from vcgen.intake import PlacedStream
@@ -23,6 +24,22 @@ SAMPLED = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """What a judge would be asked, besides all that the model is.
+
+    Attributes:
+        model: the judge's.
+        cost: US dollars, None if the price is not known.
+    """
+
+    model: str
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What a run would take.
 
@@ -32,7 +49,9 @@ class Plan:
         samples: records and rejects.
         cost: US dollars, None if the price is not known.
         seconds: at the limits given, None if there are none.
-        limited_by: `rpm`, `tpm` or `concurrency`, whichever makes it take so long; empty without.
+        limited_by: `rpm`, `tpm` or `concurrency`, whichever makes it take so long, with `judge `
+            before it if it is that of the judge; empty without.
+        judge: None if there is none.
     """
 
     clips: int
@@ -44,10 +63,15 @@ class Plan:
     cost: float | None
     seconds: float | None
     limited_by: str
+    judge: Judging | None = None
 
 
 async def estimate(
-    clips: PlacedStream, price: Price | None, options: Options, latency_s: float = 0.0
+    clips: PlacedStream,
+    price: Price | None,
+    options: Options,
+    latency_s: float = 0.0,
+    judge: Endpoint | None = None,
 ) -> Plan:
     """The plan of a run; nothing is sent and nothing is written.
 
@@ -56,6 +80,7 @@ async def estimate(
         price: of the model's tokens, None if it is not known.
         options: of the run; its limits, output and transport are not used for the sample.
         latency_s: how long a reply takes; 0 leaves out of account how many may be in flight.
+        judge: with its limits and its price, None for no judge.
 
     Raises:
         UsageError: as for a run, or the input is empty, or the latency is less than nothing.
@@ -73,32 +98,86 @@ async def estimate(
         "samples": None,
         "limits": Limits(concurrency=16),
         "transport": SimTransport(),
+        "judge": None if judge is None else "sim",
     }
     async with open_run(_each(sample), Endpoint(model="sim"), trial) as run:
         await run.work()
-        summary, tried = run.summary(), run.engine.counters.usage
+        summary = run.summary()
     wanted = options.get("samples")
     if wanted is not None:
         count = min(count, ceil(wanted / run.tasks))
     scale = count / len(sample)
-    used = Usage(round(tried.prompt_tokens * scale), round(tried.completion_tokens * scale))
-    requests = round(summary["requests"] * scale)
-    limits = options["limits"]
-    # Clips are begun when others end, each of which takes its requests one after another.
-    in_flight = limits.in_flight
-    rounds = 0 if in_flight is None else ceil(count / in_flight) * requests / count
-    seconds, limited_by = duration(requests, used, rounds * latency_s, limits)
+    writing = _load(summary, scale, options["limits"])
+    judged = None if judge is None else _load(summary["judge"], scale, judge.limits or Limits())
+    seconds, limited_by = _slowest(writing, judged, count, latency_s)
     return Plan(
         clips=count,
         sampled=len(sample),
         samples=round(summary["samples"] * scale),
-        requests=requests,
-        prompt_tokens=used.prompt_tokens,
-        completion_tokens=used.completion_tokens,
-        cost=None if price is None else price.of(used),
+        requests=writing.requests,
+        prompt_tokens=writing.used.prompt_tokens,
+        completion_tokens=writing.used.completion_tokens,
+        cost=None if price is None else price.of(writing.used),
         seconds=seconds,
         limited_by=limited_by,
+        judge=None if judge is None or judged is None else _judging(judge, judged),
     )
+
+
+class _Load(NamedTuple):
+    """What an endpoint is asked in all, and what it allows."""
+
+    requests: int
+    used: Usage
+    limits: Limits
+
+
+def _load(summary: Mapping[str, Any], scale: float, limits: Limits) -> _Load:
+    usage = summary["usage"]
+    tokens = [round(usage[name] * scale) for name in ("prompt_tokens", "completion_tokens")]
+    return _Load(round(summary["requests"] * scale), Usage(*tokens), limits)
+
+
+def _judging(judge: Endpoint, load: _Load) -> Judging:
+    price = price_of([judge])
+    return Judging(
+        model=judge.model,
+        requests=load.requests,
+        prompt_tokens=load.used.prompt_tokens,
+        completion_tokens=load.used.completion_tokens,
+        cost=None if price is None else price.of(load.used),
+    )
+
+
+def _slowest(
+    writing: _Load, judging: _Load | None, clips: int, latency_s: float
+) -> tuple[float | None, str]:
+    """Seconds, and the name of what makes it take so long; None and empty without any limit."""
+
+    def waiting(requests: int, in_flight: int | None) -> float:
+        # Clips are begun when others end, each of which takes its requests one after another.
+        rounds = 0 if in_flight is None else ceil(clips / in_flight) * requests / clips
+        return rounds * latency_s
+
+    def alone(load: _Load) -> tuple[float | None, str]:
+        waiting_s = waiting(load.requests, load.limits.in_flight)
+        return duration(load.requests, load.used, waiting_s, load.limits)
+
+    slowest = alone(writing)
+    if judging is None:
+        return slowest
+    seconds, limited_by = alone(judging)
+    slowest = max(slowest, (seconds, f"judge {limited_by}"), key=_seconds)
+    mine, others = writing.limits.in_flight, judging.limits.in_flight
+    if mine is None or others is None:
+        return slowest
+    # A sample is judged once it is written, and others are written meanwhile.
+    both_s = waiting(writing.requests + judging.requests, mine + others)
+    return max(slowest, (both_s, "concurrency"), key=_seconds)
+
+
+def _seconds(found: tuple[float | None, str]) -> float:
+    return found[0] or 0.0
 
 
 async def draw(rows: PlacedStream, most: int, seed: int) -> tuple[int, list[Placed]]:

@@ -106,6 +106,7 @@ class View:
             "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",
             "tokens/min": _of(self._tokens.growth, limits.tpm),
             "cost": money(self._run.cost_of(usage)),
+            "judge": _judged(self._run.summary()["judge"]),
         }
         return {label: text for label, text in fields.items() if text}
 
@@ -197,6 +198,13 @@ def print_plan(plan: Plan) -> None:
         if plan.seconds is None
         else f"{_duration(plan.seconds)}, for {plan.limited_by}",
     }
+    if plan.judge is not None:
+        rows |= {
+            "judge": plan.judge.model,
+            "  requests": f"{plan.judge.requests:,}",
+            "  tokens": f"{plan.judge.prompt_tokens:,} in, {plan.judge.completion_tokens:,} out",
+            "  cost": money(plan.judge.cost),
+        }
     print("\n".join(_aligned(rows)))
 
 

@@ -127,6 +127,16 @@ class Prompts:
             file: blake2b(self._source(file).encode(), digest_size=8).hexdigest() for file in texts
         }
 
+    def instructions(self) -> tuple[str, ...]:
+        """What stands in `system` blocks, in pieces around what differs from prompt to prompt."""
+        return tuple(
+            text.data
+            for name in self.names()
+            for block in self._environment.parse(self._source(name + SUFFIX)).find_all(nodes.Block)
+            if block.name == "system"
+            for text in block.find_all(nodes.TemplateData)
+        )
+
     def lines(self, file: str) -> list[str]:
         """The non-empty lines of a text file beside the templates, the user's own first."""
         if file not in self._lines:

@@ -152,10 +152,10 @@ def _review(turns: tuple[Turn, ...], ask: Ask) -> Review:
 def _flags_of_leaks(turns: tuple[Turn, ...], ask: Ask) -> tuple[str, ...]:
     """The flags of what was found; what may not be published is rejected."""
     text = _text(turns)
-    problems, flags = find_leaks(text, ask.instructions.values(), ask.calls.variables["evidence"])
-    if problems:
-        raise Rejected(Reason.LEAK, "; ".join(problems), reply=text)
-    return flags
+    found = find_leaks(text, ask.instructions.values(), ask.calls.variables["evidence"])
+    if wrong := [each.message for each in found if each.severity != "flag"]:
+        raise Rejected(Reason.LEAK, "; ".join(wrong), reply=text)
+    return tuple(each.code for each in found)
 
 
 def _text(turns: tuple[Turn, ...]) -> str:

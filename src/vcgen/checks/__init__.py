@@ -15,6 +15,7 @@ from vcgen.checks.form import LENGTHS, Span, broken, ending, length, machinery, 
 from vcgen.checks.grounding import contradictions, score, support, ungrounded
 from vcgen.checks.kinds import possible_kinds, question_kind
 from vcgen.checks.language import code_of, other_language
+from vcgen.checks.markdown import markdown
 from vcgen.checks.problems import CODES, MOST_PROBLEMS, Code, Problem, Severity, problem
 from vcgen.checks.repeats import duplicate_questions, refers_back
 from vcgen.checks.times import order, past_the_end
@@ -104,7 +105,8 @@ class Checker:
             readings.append(asked.reading)
             if asked.reading.words and said.reading.words:
                 problems += _wrong_kind(turn)
-                problems += refers_back(asked.reading, said.reading)
+                if len(turns) > 1:
+                    problems += refers_back(asked.reading, said.reading)
                 if facts.comparable:
                     content = contents(said.reading.words)
                     supports.append(support(content, facts))
@@ -144,6 +146,7 @@ def _read(side: Side, text: str, span: Span, wanted: str) -> _Checked:
     reading = read(text)
     found = [
         *machinery(side, reading),
+        *markdown(side, reading),
         *length(side, reading, span),
         *voice(side, reading),
         *other_language(side, reading, wanted),

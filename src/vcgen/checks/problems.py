@@ -48,6 +48,7 @@ CODES: Mapping[str, Code] = {
     "prompt-fragment": Code("re-ask", "a label, placeholder or internal name of the prompt"),
     "markup": Code("re-ask", "HTML, a link or an image, which pages would show or run"),
     "code-fence": Code("re-ask", "three backticks"),
+    "markdown": Code("re-ask", "bold type, a heading, a list, a table or code in Markdown"),
     "json-left": Code("re-ask", "JSON where prose was asked for"),
     "too-short": Code("re-ask", "fewer words than a text of its kind can do with"),
     "too-long": Code("re-ask", "more words than a text of its kind should have"),
@@ -65,18 +66,29 @@ CODES: Mapping[str, Code] = {
     "duplicate-question": Code("re-ask", "asks what another question of the sample asks"),
     "wrong-kind": Code("flag", "a question that cannot be of the kind it is labelled with"),
     "order": Code("flag", "tells events in another order than the evidence has them"),
-    "refers-back": Code("flag", "makes no sense by itself, as where a trainer shuffles the turns"),
+    "refers-back": Code(
+        "flag", "one of several turns that makes no sense where a trainer shuffles them"
+    ),
     "ungrounded": Code("flag", "less than half of its content words are in the evidence"),
     "number-contradicted": Code("flag", "another number of something than the evidence has"),
     "colour-contradicted": Code("flag", "another colour of something than the evidence has"),
     "negation-contradicted": Code("flag", "denies what the evidence says, or the reverse"),
+    "prompt-mark": Code("reject", "a mark that only the prompt has"),
+    "instructions": Code("reject", "48 characters of a system prompt in a row"),
+    "encoded": Code("reject", "a word of 64 characters or more, as text in code has"),
+    "hidden-characters": Code(
+        "reject", "characters that show another text than there is: of control, of direction"
+    ),
+    "unknown-address": Code("reject", "an address that the evidence does not name"),
+    "address": Code("flag", "an address; the evidence names it too, or is not at hand"),
     "duplicate-record": Code("re-ask", "an earlier record of the video has the same turns"),
     "duplicate-answer": Code("re-ask", "word for word an earlier answer about another video"),
     "near-duplicate-answer": Code("flag", "nearly word for word an earlier answer"),
 }
 """Every code there is, in the order in which problems are looked for.
 
-Those that compare records with earlier ones depend on an order that a run does not have: only
+From `prompt-mark` to `address` they are found by `vcgen.leaks`, which a run asks by itself. Those
+that compare records with earlier ones depend on an order that a run does not have: only
 `vcgen.audit` finds them.
 """
 

@@ -22,22 +22,25 @@ from vcgen.options import (
     ClipsOption,
     JsonOption,
     LanguageOption,
+    TemplatesOption,
     command,
 )
 from vcgen.progress import tell
+from vcgen.prompts import Prompts
 from vcgen.records import Record
 from vcgen.sources import read_clips
 from vcgen.store import read_manifest
 
 
 @command
-def check(
+def check(  # noqa: PLR0913 - one parameter an option, all by name
     data: CheckedArgument,
     *,
     format_name: CheckedFormatOption = "auto",
     clips: ClipsOption = None,
     clip_format: ClipFormatOption = "auto",
     language: LanguageOption = None,
+    templates: TemplatesOption = None,
     output: CleanFileOption = None,
     as_json: JsonOption = False,
     strict: CleanOption = False,
@@ -49,12 +52,14 @@ def check(
     is_run = data.is_dir()
     if is_run and format_name not in {"auto", "vcgen"}:
         raise UsageError(f"{data} is a directory; --format {format_name} is of a file")
-    asked, words = _asked_for(read_manifest(data) if is_run else {})
+    manifest = read_manifest(data) if is_run else {}
+    asked, words = _asked_for(manifest)
     files = parts(data, RECORDS) if is_run else [data]
     rows = read_run(data) if is_run else read_exported(data, format_name)
     as_array = not is_run and is_array(data)
     known = _Clips(clips or (), clip_format)
-    audit = Audit(language=language or asked, words=words)
+    instructions = _instructions(templates, manifest)
+    audit = Audit(language=language or asked, words=words, instructions=instructions)
     if output is None:
         for _ in _clean(rows, audit, known):
             pass
@@ -76,6 +81,21 @@ def _asked_for(manifest: Mapping[str, Any]) -> tuple[str, tuple[int, int]]:
         case {"run": {"recipe": {"language": str(language), "words": [int(least), int(most)]}}}:
             return language, (least, most)
     return "English", (80, 160)
+
+
+def _instructions(templates: Path | None, manifest: Mapping[str, Any]) -> tuple[str, ...]:
+    """What no record may repeat; says of which templates of a run that is not known."""
+    prompts = Prompts(templates)
+    known = prompts.digests()
+    match manifest:
+        case {"run": {"templates": dict(used)}}:
+            others = [name for name, digest in used.items() if known.get(name) != digest]
+            if others := [name for name in others if not name.endswith(".txt")]:
+                tell(
+                    f"vcgen: templates that are not as in the run: {', '.join(others)}; repeated "
+                    "instructions are looked for by those there are (--templates DIR)"
+                )
+    return prompts.instructions()
 
 
 class _Clips:

@@ -7,7 +7,7 @@ import orjson
 from vcgen.api import Options, price_of
 from vcgen.commands.common import choose_recipe, run_loop
 from vcgen.config import Endpoint, Limits, together
-from vcgen.endpoints import choose_endpoints, parse_price
+from vcgen.endpoints import choose_endpoints, choose_judge, parse_price
 from vcgen.intake import intake_files
 from vcgen.options import (
     BaseUrlOption,
@@ -16,6 +16,12 @@ from vcgen.options import (
     FormatOption,
     Inputs,
     JsonOption,
+    JudgeConcurrencyOption,
+    JudgeOption,
+    JudgePriceOption,
+    JudgeRpmOption,
+    JudgeTpmOption,
+    JudgeUrlOption,
     KindsOption,
     LanguageOption,
     LatencyOption,
@@ -62,6 +68,12 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
     concurrency: ConcurrencyOption = None,
     latency: LatencyOption = 0.0,
     price: PriceOption = None,
+    judge: JudgeOption = None,
+    judge_base_url: JudgeUrlOption = None,
+    judge_rpm: JudgeRpmOption = None,
+    judge_tpm: JudgeTpmOption = None,
+    judge_concurrency: JudgeConcurrencyOption = None,
+    judge_price: JudgePriceOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Say what `generate` would take: requests, tokens, money, hours. Nothing is sent.
@@ -84,6 +96,14 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
         limits=Limits(rpm=rpm, tpm=tpm, concurrency=concurrency),
     )
     endpoints = choose_endpoints(endpoint or (), common, base_url=base_url, key_variable=None)
+    judging = choose_judge(
+        judge,
+        base_url=judge_base_url,
+        key_variable=None,
+        price=judge_price,
+        limits=Limits(rpm=judge_rpm, tpm=judge_tpm, concurrency=judge_concurrency),
+        trust_env=False,
+    )
     options = Options(
         recipe=chosen,
         samples=samples,
@@ -92,7 +112,8 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
     )
     clips = intake_files(inputs, input_format, speech)
     known = price_of([each.endpoint for each in endpoints])
-    planned = run_loop(functools.partial(estimate, clips, known, options, latency))
+    judges = None if judging is None else judging.endpoint
+    planned = run_loop(functools.partial(estimate, clips, known, options, latency, judges))
     if as_json:
         print(orjson.dumps(planned).decode())
     else:

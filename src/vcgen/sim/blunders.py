@@ -31,7 +31,7 @@ class Place(NamedTuple):
     Attributes:
         kind: of the turn, `description` for a description.
         prompt: all that the user said.
-        earlier: the questions before, where the text is one.
+        earlier: the questions of the turns before.
     """
 
     text: str
@@ -158,7 +158,7 @@ def _other_kind(place: Place, random: Random) -> str | None:
 
 
 def _refer_back(place: Place, random: Random) -> str | None:
-    return None if place.kind == "description" else _slip("refers-back", place, random)
+    return _slip("refers-back", place, random) if place.earlier else None
 
 
 def _elsewhere(place: Place, random: Random) -> str | None:
@@ -183,7 +183,8 @@ def _against(
 
 
 _SLIPS = (
-    "media-tag", "chat-template", "prompt-fragment", "markup", "code-fence", "evidence-mention",
+    "media-tag", "chat-template", "prompt-fragment", "markup", "code-fence", "markdown",
+    "evidence-mention",
     "assistant-talk", "refusal", "hedge", "aside", "wrong-language",
 )  # fmt: skip
 BLUNDERS: Mapping[str, Blunder] = {

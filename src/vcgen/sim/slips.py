@@ -29,6 +29,13 @@ ANSWERS: Mapping[str, tuple[str, ...]] = {
         "```\n@", "@\n```", "```text\n@\n```\nThat is the whole of it.", "As told: ```@```",
         "~ ```markdown\n@\n```",
     ),
+    "markdown": (
+        "**Summary**\n\n@", "# Video description\n\n@", "### What happens\n@", "**@**", "*@*",
+        "__Note__ @", "In short:\n- @", "* @\n* The scene ends there.", "~~@~~", "> @",
+        "1. @\n2. The scene ends there.", "- @\n- The scene ends there.", "@\n\n---\n",
+        "\u2022 @\n\u2022 The scene ends there.", "@ This is `all` that happens.",
+        "| Time | What happens |\n|---|---|\n| 0:00 | @ |", "@\n\n**In short**, that is all.",
+    ),
     "json-left": (
         '{"description": "@"}', '@"}', '"answer": "@"', '["@"]',
         '{"answer": "@", "confidence": 0.9}', "{'text': '@'}", '@"]}', '{\n  "text": "@"\n}',
@@ -129,6 +136,9 @@ QUESTIONS: Mapping[str, tuple[str, ...]] = {
         "@ {{ kind }}",
     ),
     "markup": ("<b>@</b>", "<question>@</question>", "<p>@", "@<br/>", "@ [1](#)"),
+    "markdown": (
+        "**@**", "*@*", "# @", "- @\n- Anything else?", "1. @\n2. Where?", "`@`", "> @",
+    ),
     "evidence-mention": (
         "What do the captions say about the person?",
         "According to the video description, what is shown?", "Which tags describe the video best?",

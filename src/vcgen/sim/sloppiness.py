@@ -71,7 +71,7 @@ def _spoilt(reply: str, said: Sequence[tuple[str, str]], code: str, random: Rand
     if not asked:
         place = Place(reply, "answer", "description", prompt)
     elif prompt.rfind(_ANSWER) > prompt.rfind("ask one "):
-        place = Place(reply, "answer", asked[-1], prompt)
+        place = Place(reply, "answer", asked[-1], prompt, tuple(questions[:-1]))
     else:
         place = Place(reply, "question", asked[-1], prompt, tuple(questions))
     return BLUNDERS[code](place, random)

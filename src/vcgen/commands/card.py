@@ -1,0 +1,67 @@
+"""`vcgen card`: the dataset card of a run."""
+
+from pathlib import Path
+
+from vcgen.card import Examples, require_license, write_card
+from vcgen.disk import PLAIN, replacing
+from vcgen.errors import UsageError
+from vcgen.options import (
+    CardFileOption,
+    DatasetNameOption,
+    LicenseOption,
+    RunArgument,
+    command,
+)
+from vcgen.progress import tell
+from vcgen.store import read_manifest, read_records, read_rejects
+from vcgen.survey import Survey
+
+
+@command
+def card(
+    run: RunArgument,
+    *,
+    output: CardFileOption = None,
+    name: DatasetNameOption = None,
+    license_name: LicenseOption = None,
+) -> None:
+    """Write a dataset card for the Hugging Face Hub: what a run made, from what, and how good.
+
+    Printed if no file is named. Parquet files beside the file, or in `data` there, are named in it.
+    """
+    require_license(license_name)
+    manifest, survey, examples = read_manifest(run), Survey(), Examples()
+    for record in read_records(run):
+        survey.add(record)
+        examples.add(record)
+    for reject in read_rejects(run):
+        survey.add(reject)
+    text = write_card(
+        survey.summary(),
+        manifest,
+        examples.chosen(),
+        name=name or run.resolve().name,
+        license_name=license_name,
+        files=[] if output is None else _tables(output.parent),
+    )
+    if output is None:
+        print(text, end="")
+        return
+    _write(output, text)
+    tell(f"card of {survey.summary()['records']:,} records in {output}")
+
+
+def _tables(directory: Path) -> list[str]:
+    """Parquet files where an export puts them, from the directory."""
+    found = [*directory.glob("*.parquet"), *directory.glob("data/*.parquet")]
+    return sorted(file.relative_to(directory).as_posix() for file in found)
+
+
+def _write(output: Path, text: str) -> None:
+    if output.exists() and not output.is_file():
+        raise UsageError(f"{output} is not a regular file; name another")
+    try:
+        with replacing(output, PLAIN) as file:
+            file.write(text.encode())
+    except OSError as error:
+        raise UsageError(f"{output}: cannot write: {error.strerror}") from error
