@@ -89,6 +89,7 @@ PROSE = [
     "The horse refuses the jump, and the rider is unable to hold on.",
     "World War I planes are lined up in the museum.",
     "The host greets the viewers and mentions that the oil must be hot.",
+    "They are not sure which road to take and unfold a map.",
     "We can see the sea behind the houses.",
 ]
 
@@ -96,6 +97,7 @@ QUESTIONS = [
     "Can you provide more details about the setting?",
     "Could you please describe what the man does?",
     "Please provide a detailed description of the video.",
+    "Please tell me what happens at the end.",
     "What happens before we see the red car?",
     "What can I see in the background?",
     "Is there any indication of the time of day?",

@@ -151,7 +151,7 @@ ASSISTANT = (
     r"|you(?:'re| are) (?:asking|looking for|interested|welcome|right|correct)\b"
     r"|hopefully,? (?:this|that|it|these) (?:\w+ )?(?:gives?|helps?|is|are|meets?|works?"
     r"|captures?|covers?|answers?|clarif\w+)\b|(?:would|do) you (?:like|want|prefer|need)\b"
-    r"|i trust (?:this|that)\b|please (?:find|ask|feel|tell me|specify|clarify)\b"
+    r"|i trust (?:this|that)\b|please (?:find|ask|feel)\b"
     r"|as your assistant\b|just (?:say so|let me|tell me|ask[.!])"
 )
 ASSISTANT_SENTENCE = (
@@ -284,7 +284,7 @@ HEDGE_NOT = (
     rf"|based on) [^.,]{{1,30}})? (?:exactly )?(?:{_ASKED}"
     rf"\b|{_TO_TELL})|(?:not (?:\w+ )?(?:possible|easy)|impossible|hard|difficult|tricky"
     rf"|challenging)(?: (?:from|in|for|based on) [^.,]{{1,30}})? {_TO_TELL})"
-    rf"|(?:not|isn't|aren't|wasn't) {_HOW}(?:clear|certain|sure|evident|obvious|known|apparent)"
+    rf"|(?:not|isn't|aren't|wasn't) {_HOW}(?:clear|evident|obvious|known|apparent)"
     rf" (?:exactly )?(?:{_ASKED}\b|from the|based on)"
     rf"|(?:it|that|this) (?:is not|isn't|was not|wasn't)(?: \w+ly)? (?:clear|known|evident|certain"
     rf"|obvious|possible)(?: exactly)?(?:,? but\b| {_ASKED}\b| {_TO_TELL})|that is not certain\b"
@@ -343,9 +343,10 @@ ASIDE = (
     r"|don't|cannot|can't|am|have)\b"
     # Out of quotes, who speaks of himself is the writer, unless it is Wilhelm I.
     r"|i (?:really|truly|actually|quite|honestly|must|also) \w+|i'(?:m|d|ve|ll)\b"
-    rf"|{_BEGINS}(?:i [a-z]+|to me\b)|(?:and|but|so|that|as|if|because|though|what|which|where|when"
+    rf"|{_BEGINS}(?:i [a-z][a-z']*|to me\b)|(?:and|but|so|that|as|if|because|though|what|which"
+    rf"|where|when"
     r"|while|since|than|the way) i [a-z]+"
-    r"|in my (?:opinion|view|experience|\w+ (?:opinion|view))\b|my \w|myself\b"
+    r"|in my (?:opinion|view|experience|\w+ (?:opinion|view))\b|my \w+|myself\b"
     rf"|{_FIRST}(?:(?:now|first|so),? )?let(?: me|'s| us) (?:see|look|take|dive|break|walk|start"
     r"|think|explain|describe|analy[sz]e|tell|begin|note|consider|go|examine|imagine|say)\b"
     r"|let me (?:ask|add|check|rephrase)\b|(?<=[(\[*])note\b"
