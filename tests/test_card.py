@@ -21,6 +21,7 @@ from vcgen.card.escaping import code, prose, visible
 from vcgen.card.header import size_category
 from vcgen.card.sections import REASONS, SIMULATED
 from vcgen.errors import Reason
+from vcgen.recipe import Judged
 from vcgen.recipes import parse_recipe
 from vcgen.records import Outcome, Record, Reject, Turn
 from vcgen.store import read_manifest, read_records
@@ -319,10 +320,13 @@ def test_the_recipe_and_the_command_on_the_card_make_the_same_records(
     assert turns[0] == turns[1]
 
 
-def test_weights_and_odd_strings_are_in_the_recipe_too(tmp_path: Path, command: Command) -> None:
+def test_weights_checks_and_odd_strings_are_in_the_recipe_too(
+    tmp_path: Path, command: Command
+) -> None:
     language = 'A "b" \\ ⛵'
     tasks = ("description", "conversation")
-    recipe = vcgen.Recipe(tasks=tasks, weights=(7.0, 4.5), language=language)
+    checks: dict[str, Judged] = {"order": "reject", "markdown": "off"}
+    recipe = vcgen.Recipe(tasks=tasks, weights=(7.0, 4.5), language=language, checks=checks)
     vcgen.run([make_clip()], model="sim", output=tmp_path / "run", recipe=recipe)
     (written,) = blocks(command("card", tmp_path / "run").out, "toml")
     assert parse_recipe(written) == recipe

@@ -522,7 +522,7 @@ def test_a_time_that_the_evidence_names_is_no_time_in_the_video() -> None:
         ("Russian", RUSSIAN),
         ("Spanish", "Un hombre lleva dos cajas por el muelle y desata la cuerda."),
         ("fr", "Un homme porte deux caisses sur le quai et il détache la corde."),
-        ("Klingon", "tlhIngan maH, and nothing is known of it."),
+        ("Klingon", "tlhIngan maH, and nobody here speaks a word of it."),
     ],
 )  # fmt: skip
 def test_text_in_the_language_asked_for_passes(language: str, text: str) -> None:

@@ -12,10 +12,13 @@ from hypothesis import strategies as st
 from test_workers import write_clips
 
 import vcgen
+from vcgen.checks import Checker
 from vcgen.config import Limits
 from vcgen.errors import RunStopped, UsageError
 from vcgen.mix import Mix
+from vcgen.recipe import Judged
 from vcgen.recipes import builtin_recipes, parse_recipe, read_recipe, recipe_text
+from vcgen.records import Turn
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks import builtin_tasks
 
@@ -32,6 +35,68 @@ def test_a_built_in_recipe_is_a_file_that_can_be_begun_from(name: str, tmp_path:
     mine = tmp_path / "mine.toml"
     mine.write_text(recipe_text(name), "utf-8")
     assert read_recipe(str(mine)) == read_recipe(name)
+
+
+CAPTION = "The caption says that a dog runs on a beach and catches the ball that was thrown."
+
+
+def says_caption(severity: str | None) -> list[str]:
+    """The severities of what is found in a text that mentions a caption."""
+    recipe = parse_recipe(f'[checks]\nevidence-mention = "{severity}"' if severity else "")
+    checker = Checker(None, severities=recipe.checks)
+    said = (Turn("description", "Describe this video in detail.", CAPTION),)
+    found = checker.answer(CAPTION)
+    assert checker.turns(said) == [each._replace(turn=1) for each in found]
+    return [each.severity for each in found]
+
+
+def test_a_recipe_may_weigh_a_check_otherwise_or_turn_it_off() -> None:
+    assert says_caption(None) == ["re-ask"]
+    assert says_caption("flag") == ["flag"]
+    assert says_caption("reject") == ["reject"]
+    assert says_caption("off") == []
+
+
+def test_an_unknown_check_or_severity_is_told_with_what_there_is() -> None:
+    with pytest.raises(UsageError, match="no check 'markdwn'; did you mean 'markdown'"):
+        parse_recipe('[checks]\nmarkdwn = "off"')
+    with pytest.raises(UsageError, match=r"checks.markdown: Input should be 'reject'"):
+        parse_recipe('[checks]\nmarkdown = "never"')
+    with pytest.raises(UsageError, match="check markdown: reject, re-ask, flag, off, not 'no'"):
+        vcgen.Recipe(checks={"markdown": "no"})  # type: ignore[dict-item] # to be refused
+
+
+@vcgen.task
+async def list_steps(clip: vcgen.Clip, ask: vcgen.Ask) -> list[Turn]:
+    del clip, ask
+    return [Turn("description", "Which steps are there?", "1. Cut the bread.\n2. Eat it all.")]
+
+
+@pytest.mark.parametrize(
+    ("severity", "records", "flags", "codes"),
+    [
+        ("re-ask", 0, set(), {}),
+        ("flag", 2, {"markdown"}, {"markdown": "flag"}),
+        ("off", 2, set(), {}),
+    ],
+)
+def test_a_run_and_vcgen_check_go_by_the_checks_of_its_recipe(
+    severity: Judged,
+    records: int,
+    flags: set[str],
+    codes: dict[str, str],
+    tmp_path: Path,
+    command: Command,
+) -> None:
+    recipe = vcgen.Recipe(
+        checks={"markdown": severity, "too-short": "off", "duplicate-answer": "off"}
+    )
+    run = tmp_path / "run"
+    made = generate(make_clips(2), tasks=[list_steps], recipe=recipe, output=run).records
+    assert len(made) == records
+    assert {flag for record in made for flag in record.flags if flag == "markdown"} == flags
+    found = orjson.loads(command("check", run, "--json").out)["codes"]
+    assert {code: each["severity"] for code, each in found.items()} == codes
 
 
 def test_a_recipe_says_only_what_differs() -> None:

@@ -147,7 +147,12 @@ class ClipCalls:
     def checks(self, recipe: Recipe) -> Checker:
         """The checks of all that is written for the clip."""
         if self._checks is None:
-            self._checks = Checker(self.clip, language=recipe.language, words=recipe.words)
+            self._checks = Checker(
+                self.clip,
+                language=recipe.language,
+                words=recipe.words,
+                severities=recipe.checks,
+            )
         return self._checks
 
     def keep(self) -> None:

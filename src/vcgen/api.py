@@ -14,6 +14,7 @@ import anyio
 
 from vcgen._version import __version__
 from vcgen.batch import Deliver, Run
+from vcgen.checks import require_codes
 from vcgen.config import Budget, Endpoint, Limits, is_simulated
 from vcgen.engine import Engine, running_loop
 from vcgen.errors import UsageError
@@ -313,6 +314,7 @@ def _clock() -> Callable[[], datetime]:
 def _mix(options: Options) -> tuple[Mix, Recipe]:
     """The tasks of a run, and its recipe with their names."""
     recipe = options.get("recipe") or Recipe()
+    require_codes(recipe.checks)
     named, weights = options.get("tasks"), recipe.weights
     if named is None:
         named = recipe.tasks
@@ -344,8 +346,9 @@ def _manifest(
 ) -> dict[str, Any]:
     content = asdict(recipe)
     tasks = content.pop("tasks")
-    if recipe.weights is None:
-        del content["weights"]
+    for optional in ("weights", "checks"):
+        if not content[optional]:
+            del content[optional]
     templates = prompts.digests()
     judge: dict[str, str] = {}
     if judging is None:

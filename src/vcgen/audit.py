@@ -9,15 +9,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from vcgen.checks import CODES, Checker, Problem, problem
+from vcgen.checks import CODES, Checker, Problem, problem, weighed
 from vcgen.cleaning import clean_text
 from vcgen.clips import Clip
 from vcgen.duplicates import Duplicates, Seen
 from vcgen.evidence import render_evidence
 from vcgen.leaks import find_leaks
+from vcgen.recipe import Judged
 from vcgen.records import Outcome, Record
 
 EXAMPLES = 3
+_AS_REGISTERED: Mapping[str, Judged] = {}
 _EXCERPT = 100  # characters
 _BEFORE = 30
 _FOUND = re.compile(r"'([^']{2,60})")
@@ -56,13 +58,14 @@ class Audit:
         *,
         language: str = "English",
         words: tuple[int, int] = (80, 160),
+        severities: Mapping[str, Judged] = _AS_REGISTERED,
         instructions: Collection[str] = (),
     ) -> None:
-        """`language` and `words` are those of `vcgen.checks.check`.
+        """`language`, `words` and `severities` are those of `vcgen.checks.Checker`.
 
         `instructions` are what no record may repeat, as `Prompts.instructions` has them.
         """
-        self._language, self._words = language, words
+        self._language, self._words, self._severities = language, words, severities
         self._instructions = instructions
         self._duplicates = Duplicates()
         self.records = self.unreadable = self.evident = self.clean = 0
@@ -90,6 +93,7 @@ class Audit:
             *self._leaks(outcome, clip),
             *self._repeats(outcome),
         ]
+        found = weighed(found, self._severities)
         self.counts.update({each.code for each in found})
         for each in found:
             examples = self.examples.setdefault(each.code, [])
@@ -129,7 +133,7 @@ class Audit:
             "clean": self.clean,
             "codes": {
                 code: {
-                    "severity": CODES[code].severity,
+                    "severity": self._severities.get(code, CODES[code].severity),
                     "count": self.counts[code],
                     "share": self.counts[code] / self.records,
                     "examples": [each._asdict() for each in self.examples[code]],

@@ -1,8 +1,9 @@
 """What a run is to produce. Checked when built; `vcgen.recipes` reads it from files."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import inf
+from typing import Literal, get_args
 
 from vcgen.errors import UsageError
 from vcgen.records import Kind
@@ -10,6 +11,9 @@ from vcgen.records import Kind
 DEFAULT_TASKS = ("description", "conversation")
 DEFAULT_KINDS: tuple[Kind, ...] = ("descriptive", "temporal", "causal")
 _LARGEST = 2**31 - 1
+
+Judged = Literal["reject", "re-ask", "flag", "off"]
+"""What a recipe may make of a check."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,8 @@ class Recipe:
         temperature: None leaves it to the endpoint.
         max_tokens: room for one reply, in tokens.
         repairs: how often a reply that cannot be used is sent back with what is wrong.
+        checks: severities by code, where they are to be others than those of `vcgen.checks.CODES`;
+            what is `off` is no fault.
     """
 
     tasks: tuple[str, ...] = DEFAULT_TASKS
@@ -41,6 +47,7 @@ class Recipe:
     temperature: float | None = None
     max_tokens: int = 1024
     repairs: int = 1
+    checks: Mapping[str, Judged] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_tasks(self.tasks, self.weights)
@@ -59,10 +66,17 @@ class Recipe:
             raise UsageError(f"language {self.language!r}: name one, such as English or zh-CN")
         if self.temperature is not None and not 0 <= self.temperature <= 10:
             raise UsageError(f"temperature must be a number from 0, not {self.temperature}")
+        _check_severities(self.checks)
         for name, least in (("seed", 0), ("max_tokens", 1), ("repairs", 0)):
             if not least <= getattr(self, name) <= _LARGEST:
                 value = getattr(self, name)
                 raise UsageError(f"{name} must be from {least} to {_LARGEST}, not {value}")
+
+
+def _check_severities(checks: Mapping[str, str]) -> None:
+    for code, severity in checks.items():
+        if severity not in get_args(Judged):
+            raise UsageError(f"check {code}: {', '.join(get_args(Judged))}, not {severity!r}")
 
 
 def _check_tasks(tasks: Sequence[str], weights: Sequence[float] | None) -> None:

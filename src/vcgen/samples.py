@@ -10,7 +10,7 @@ import orjson
 
 from vcgen._version import __version__
 from vcgen.answers import Ask, ClipCalls
-from vcgen.checks import MOST_PROBLEMS, Review
+from vcgen.checks import MOST_PROBLEMS, Review, weighed
 from vcgen.errors import Reason, Rejected, VcgenError
 from vcgen.hashes import digest
 from vcgen.judge import Judge, Judging
@@ -153,6 +153,7 @@ def _flags_of_leaks(turns: tuple[Turn, ...], ask: Ask) -> tuple[str, ...]:
     """The flags of what was found; what may not be published is rejected."""
     text = _text(turns)
     found = find_leaks(text, ask.instructions.values(), ask.calls.variables["evidence"])
+    found = weighed(found, ask.recipe.checks)
     if wrong := [each.message for each in found if each.severity != "flag"]:
         raise Rejected(Reason.LEAK, "; ".join(wrong), reply=text)
     return tuple(each.code for each in found)

@@ -38,12 +38,14 @@ def again(run: Mapping[str, Any], version: str) -> str:
 def recipe_toml(run: Mapping[str, Any]) -> str:
     """A recipe that `vcgen.recipes` reads as the one of the run."""
     recipe = {key: value for key, value in run["recipe"].items() if value is not None}
-    weights = recipe.pop("weights", None)
+    weights, checks = recipe.pop("weights", None), recipe.pop("checks", {})
     tasks = [] if weights is None else zip(run["tasks"], weights, strict=True)
     lines = [] if weights is not None else [f"tasks = {_toml(run['tasks'])}"]
     lines += [f"{key} = {_toml(value)}" for key, value in recipe.items()]
     lines += ["", "[tasks]"] * (weights is not None)
     lines += [f"{_toml(name)} = {_toml(weight)}" for name, weight in tasks]
+    lines += ["", "[checks]"] * bool(checks)
+    lines += [f"{_toml(code)} = {_toml(severity)}" for code, severity in checks.items()]
     return "\n".join(lines)
 
 

@@ -6,7 +6,7 @@
 `Checker` is the same for all texts of one clip, each of which is read once.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Literal, NamedTuple
 
@@ -16,12 +16,22 @@ from vcgen.checks.grounding import contradictions, score, support, ungrounded
 from vcgen.checks.kinds import possible_kinds, question_kind
 from vcgen.checks.language import code_of, other_language
 from vcgen.checks.markdown import markdown
-from vcgen.checks.problems import CODES, MOST_PROBLEMS, Code, Problem, Severity, problem
+from vcgen.checks.problems import (
+    CODES,
+    MOST_PROBLEMS,
+    Code,
+    Problem,
+    Severity,
+    problem,
+    require_codes,
+    weighed,
+)
 from vcgen.checks.repeats import duplicate_questions, refers_back
 from vcgen.checks.times import order, past_the_end
 from vcgen.checks.voice import voice
 from vcgen.checks.words import Reading, read
 from vcgen.clips import Clip
+from vcgen.recipe import Judged
 from vcgen.records import Kind, Turn
 
 __all__ = [
@@ -35,10 +45,13 @@ __all__ = [
     "check",
     "problem",
     "question_kind",
+    "require_codes",
+    "weighed",
 ]
 
 Side = Literal["question", "answer"]
 _WORDS = (80, 160)
+_AS_REGISTERED: Mapping[str, Judged] = {}
 
 
 class Review(NamedTuple):
@@ -63,12 +76,22 @@ class Checker:
     """The checks of texts about one clip. Each text is read once, however often it is asked for."""
 
     def __init__(
-        self, clip: Clip | None, *, language: str = "English", words: tuple[int, int] = _WORDS
+        self,
+        clip: Clip | None,
+        *,
+        language: str = "English",
+        words: tuple[int, int] = _WORDS,
+        severities: Mapping[str, Judged] = _AS_REGISTERED,
     ) -> None:
-        """`words`: the fewest and the most asked for of a description.
+        """Without a clip nothing is found that needs its evidence or its duration.
 
-        Without a clip nothing is found that needs its evidence or its duration.
+        Args:
+            clip: whose evidence the texts are made from.
+            language: asked for, by name or tag.
+            words: the fewest and the most asked for of a description.
+            severities: by code, where they are not those of `CODES`; `off` is no problem.
         """
+        self._severities = severities
         self._wanted = code_of(language)
         self._facts = Facts(clip, self._wanted)
         least, most = LENGTHS["description"]
@@ -78,15 +101,16 @@ class Checker:
     def question(self, text: str, asked: Sequence[str] = ()) -> list[Problem]:
         """What is wrong with a question that comes after those `asked`."""
         problems = self._check("question", text, "question").problems
-        if not asked:
-            return problems
-        readings = [self._check("question", each, "question").reading for each in (*asked, text)]
-        again = duplicate_questions(readings)
-        return [*problems, *(each for each in again if each.turn == len(readings))]
+        if asked:
+            all_asked = (*asked, text)
+            readings = [self._check("question", each, "question").reading for each in all_asked]
+            again = duplicate_questions(readings)
+            problems = [*problems, *(each for each in again if each.turn == len(readings))]
+        return weighed(problems, self._severities)
 
     def answer(self, text: str, kind: Kind = "description") -> list[Problem]:
         """What is wrong with an answer alone."""
-        return self._check("answer", text, kind).problems
+        return weighed(self._check("answer", text, kind).problems, self._severities)
 
     def turns(self, turns: Sequence[Turn]) -> list[Problem]:
         """What is wrong with the turns of a sample."""
@@ -117,7 +141,7 @@ class Checker:
                 found += [each._replace(turn=number) for each in problems]
         if len(turns) > 1:
             found += duplicate_questions(readings)
-        return Review(found, score(supports))
+        return Review(weighed(found, self._severities), score(supports))
 
     def _check(self, side: Side, text: str, kind: str) -> _Checked:
         key = (text, kind)

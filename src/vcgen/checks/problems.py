@@ -1,7 +1,11 @@
 """The words of the checks: a `Problem`, and the table of all codes with severity and meaning."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
 from typing import Literal, NamedTuple
+
+from vcgen.errors import UsageError
+from vcgen.recipe import Judged
 
 Severity = Literal["reject", "re-ask", "flag"]
 
@@ -96,3 +100,20 @@ that compare records with earlier ones depend on an order that a run does not ha
 def problem(code: str, message: str) -> Problem:
     """A problem of a code, with the severity it is registered with."""
     return Problem(code, CODES[code].severity, message)
+
+
+def require_codes(codes: Iterable[str]) -> None:
+    """Raise UsageError, with the nearest code there is, unless all of them are in `CODES`."""
+    for code in codes:
+        if code not in CODES:
+            near = get_close_matches(code, CODES, 1)
+            hint = f"did you mean {near[0]!r}?" if near else "docs/quality.md lists them"
+            raise UsageError(f"no check {code[:40]!r}; {hint}")
+
+
+def weighed(problems: list[Problem], severities: Mapping[str, Judged]) -> list[Problem]:
+    """Problems with the severities that a recipe gives them, without those it turns `off`."""
+    if not (severities and problems):
+        return problems
+    found = [(each, severities.get(each.code, each.severity)) for each in problems]
+    return [each._replace(severity=severity) for each, severity in found if severity != "off"]

@@ -14,9 +14,9 @@ from vcgen.checks.phrases import (
     ASSISTANT_SENTENCE,
     EVIDENCE,
     FRAMES,
-    HEDGE,
-    HEDGE_SENTENCE,
-    HEDGE_UNSAID,
+    HEDGE_NONE,
+    HEDGE_NOT,
+    HEDGE_OPEN,
     OPENING,
     REFUSAL,
     REFUSAL_OF_OTHERS,
@@ -57,8 +57,10 @@ _REMARK = "the {side} has a remark in the first person ({found!r}): leave it out
 _KNOWN = "the {side} says what is not known ({found!r}): write only of what is"
 _OPENS = _pattern(
     "assistant-talk",
-    "sure certainly of absolutely great good okay ok gladly no understood got yes here here's "
-    "below below's i i'm happy delighted thank thanks my alright sounds noted gotcha let's",
+    "sure certainly of absolutely definitely great good excellent interesting nice okay ok gladly "
+    "no understood got yes with alright very will hello hi hey greetings noted gotcha sounds "
+    "you're you here here's below below's i i'm happy glad delighted thank thanks my that's let's "
+    "dear",
     OPENING,
     _ALONE,
 )
@@ -70,63 +72,87 @@ _PATTERNS = (
         "transcriptions annotations metadata narrative narratives evidence tags subtitles summary "
         "text information context details data material segment segments input frames bounding "
         "described captioned tagged annotated titled labelled labeled given provided timeline "
-        "label labels notes log timestamp timestamps captioning speech",
+        "label labels notes log timestamp timestamps captioning speech available supplied asr ocr "
+        "detection detections detected keywords prompt passage excerpt listed marked boxed "
+        "assigned coordinates confidence gave shared",
         _at_words(EVIDENCE),
         _WATCHED,
     ),
     _pattern(
         "evidence-mention",
-        "frame frames keyframe keyframes bounding bbox bboxes",
+        "frame frames keyframe keyframes bounding bbox bboxes images stills snapshots screenshots",
         _at_words(FRAMES),
         _WATCHED,
     ),
     _pattern(
         "assistant-talk",
-        "hope let feel you your anything happy ai artificial language assistant requested i i've "
-        "i'll i'd i'm cleaned revised corrected rewritten refined changes thank thanks you've "
-        "hopefully please just",
+        "hope let feel hesitate you you're you've you'd your me questions clarification happy ai "
+        "artificial language assistant requested instructed asked i i've i'll i'd i'm cleaned "
+        "revised corrected rewritten refined updated improved changes thank thanks hopefully "
+        "please just",
         _at_words(ASSISTANT),
         _ALONE,
     ),
-    _pattern("assistant-talk", "here here's enjoy hope", ASSISTANT_SENTENCE, _ALONE),
+    _pattern(
+        "assistant-talk",
+        "here here's enjoy hope description account answer summary breakdown overview narrative "
+        "version response reply regard instructed asked requested text",
+        ASSISTANT_SENTENCE,
+        _ALONE,
+    ),
     _pattern(
         "refusal",
-        "i i'm sorry apologies apologize apologise unfortunately unable able my can't cannot "
-        "i'd regrettably sadly",
-        REFUSAL,
+        "i i'm sorry apologies apologize apologise unfortunately unable able my can't cannot i'd "
+        "regrettably sadly me unanswerable impossible provided uploaded shared accessible "
+        "accessed viewed processed without please upload attach enough insufficient sufficient "
+        "language ai artificial chatbot scope",
+        _at_words(REFUSAL),
         _REFUSED,
     ),
     _pattern(
-        "refusal", "no me us regret appropriate ethical", _at_words(REFUSAL_OF_OTHERS), _REFUSED
+        "refusal",
+        "no me us regret appropriate ethical fair responsible possible impossible feasible "
+        "advisable go",
+        _at_words(REFUSAL_OF_OTHERS),
+        _REFUSED,
     ),
     _pattern(
         "hedge",
-        "not isn't aren't wasn't weren't never it's unclear unknown impossible hard difficult "
-        "uncertain cannot can't couldn't no enough insufficient lack lacks unspecified "
-        "doesn't don't didn't without any i i'm that's",
-        _at_words(HEDGE),
+        "no nothing not without enough insufficient lack lacks limited isn't aren't wasn't doesn't "
+        "don't didn't any known",
+        _at_words(HEDGE_NONE),
         _KNOWN,
     ),
     _pattern(
         "hedge",
-        "not never isn't aren't wasn't weren't cannot can't said told revealed explained unknown "
-        "unspecified undisclosed unstated unsaid unclear unexplained unanswered mystery anyone's "
-        "interpretation question imagination guess anywhere anything anyone anybody hard missing "
-        "lacking absent",
-        _at_words(HEDGE_UNSAID),
+        "not never nowhere nor isn't aren't wasn't weren't doesn't don't didn't cannot can't "
+        "couldn't hard difficult impossible tricky tough challenging",
+        _at_words(HEDGE_NOT),
         _KNOWN,
     ),
-    _pattern("hedge", "not isn't cannot can't guess", HEDGE_SENTENCE, _KNOWN),
+    _pattern(
+        "hedge",
+        "unclear unknown unspecified undisclosed unstated unsaid unexplained unanswered "
+        "unmentioned undetermined unresolved ambiguous unconfirmed unnamed uncertain unsure "
+        "debatable doubtful questionable mystery anyone's interpretation question debate "
+        "imagination guess guessed speculate speculated speculation speculative guesswork assume "
+        "assumed imagine wonder remains remain whether learn silent vague fails omits neglects "
+        "anywhere anything anyone anybody missing lacking absent unavailable scarce sparse",
+        _at_words(HEDGE_OPEN),
+        _KNOWN,
+    ),
     _pattern(
         "aside",
-        "i i'd i'm i've i'll my me let let's note wait guess think worth myself sorry",
-        ASIDE,
+        "i i'd i'm i've i'll my me let let's note wait guess think worth myself sorry remark "
+        "disclaimer caveat edit reminder clarification correction comment assume infer conclude "
+        "deduce suppose presume speculate imagine surmise",
+        _at_words(ASIDE),
         _REMARK,
     ),
     _pattern(
         "aside",
         "personally honestly frankly admittedly honest fair frank hmm hmmm um umm uh wow oh oops "
-        "ah well okay ok anyway",
+        "ah well okay ok anyway truth honesty mind",
         ASIDE_SENTENCE,
         _REMARK,
     ),
@@ -168,17 +194,19 @@ _REPORTED = re.compile(
 def voice(side: str, reading: Reading) -> list[Problem]:
     """What a person who watched the video would not say."""
     known = reading.known
-    suspects = [] if known.isdisjoint(_ALL_WORDS) else _suspects(known)
+    suspects = _suspects(known)
     opens = not _OPENS.words.isdisjoint(reading.words[:1])
     if not suspects and not opens and reading.text.isascii():
         return []
     said = _own_words(reading.plain)
     if suspects and said is not reading.plain:
         suspects = _suspects(read(said).known)
+    opening = _OPENS.pattern.match(said) if opens else None
+    matches = [(_OPENS, opening)] + [(each, each.pattern.search(said)) for each in suspects]
     found = {
         each.code: problem(each.code, each.message.format(side=side, found=_shown(match)))
-        for each in ([_OPENS] if opens else []) + suspects
-        if (match := each.pattern.search(said))
+        for each, match in matches
+        if match
     }
     if not reading.text.isascii():
         found |= {
@@ -190,7 +218,8 @@ def voice(side: str, reading: Reading) -> list[Problem]:
 
 
 def _suspects(known: frozenset[str]) -> list[_Pattern]:
-    return [each for each in _PATTERNS if not each.words.isdisjoint(known)]
+    telling = known & _ALL_WORDS
+    return [each for each in _PATTERNS if not each.words.isdisjoint(telling)] if telling else []
 
 
 def _shown(match: re.Match[str]) -> str:

@@ -27,6 +27,7 @@ from vcgen.options import (
 )
 from vcgen.progress import tell
 from vcgen.prompts import Prompts
+from vcgen.recipe import Recipe
 from vcgen.records import Record
 from vcgen.sources import read_clips
 from vcgen.store import read_manifest
@@ -53,13 +54,18 @@ def check(  # noqa: PLR0913 - one parameter an option, all by name
     if is_run and format_name not in {"auto", "vcgen"}:
         raise UsageError(f"{data} is a directory; --format {format_name} is of a file")
     manifest = read_manifest(data) if is_run else {}
-    asked, words = _asked_for(manifest)
+    asked = _asked_for(manifest)
     files = parts(data, RECORDS) if is_run else [data]
     rows = read_run(data) if is_run else read_exported(data, format_name)
     as_array = not is_run and is_array(data)
     known = _Clips(clips or (), clip_format)
     instructions = _instructions(templates, manifest)
-    audit = Audit(language=language or asked, words=words, instructions=instructions)
+    audit = Audit(
+        language=language or asked.language,
+        words=asked.words,
+        severities=asked.checks,
+        instructions=instructions,
+    )
     if output is None:
         for _ in _clean(rows, audit, known):
             pass
@@ -75,12 +81,17 @@ def check(  # noqa: PLR0913 - one parameter an option, all by name
         sys.exit(3)
 
 
-def _asked_for(manifest: Mapping[str, Any]) -> tuple[str, tuple[int, int]]:
-    """The language and the lengths of descriptions that a run asked for."""
+def _asked_for(manifest: Mapping[str, Any]) -> Recipe:
+    """What a run asked for, as far as that matters to checks."""
     match manifest:
-        case {"run": {"recipe": {"language": str(language), "words": [int(least), int(most)]}}}:
-            return language, (least, most)
-    return "English", (80, 160)
+        case {
+            "run": {
+                "recipe": {"language": str(language), "words": [int(least), int(most)]} as recipe
+            }
+        }:
+            checks = recipe.get("checks", {})
+            return Recipe(language=language, words=(least, most), checks=checks)
+    return Recipe()
 
 
 def _instructions(templates: Path | None, manifest: Mapping[str, Any]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from vcgen.checks import require_codes
 from vcgen.clips import explain
 from vcgen.errors import UsageError
 from vcgen.recipe import Recipe
@@ -78,6 +79,7 @@ def parse_recipe(text: str) -> Recipe:
         recipe: Recipe = TypeAdapter(Recipe).validate_python(values)
     except ValidationError as error:
         raise UsageError(explain(error)) from error
+    require_codes(recipe.checks)
     return recipe
 
 
