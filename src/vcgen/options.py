@@ -247,7 +247,11 @@ FitTokensOption = Annotated[
 ]
 TokenizerOption = Annotated[
     str | None,
-    _value("NAME", "What counts them: a tokenizer.json or a model of the hub; else an estimate."),
+    typer.Option(
+        "--tokenizer",
+        metavar="NAME",
+        help="What counts them: a tokenizer.json or a model of the hub; if not given, an estimate.",
+    ),
 ]
 SplitOption = Annotated[
     str,

@@ -12,17 +12,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vcgen.errors import UsageError
-from vcgen.exporters import formats, parquet, shards
-from vcgen.exporters.files import (
-    open_internvl,
-    open_json,
-    open_llamafactory,
-    open_llamafactory_messages,
-    write_rows,
-)
+from vcgen.exporters.files import write_rows
 from vcgen.exporters.order import read_shuffled
 from vcgen.exporters.selection import Choice, Selection, Why, place, select
 from vcgen.exporters.splits import Split
+from vcgen.exporters.table import FORMATS
 from vcgen.exporters.target import Format, Sink, Target
 from vcgen.records import Record
 
@@ -37,57 +31,6 @@ __all__ = [
     "write_rows",
 ]
 
-FORMATS: Mapping[str, Format] = {
-    "videochat": Format("VideoChat V1 (Ask-Anything)", formats.videochat, open_json),
-    "videochat2": Format(
-        "VideoChat2-IT (Ask-Anything), which shuffles the turns of a record",
-        formats.videochat2,
-        open_json,
-        is_shuffled=True,
-    ),
-    "llava": Format("Video-LLaVA, and others of LLaVA's layout", formats.llava, open_json),
-    "llava-next": Format("LLaVA-NeXT, LLaVA-Video, OneVision", formats.llava_next, open_json),
-    "qwen": Format("Qwen-VL's own fine-tuning", formats.llava, open_json),
-    "internvl": Format(
-        "InternVL: FILE.jsonl, and FILE.meta.json for --meta_path",
-        formats.internvl,
-        open_internvl,
-        has_root=True,
-    ),
-    "llamafactory": Format(
-        "LLaMA-Factory, sharegpt, with its entry in dataset_info.json",
-        formats.llamafactory,
-        open_llamafactory,
-    ),
-    "llamafactory-messages": Format(
-        "LLaMA-Factory, OpenAI's roles, with its entry in dataset_info.json",
-        formats.messages_with_videos,
-        open_llamafactory_messages,
-    ),
-    "swift": Format("ms-swift, its standard layout", formats.messages_with_videos, open_json),
-    "messages": Format(
-        "chat messages in parts, as processors of transformers take them",
-        formats.message_parts,
-        open_json,
-    ),
-    "parquet": Format(
-        "one table with all of a record, for pandas, DuckDB, datasets",
-        formats.columns,
-        parquet.open_parquet,
-    ),
-    "datasets": Format(
-        "a directory for datasets.load_dataset and the Hugging Face hub",
-        formats.columns,
-        parquet.open_dataset,
-        is_directory=True,
-    ),
-    "webdataset": Format(
-        "a directory of tar shards, to stand beside those of the videos",
-        formats.columns,
-        shards.open_shards,
-        is_directory=True,
-    ),
-}
 _ALL, _WHOLE = Selection(), Split()
 
 

@@ -1,6 +1,7 @@
 """Records as Parquet, and as a data set of the Hugging Face hub.
 
-The only module that knows pyarrow. Rows are written in groups, so that memory does not grow with their number.
+The only module that knows pyarrow. Rows are written in groups, so that memory does not grow with
+their number.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +19,6 @@ _GROUP_CHARACTERS = 32 << 20
 _FILE_BYTES = 256 << 20  # less than half of what the hub makes a file
 # The other columns hardly ever say the same twice.
 _REPEATING = ["task", "model", "kinds.list.element", "flags.list.element"]
-_COLUMNS = "id video clip_id task messages kinds flags ground model simulated meta".split()
 _LISTS = ("kinds", "flags")
 _CELLS = ("id", "video", "clip_id", "task", "ground", "model", "simulated", "meta")
 
@@ -79,14 +79,21 @@ class _Group:
 
 def _schema(pa: Any) -> Any:
     text = pa.string()
-    others = {
-        "messages": pa.list_(pa.struct([("role", text), ("content", text)])),
-        "kinds": pa.list_(text),
-        "flags": pa.list_(text),
-        "ground": pa.float64(),
-        "simulated": pa.bool_(),
-    }
-    return pa.schema([(name, others.get(name, text)) for name in _COLUMNS])
+    return pa.schema(
+        {
+            "id": text,
+            "video": text,
+            "clip_id": text,
+            "task": text,
+            "messages": pa.list_(pa.struct({"role": text, "content": text})),
+            "kinds": pa.list_(text),
+            "flags": pa.list_(text),
+            "ground": pa.float64(),
+            "model": text,
+            "simulated": pa.bool_(),
+            "meta": text,
+        }
+    )
 
 
 class _ParquetSink:

@@ -5,7 +5,8 @@ turn, so a record with any of these is never passed on.
 """
 
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Callable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -69,7 +70,7 @@ class Selection:
         UsageError: no such kind, or a number out of range.
     """
 
-    kinds: Set[Kind] = _ALL_KINDS
+    kinds: AbstractSet[Kind] = _ALL_KINDS
     min_ground: float | None = None
     max_tokens: int | None = None
     count_tokens: Callable[[str], int] = estimate_tokens
@@ -98,25 +99,43 @@ def select(record: Record, wanted: Selection, *, is_shuffled: bool = False) -> C
             return Choice(None, (Why.MARK,))
     if wanted.min_ground is not None and not _is_grounded(record, wanted.min_ground):
         return Choice(None, (Why.UNGROUNDED,))
-    turns, whys = record.turns, list[Why]()
+    chosen = Choice(record)
     if wanted.kinds != _ALL_KINDS:
-        turns = tuple(turn for turn in turns if turn.kind in wanted.kinds)
-        if not turns:
-            return Choice(None, (Why.NO_KIND,))
-        if "refers-back" in record.flags and turns != record.turns[: len(turns)]:
-            return Choice(None, (Why.LOOSE,))
-        if len(turns) < len(record.turns):
-            whys.append(Why.FEWER)
-    if wanted.max_tokens is not None:
-        fitting = _fitting(turns, wanted.max_tokens, wanted.count_tokens)
-        if not fitting:
-            return Choice(None, (Why.LONG,))
-        if len(fitting) < len(turns):
-            turns = fitting
-            whys.append(Why.CUT)
-    if is_shuffled and len(turns) > 1 and "refers-back" in record.flags:
+        chosen = _of_kinds(record, wanted.kinds)
+    if wanted.max_tokens is not None and chosen.record is not None:
+        chosen = _fitting(chosen.record, chosen.whys, wanted.max_tokens, wanted.count_tokens)
+    if is_shuffled and chosen.record is not None and _refers_back(chosen.record):
         return Choice(None, (Why.SHUFFLED,))
-    return Choice(replace(record, turns=turns) if whys else record, tuple(whys))
+    return chosen
+
+
+def _of_kinds(record: Record, kinds: AbstractSet[Kind]) -> Choice:
+    turns = tuple(turn for turn in record.turns if turn.kind in kinds)
+    if not turns:
+        return Choice(None, (Why.NO_KIND,))
+    if len(turns) == len(record.turns):
+        return Choice(record)
+    if _refers_back(record) and turns != record.turns[: len(turns)]:
+        return Choice(None, (Why.LOOSE,))
+    return Choice(replace(record, turns=turns), (Why.FEWER,))
+
+
+def _fitting(
+    record: Record, whys: tuple[Why, ...], most: int, count_tokens: Callable[[str], int]
+) -> Choice:
+    """As many first turns as have no more tokens, the one that begins every text included."""
+    turns = record.turns
+    while turns and 1 + count_tokens(_as_videochat(turns)) > most:
+        turns = turns[:-1]
+    if not turns:
+        return Choice(None, (Why.LONG,))
+    if len(turns) == len(record.turns):
+        return Choice(record, whys)
+    return Choice(replace(record, turns=turns), (*whys, Why.CUT))
+
+
+def _refers_back(record: Record) -> bool:
+    return len(record.turns) > 1 and "refers-back" in record.flags
 
 
 def _has_mark(text: str) -> bool:
@@ -126,15 +145,6 @@ def _has_mark(text: str) -> bool:
 def _is_grounded(record: Record, least: float) -> bool:
     ground = record.meta.get("ground")
     return isinstance(ground, int | float) and ground >= least
-
-
-def _fitting(
-    turns: tuple[Turn, ...], most: int, count_tokens: Callable[[str], int]
-) -> tuple[Turn, ...]:
-    """As many first turns as have no more tokens, the one that begins every text included."""
-    while turns and 1 + count_tokens(_as_videochat(turns)) > most:
-        turns = turns[:-1]
-    return turns
 
 
 def _as_videochat(turns: Sequence[Turn]) -> str:
