@@ -2,7 +2,7 @@
 
 python -m benchmarks.exports 1000000      (about 2 GB in the temporary directory)
 
-A run of so many records and one of a hundredth is written, half of them descriptions, half
+Runs of so many records, a tenth and a hundredth are written, half of them descriptions, half
 conversations, of sentences drawn at random. Each measurement is a process of its own, from when it
 has imported what it needs until the files are on the disk; what it reads is in the page cache.
 `script` is what people write for themselves: all rows into a list with Python's json, and out.
@@ -133,7 +133,7 @@ def main() -> None:
     parser.add_argument("--format", action="append", choices=_CASES, help="Only these.")
     asked = parser.parse_args()
     with TemporaryDirectory() as directory:
-        counts = (max(1, asked.records // 100), asked.records)
+        counts = tuple(max(1, asked.records // part) for part in (100, 10, 1))
         for row in rows(counts, Path(directory), tuple(asked.format or _CASES)):
             print(row, flush=True)
 

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,21 +121,20 @@ def test_datasets_loads_json_lines_with_one_type_a_column(
 
 
 def test_the_hub_takes_a_directory_as_it_is(tmp_path: Path, records: Sequence[Record]) -> None:
-    from huggingface_hub import HfApi  # noqa: PLC0415 - half a second to import
-    from huggingface_hub.utils._paths import filter_repo_objects  # noqa: PLC0415 - as above
+    from huggingface_hub import CommitOperationAdd  # noqa: PLC0415 - half a second to import
 
-    export_records(records, "datasets", tmp_path / "out", split=Split((0.9, 0.1)))
-    assert HfApi().upload_folder.__doc__  # what a user calls, and what it looks through:
-    found = sorted(path.relative_to(tmp_path / "out").as_posix() for path in _files(tmp_path))
-    assert list(filter_repo_objects(found, ignore_patterns=[".git", ".git/*"])) == [
+    output = tmp_path / "out"
+    export_records(records, "datasets", output, split=Split((0.9, 0.1)))
+    files = {path.relative_to(output).as_posix(): path for path in output.rglob("*.*")}
+    assert files.keys() == {
         ".vcgen-export",
         "data/train-00000-of-00001.parquet",
         "data/validation-00000-of-00001.parquet",
-    ]
-
-
-def _files(directory: Path) -> Iterator[Path]:
-    return (path for path in (directory / "out").rglob("*") if path.is_file())
+    }
+    for name, path in files.items():
+        added = CommitOperationAdd(path_in_repo=name, path_or_fileobj=path)
+        assert added.path_in_repo == name
+        assert added.upload_info.size == path.stat().st_size
 
 
 # It does not close the files that it reads.

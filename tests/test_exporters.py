@@ -1,5 +1,6 @@
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,14 @@ def test_a_description_is_an_instruction_in_videochat2_and_a_question_in_videoch
         ("", "Who?"),
         ("", "Why?"),
     ]
+
+
+def test_what_refers_back_is_for_all_but_videochat2(tmp_path: Path) -> None:
+    back = replace(CONVERSATION, flags=("refers-back",))
+    for name, form in FORMATS.items():
+        done = export_records([back], name, tmp_path / f"{name}.jsonl")
+        assert form.is_shuffled == (name == "videochat2")
+        assert done.left_out == ({Why.SHUFFLED: 1} if form.is_shuffled else {})
 
 
 def test_videochat_has_the_keys_of_the_released_data() -> None:
