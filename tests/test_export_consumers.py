@@ -14,7 +14,7 @@ from trainers import JSON_FORMATS, READERS
 
 import vcgen
 from vcgen.errors import UsageError
-from vcgen.exporters import FORMATS, Split, export_records
+from vcgen.exporters import FORMATS, Split, export_records, parquet
 from vcgen.exporters.shards import key_of
 from vcgen.records import Record, Turn
 
@@ -76,16 +76,32 @@ def test_groups_of_rows_are_bounded(tmp_path: Path) -> None:
     large = [Record(id=f"{at}", video="", clip_id="", task="", turns=turns) for at in range(9)]
     export_records(large, "parquet", tmp_path / "large.parquet")
     assert pq.ParquetFile(tmp_path / "large.parquet").num_row_groups == 3
-    small = [Record(id=f"{at}", video="", clip_id="", task="", turns=()) for at in range(10_000)]
+    turns = (Turn("causal", "Why?", "So."),)
+    small = [Record(id=f"{at}", video="", clip_id="", task="", turns=turns) for at in range(10_000)]
     export_records(small, "parquet", tmp_path / "small.parquet")
     assert pq.ParquetFile(tmp_path / "small.parquet").num_row_groups == 2
+
+
+def test_a_large_data_set_is_several_files(
+    tmp_path: Path, records: Sequence[Record], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import datasets  # type: ignore[import-untyped] # noqa: PLC0415 - a second to import
+
+    monkeypatch.setattr(parquet, "_GROUP_ROWS", 50)
+    monkeypatch.setattr(parquet, "_FILE_BYTES", 40_000)
+    export_records(records, "datasets", tmp_path / "out")
+    names = sorted(path.name for path in (tmp_path / "out/data").iterdir())
+    assert 2 < len(names) < 9
+    assert names == [f"train-{at:05}-of-{len(names):05}.parquet" for at in range(len(names))]
+    loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
+    assert [row["id"] for row in loaded["train"]] == [record.id for record in records]
 
 
 @pytest.mark.parametrize("split", [Split(), Split((0.9, 0.1)), Split((0.8, 0.1, 0.1))])
 def test_datasets_loads_a_directory(
     tmp_path: Path, records: Sequence[Record], split: Split
 ) -> None:
-    import datasets  # type: ignore[import-untyped] # noqa: PLC0415 - a second to import
+    import datasets  # noqa: PLC0415 - a second to import
 
     done = export_records(records, "datasets", tmp_path / "out", split=split)
     loaded = datasets.load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))

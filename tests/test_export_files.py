@@ -3,6 +3,7 @@
 import json
 import os
 import tarfile
+import tracemalloc
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +14,16 @@ from test_store import full_disk
 from trainers import JSON_FORMATS, READERS
 
 from vcgen.errors import UsageError
-from vcgen.exporters import FORMATS, Selection, Split, Why, export_records, read_shuffled
+from vcgen.exporters import (
+    FORMATS,
+    Selection,
+    Split,
+    Why,
+    export_records,
+    parquet,
+    read_shuffled,
+    shards,
+)
 from vcgen.exporters.shards import key_of
 from vcgen.journal import encode_line
 from vcgen.records import Record, Turn
@@ -83,6 +93,10 @@ def test_what_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
     ]:
         with pytest.raises(UsageError, match=said):
             export_records([record(0)], "llava", output)
+    for form in FORMATS:
+        for output in (Path(), Path(".."), Path("/")):
+            with pytest.raises(UsageError, match="without a name"):
+                export_records([record(0)], form, output, split=Split((0.5, 0.5)))
     with pytest.raises(UsageError, match="no format 'coco': choose videochat, videochat2, llava"):
         export_records([record(0)], "coco", tmp_path / "out.json")
 
@@ -182,6 +196,12 @@ def test_an_index_that_is_none_is_left_and_nothing_written(tmp_path: Path, conte
     assert everything(tmp_path) == {"dataset_info.json": content.encode()}
 
 
+def test_the_index_of_llamafactory_is_no_output(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="name another"):
+        export_records([record(0)], "llamafactory", tmp_path / "dataset_info.json")
+    assert everything(tmp_path) == {}
+
+
 DIRECTORIES = [name for name, form in FORMATS.items() if form.is_directory]
 
 
@@ -246,6 +266,24 @@ def test_an_export_is_as_the_umask_says(tmp_path: Path) -> None:
         os.umask(before)
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.stat().st_mode & 0o777 for path in files} == {0o640}
+
+
+@pytest.mark.parametrize("form", ["llava", "parquet", "webdataset"])
+def test_memory_does_not_grow_with_the_records(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_GROUP_ROWS", 100)
+    monkeypatch.setattr(shards, "_ROWS", 100)
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        export_records(map(record, range(count)), form, named(form, tmp_path))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(10)  # imports
+    assert peak(4000) < 1.2 * peak(400)
 
 
 def test_a_key_is_a_file_name_and_one_of_its_own() -> None:

@@ -41,6 +41,10 @@ def test_a_record_is_taken_as_it_is() -> None:
     assert select(MIXED, Selection()).record is MIXED
 
 
+def test_a_record_without_turns_is_none() -> None:
+    assert select(record(), Selection()) == (None, (Why.EMPTY,))
+
+
 def test_turns_of_other_kinds_are_left_out() -> None:
     chosen = select(MIXED, Selection(kinds={"descriptive", "causal"}))
     assert answers(chosen) == ["It is 0.", "It is 2."]

@@ -80,6 +80,8 @@ def export_records(
     """
     if format_name not in FORMATS:
         raise UsageError(f"no format {format_name!r}: choose {', '.join(FORMATS)}")
+    if output.name in {"", ".."}:
+        raise UsageError(f"{output} is a directory without a name of its own; name another output")
     form = FORMATS[format_name]
     target = Target(output, split.sides, video_root)
     left_out, changed = Counter[Why](), Counter[Why]()

@@ -141,6 +141,8 @@ def _llamafactory(
     target: Target, columns: Mapping[str, str], **others: Any
 ) -> Iterator[Sequence[Sink]]:
     path = target.output.with_name(_DATASET_INFO)
+    if path in target.files:
+        raise UsageError(f"{path} is where LLaMA-Factory looks for names of files; name another")
     known = _read_dataset_info(path)
     for file in target.files:
         known[file.stem] = {

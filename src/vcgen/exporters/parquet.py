@@ -16,7 +16,7 @@ from vcgen.exporters.target import Sink, Target
 
 _GROUP_ROWS = 8192
 _GROUP_CHARACTERS = 32 << 20
-_FILE_BYTES = 256 << 20  # less than half of what the hub makes a file
+_FILE_BYTES = 256 << 20  # about half of what datasets itself makes a file
 # The other columns hardly ever say the same twice.
 _REPEATING = ["task", "model", "kinds.list.element", "flags.list.element"]
 _LISTS = ("kinds", "flags")

@@ -32,6 +32,7 @@ _MARKS = re.compile(
 class Why(StrEnum):
     """Why a record was left out, or changed, in words for people."""
 
+    EMPTY = "no turns"
     MARK = "a media tag or another mark of a trainer in a text"
     OUTSIDE = "a video that is not under --video-root"
     UNGROUNDED = "less than --min-ground, or not known"
@@ -94,6 +95,8 @@ def select(record: Record, wanted: Selection, *, is_shuffled: bool = False) -> C
         wanted: what of it.
         is_shuffled: whether the trainer puts the turns of a record in another order.
     """
+    if not record.turns:
+        return Choice(None, (Why.EMPTY,))
     for turn in record.turns:
         if _has_mark(turn.question) or _has_mark(turn.answer):
             return Choice(None, (Why.MARK,))
