@@ -101,7 +101,16 @@ _PIECES = st.one_of(
         ["<video>", "<image>", "<Video>", "</Video>", "<audio>", "<", "vid", "eo>", "image>", " "]
     ),
     st.sampled_from(
-        ["###", "Human: ", "###Assistant: ", "<|im_end|>", "<VIDEO >", "\n", "<IMG_CONTEXT>"]
+        [
+            "###",
+            "Human: ",
+            "###Assistant: ",
+            "<|im_end|>",
+            "<VIDEO >",
+            "\n",
+            "<IMG_CONTEXT>",
+            "{{video}}",
+        ]
     ),
 )
 _TEXTS = st.lists(_PIECES, max_size=6).map(lambda pieces: f"x {''.join(pieces)} y")

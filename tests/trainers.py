@@ -117,9 +117,9 @@ def internvl(row: Row) -> Read:
 
 
 def listed(pairs: Sequence[tuple[str, str]], row: Row) -> Read:
-    """As many `<video>` as videos, and none of other media; else a ValueError there."""
+    """As many `<video>` as videos, none of other media, nor what stands for them in between."""
     [video] = row["videos"]
-    one_tag(pairs, "<video>", ["<image>", "<audio>"])
+    one_tag(pairs, "<video>", ["<image>", "<audio>", "{{video}}", "{{image}}"])
     return Read(video, without(pairs, "<video>"))
 
 

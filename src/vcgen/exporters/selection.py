@@ -24,7 +24,8 @@ _ALL_KINDS = frozenset(KINDS)
 _BYTES_PER_TOKEN = 3  # errs on the safe side for English
 _MARKS = re.compile(
     r"<\s*/?\s*(?:vid|image|img|audio|im_|vi_)\w*[^<>]*>"
-    r"|<[|\uff5c][^<>]*[|\uff5c]>|</?s>|\[/?INST\]|<</?SYS>>|#{2,}\s*(?:Human|Assistant)\b",
+    r"|<[|\uff5c][^<>]*[|\uff5c]>|</?s>|\[/?INST\]|<</?SYS>>|#{2,}\s*(?:Human|Assistant)\b"
+    r"|\{\{(?:video|image|audio)\}\}",  # what LLaMA-Factory has for a tag while it works
     re.IGNORECASE,
 )
 
@@ -142,7 +143,8 @@ def _refers_back(record: Record) -> bool:
 
 
 def _has_mark(text: str) -> bool:
-    return ("<" in text or "[" in text or "##" in text) and _MARKS.search(text) is not None
+    may_have = "<" in text or "[" in text or "##" in text or "{{" in text
+    return may_have and _MARKS.search(text) is not None
 
 
 def _is_grounded(record: Record, least: float) -> bool:
