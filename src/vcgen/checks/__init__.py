@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 from vcgen.checks.facts import Facts, contents
@@ -124,22 +125,36 @@ class Checker:
         return checked
 
     def _read(self, side: Side, text: str, kind: str) -> _Checked:
-        unfit = broken(side, text)
-        if unfit is not None:
-            return _Checked(read(""), [unfit])
-        reading = read(text)
-        span = self._description if kind == "description" else LENGTHS[kind]
-        found = [
-            *machinery(side, reading),
-            *length(side, reading, span),
-            *voice(side, reading),
-            *other_language(side, reading, self._wanted),
-            *past_the_end(side, reading, self._facts),
-        ]
-        if side == "answer":
-            found += ending(side, reading)
-            found += repetition(side, reading)
-        return _Checked(reading, found)
+        if side == "question":
+            reading, found = _asked(text, self._wanted)
+        else:
+            span = self._description if kind == "description" else LENGTHS[kind]
+            reading, found = _read(side, text, span, self._wanted)
+            if reading.words:
+                found = [*found, *ending(side, reading), *repetition(side, reading)]
+        late = past_the_end(side, reading, self._facts)
+        return _Checked(reading, [*found, *late] if late else found)
+
+
+def _read(side: Side, text: str, span: Span, wanted: str) -> _Checked:
+    """A text, and what is wrong with it on either side of a turn, whatever the clip."""
+    unfit = broken(side, text)
+    if unfit is not None:
+        return _Checked(read(""), [unfit])
+    reading = read(text)
+    found = [
+        *machinery(side, reading),
+        *length(side, reading, span),
+        *voice(side, reading),
+        *other_language(side, reading, wanted),
+    ]
+    return _Checked(reading, found)
+
+
+@lru_cache(maxsize=256)
+def _asked(text: str, wanted: str) -> _Checked:
+    """A question by itself. Those for descriptions are a few, and come with every clip."""
+    return _read("question", text, LENGTHS["question"], wanted)
 
 
 def _wrong_kind(turn: Turn) -> list[Problem]:

@@ -6,7 +6,7 @@ from itertools import chain, compress, count, pairwise, repeat
 from typing import NamedTuple
 
 from vcgen.checks.language import SCRIPTS, code_of
-from vcgen.checks.words import DENSE, stem, stems, word_set, words_of
+from vcgen.checks.words import DENSE, lines_of, stem, stems, word_set
 from vcgen.clips import Clip
 
 NUMBERS: Mapping[str, str] = {
@@ -51,42 +51,45 @@ _JOINING = word_set(
 )
 _REACH = 4
 _FEW = 5
+_NO_CLIP = Clip.model_construct(id="")
 
 
 class Facts:
     """A clip's evidence, read once.
 
     Attributes:
-        texts: the words of each piece of evidence, the segments in order, then what has no time.
         words: every word of the evidence as written, in lower case.
         stems: every word of content, and every two characters of a script without spaces.
     """
 
     def __init__(self, clip: Clip | None, language: str = "en") -> None:
         """`language` is the code of the answers' language; of no clip there are no facts."""
-        self.clip = known = Clip.model_construct(id="") if clip is None else clip
+        self.clip = clip or _NO_CLIP
         self.language = language
-        untimed = (known.caption, known.summary, *known.tags)
-        self.texts = words_of(
-            [*[segment.text for segment in known.segments], *filter(None, untimed)]
+        untimed = (self.clip.caption, self.clip.summary, *self.clip.tags)
+        self._lines = lines_of(
+            [*[segment.text for segment in self.clip.segments], *filter(None, untimed)]
         )
-        words = list(chain.from_iterable(self.texts))
-        self.words = frozenset(words)
-        self._stems = list(map(stem, words))
-        self._is_ascii = "".join(self.words).isascii()
-        self.stems = set(self._stems if self._is_ascii else contents(self.words))
+        self.words = frozenset(self._lines.split())
+        self._is_ascii = self._lines.isascii()
+        self.stems = set(map(stem, self.words) if self._is_ascii else contents(self.words))
         self.stems.discard("")
+
+    @cached_property
+    def texts(self) -> list[list[str]]:
+        """The words of each piece of evidence, the segments in order, then what has no time."""
+        return [line.split() for line in self._lines.split("\n")]
 
     @cached_property
     def _first_and_last(self) -> tuple[Mapping[str, int], Mapping[str, int]]:
         """The first and the last segment each stem occurs in, by their places."""
-        lengths = map(len, self.texts[: len(self.clip.segments)])
-        at = list(chain.from_iterable(map(repeat, count(), lengths)))
-        timed = self._stems[: len(at)]
-        timed.reverse()
-        last = dict(zip(self._stems, at, strict=False))
+        timed = self.texts[: len(self.clip.segments)]
+        at = list(chain.from_iterable(map(repeat, count(), map(len, timed))))
+        found = list(map(stem, chain.from_iterable(timed)))
+        last = dict(zip(found, at, strict=True))
+        found.reverse()
         at.reverse()
-        return dict(zip(timed, at, strict=True)), last
+        return dict(zip(found, at, strict=True)), last
 
     @cached_property
     def comparable(self) -> bool:
@@ -100,6 +103,10 @@ class Facts:
             return False
         plain = len(self.stems) if self._is_ascii else sum(map(str.isascii, self.stems))
         return plain >= _FEW
+
+    def names(self, noun: str) -> bool:
+        """Whether the evidence has a noun, as `qualified` gives it."""
+        return noun in self.stems or noun in self.words
 
     def places(self, content: Iterable[str]) -> list[int]:
         """Where each word of content occurs, by the place of the segment, if in one only."""

@@ -178,6 +178,8 @@ def _said_again(sentences: list[str]) -> str | None:
 
 def _loops(side: str, rows: Sequence[tuple[str, ...]]) -> list[Problem]:
     """Of rows of words some come again; whether it is right away and all the time, or most."""
+    if len(rows) - len(set(rows)) < min(_LOOP, len(rows) / 2):
+        return []
     last: dict[tuple[str, ...], int] = {}
     again = run = distance = 0
     for at, row in enumerate(rows):

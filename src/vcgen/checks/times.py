@@ -8,7 +8,7 @@ from vcgen.checks.problems import Problem, problem
 from vcgen.checks.words import Reading, read, stems, word_set, words_of
 from vcgen.evidence import format_seconds
 
-_WHOLE = re.compile(r"[0-9]+")
+_NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
 _N = r"([0-9]+(?:\.[0-9]+)?)"
 # A bare `s` needs its preposition: a man in his 30s is no time in the video.
 _SECONDS = re.compile(
@@ -80,21 +80,24 @@ def past_the_end(side: str, reading: Reading, facts: Facts) -> list[Problem]:
 
 
 def _bound(reading: Reading) -> float:
-    """What all numbers are below, 0 if there is none; what follows a point is one of its own."""
+    """The highest number in a text, 0 if there is none."""
     if not reading.marks:
         return 0
-    return max(map(float, _WHOLE.findall(reading.plain)), default=-1) + 1
+    return max(map(float, _NUMBER.findall(reading.plain)), default=0)
 
 
 def _named(reading: Reading, bound: float, latest: float) -> Iterator[tuple[float, str, str]]:
     """Each time named that may be late: in seconds, as it is to be shown, its number as written."""
     plain = reading.plain
     seen = set()
-    for match in _SECONDS.finditer(plain) if bound > latest else ():
-        for number in filter(None, match.groups()):
-            if number not in seen:
-                seen.add(number)
-                yield float(number), f"{float(number):g} seconds", number
+    late = [each for each in _NUMBER.finditer(plain) if float(each[0]) > latest]
+    # The pattern is slow, and what makes a number a time stands beside it.
+    for each in late:
+        for match in _SECONDS.finditer(plain, max(0, each.start() - _NEAR), each.end() + _NEAR):
+            for number in filter(None, match.groups()):
+                if number not in seen:
+                    seen.add(number)
+                    yield float(number), f"{float(number):g} seconds", number
     if "minute" in plain and bound * 60 > latest:
         for match in _MINUTES.finditer(plain):
             number = match[match.lastindex or 0]

@@ -76,13 +76,17 @@ def read(text: str) -> Reading:
     return Reading(text, plain, words, frozenset(words), _MARKS)
 
 
-def words_of(texts: list[str]) -> list[list[str]]:
-    """The words of each of several texts, read in one go."""
+def lines_of(texts: list[str]) -> str:
+    """The words of several texts, a text a line, with nothing but spaces between them."""
     plain = "\n".join(texts).lower()
     if plain.isascii() and plain.count("\n") == len(texts) - 1:
-        spaced = plain.encode("ascii").translate(_SPACED).decode("ascii")
-        return [line.split() for line in spaced.split("\n")]
-    return [read(text).words for text in texts]
+        return plain.encode("ascii").translate(_SPACED).decode("ascii")
+    return "\n".join([" ".join(read(text).words) for text in texts])
+
+
+def words_of(texts: list[str]) -> list[list[str]]:
+    """The words of each of several texts, read in one go."""
+    return [line.split() for line in lines_of(texts).split("\n")]
 
 
 def count_words(reading: Reading) -> float:
