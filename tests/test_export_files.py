@@ -1,5 +1,6 @@
 """What an export writes: whole or not at all, shared out, in order or not, with what is beside."""
 
+import errno
 import json
 import os
 import tarfile
@@ -245,12 +246,35 @@ def test_a_directory_of_somebody_else_is_left_alone(tmp_path: Path, form: str) -
 
 
 @pytest.mark.parametrize("form", DIRECTORIES)
+@pytest.mark.parametrize("call", [1, 2])
+def test_a_directory_that_cannot_be_moved_is_where_it_was(
+    tmp_path: Path, form: str, call: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output = tmp_path / "out"
+    export_records([record(0)], form, output)
+    before, rename, calls = everything(tmp_path), Path.rename, Counter[str]()
+
+    def refusing(path: Path, target: Path) -> Path:
+        calls["of a directory"] += path.is_dir()
+        if path.is_dir() and calls["of a directory"] == call:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refusing)
+    with pytest.raises(UsageError, match="Input/output error"):
+        export_records([record(1)], form, output)
+    assert everything(tmp_path) == before
+
+
+@pytest.mark.parametrize("form", DIRECTORIES)
 def test_what_a_killed_export_left_is_no_obstacle(tmp_path: Path, form: str) -> None:
     output = tmp_path / "out"
     output.mkdir()  # empty
     export_records([record(0)], form, output)
+    (output / "README.md").write_text("mine")
     output.rename(tmp_path / ".out.old")
     export_records([record(1)], form, output)
+    assert (output / "README.md").read_text() == "mine"
     export_records([record(0)], form, tmp_path / ".out.new")
     export_records([record(2)], form, output)
     assert list(tmp_path.iterdir()) == [output]

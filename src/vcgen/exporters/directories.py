@@ -25,8 +25,9 @@ def replacing_directory(path: Path) -> Iterator[Path]:
     Raises:
         UsageError: what is at `path` was not written by an export and is not empty.
     """
-    before = _written(path)
     fresh, old = (path.with_name(f".{path.name}.{end}") for end in ("new", "old"))
+    _restore(path, old)
+    before = _written(path)
     for left in (fresh, old):  # by a process that was killed
         if _written(left) is not None:
             shutil.rmtree(left)
@@ -44,10 +45,17 @@ def replacing_directory(path: Path) -> Iterator[Path]:
             path.rename(old)
         fresh.rename(path)
     except BaseException:
+        _restore(path, old)
         shutil.rmtree(fresh, ignore_errors=True)
         raise
     sync_path(path.parent)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def _restore(path: Path, old: Path) -> None:
+    """Put back what was moved away if nothing has come in its place."""
+    if not path.exists() and _written(old) is not None:
+        old.rename(path)
 
 
 def _written(path: Path) -> set[str] | None:
