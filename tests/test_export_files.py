@@ -307,7 +307,8 @@ def test_memory_does_not_grow_with_the_records(
         return most
 
     peak(10)  # imports
-    assert peak(4000) < 1.2 * peak(400)
+    # A row of these is two hundred bytes; a table's footer has some of each group.
+    assert peak(4000) - peak(400) < 20 * 3600
 
 
 def test_a_key_is_a_file_name_and_one_of_its_own() -> None:
