@@ -5,10 +5,12 @@ import json
 import shutil
 import subprocess
 import sys
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
 
+from benchmarks import exports
 from benchmarks.__main__ import BENCHMARKS, run
 from benchmarks.clients import CLIENTS, Job
 from benchmarks.endpoints import compare_server
@@ -182,3 +184,17 @@ def test_the_table_gives_median_and_spread_and_the_picture_needs_figures(tmp_pat
 def test_what_travels_has_the_size_it_is_said_to_have() -> None:
     assert 1000 <= len(REPLY) <= 1200
     assert 1500 <= len(request_body(render_prompt())) <= 3200
+
+
+def test_the_benchmark_of_exports_has_a_row_for_each_format_and_size(tmp_path: Path) -> None:
+    table = list(exports.rows((2, 20), tmp_path, ("llava, shuffled", "parquet", "script")))
+    measured = [[cell.strip() for cell in line.split("|")[1:3]] for line in table[2:]]
+    assert measured == [
+        [case, count] for case in ("llava, shuffled", "parquet", "script") for count in ("2", "20")
+    ]
+    # What the script writes is what the export does, in another order.
+    written = json.loads((tmp_path / "2-20.jsonl").read_bytes())
+    lines = (tmp_path / "0-20.jsonl").read_bytes().splitlines()
+    assert sorted(map(json.loads, lines), key=itemgetter("id")) == sorted(
+        written, key=itemgetter("id")
+    )

@@ -7,12 +7,13 @@ from typing import Any
 import orjson
 import pytest
 from conftest import CLIPS, Command, make_clip
+from trainers import JSON_FILES
 
 import vcgen
 from vcgen.audit import EXAMPLES, Audit
 from vcgen.checks import CODES, Checker, check
 from vcgen.errors import Reason
-from vcgen.exporters import FORMATS, export_records
+from vcgen.exporters import export_records
 from vcgen.importers import LAYOUTS
 from vcgen.journal import encode_line
 from vcgen.leaks import CANARY
@@ -189,8 +190,7 @@ def test_a_run_is_checked_beside_its_clips(run: Path, command: Command) -> None:
     assert command("check", run, "--clips", CLIPS, "--strict").code == 0
 
 
-@pytest.mark.parametrize("name", FORMATS)
-@pytest.mark.parametrize("suffix", ["json", "jsonl"])
+@pytest.mark.parametrize(("name", "suffix"), JSON_FILES)
 def test_the_clean_records_are_written_as_they_were(
     tmp_path: Path, command: Command, name: str, suffix: str
 ) -> None:

@@ -1,15 +1,24 @@
 import json
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
+import trainers
+from conftest import ROOT
+from hypothesis import given
+from hypothesis import strategies as st
+from trainers import JSON_FORMATS, READERS
 
-from vcgen.errors import UsageError
-from vcgen.exporters import FORMATS, export_records
-from vcgen.records import Record, Turn
+import vcgen
+from vcgen.exporters import FORMATS, Selection, Why, export_records
+from vcgen.exporters.files import open_json
+from vcgen.exporters.selection import select
+from vcgen.records import KINDS, Record, Turn
 
-INSTRUCT = Path(__file__).parents[2] / "shared" / "data" / "instruct"
+SHARED = ROOT.parent / "shared" / "data"
 DESCRIPTION = Record(
     id="a/description/0",
     video="sea/a.mp4",
@@ -23,48 +32,132 @@ CONVERSATION = Record(
     video="sea/a.mp4",
     clip_id="a",
     task="conversation",
-    turns=(Turn("descriptive", "Who?", "A man."), Turn("causal", "Why?", "The tide.")),
+    turns=(
+        Turn("description", "What is it about?", "A man at sea."),
+        Turn("descriptive", "Who?", "A man."),
+        Turn("causal", "Why?", "The tide."),
+    ),
 )
 BOTH = (DESCRIPTION, CONVERSATION)
 
 
+def shared(name: str) -> Path:
+    if not (SHARED / name).exists():
+        pytest.skip(f"no shared/data/{name}")
+    return SHARED / name
+
+
 def sample(name: str) -> list[dict[str, Any]]:
-    if not (INSTRUCT / name).exists():
-        pytest.skip(f"no {name} in shared/data/instruct")
-    rows: list[dict[str, Any]] = json.loads((INSTRUCT / name).read_bytes())
+    rows: list[dict[str, Any]] = json.loads(shared(f"instruct/{name}").read_bytes())
     return rows
 
 
-@pytest.mark.parametrize("format_name", FORMATS)
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_an_export_is_a_json_array_or_json_lines(
-    tmp_path: Path, format_name: str, count: int
-) -> None:
-    rows = [FORMATS[format_name](record) for record in BOTH[:count]]
-    assert export_records(BOTH[:count], format_name, tmp_path / "out.json") == count
-    assert json.loads((tmp_path / "out.json").read_bytes()) == rows
-    assert export_records(iter(BOTH[:count]), format_name, tmp_path / "out.jsonl") == count
-    written = (tmp_path / "out.jsonl").read_bytes()
-    assert [json.loads(line) for line in written.split(b"\n")[:-1]] == rows
-    assert written.count(b"\n") == count
+def told(record: Record) -> list[tuple[str, str]]:
+    return [(turn.question, turn.answer) for turn in record.turns]
 
 
-def test_llava_has_one_video_tag_in_the_first_human_turn() -> None:
-    for record in BOTH:
-        turns = FORMATS["llava"](record)["conversations"]
-        assert [turn["from"] for turn in turns] == ["human", "gpt"] * len(record.turns)
-        assert turns[0]["value"] == f"<video>\n{record.turns[0].question}"
-        assert sum(turn["value"].count("<video>") for turn in turns) == 1
+def shape(value: Any) -> Any:
+    """The keys and types of a row, whatever it says."""
+    if isinstance(value, dict):
+        return {key: shape(item) for key, item in value.items()}
+    return [shape(value[0])] if isinstance(value, list) else type(value)
+
+
+def test_every_format_has_a_reader_and_says_what_it_is_for() -> None:
+    assert READERS.keys() == FORMATS.keys()
+    assert all(10 < len(form.purpose) < 80 for form in FORMATS.values())
+
+
+@pytest.mark.parametrize("record", BOTH, ids=["description", "conversation"])
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_trainer_reads_what_a_record_says(name: str, record: Record) -> None:
+    assert READERS[name](FORMATS[name].row(record)) == (record.video, told(record))
+
+
+@pytest.fixture(scope="module")
+def real(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Record]:
+    """Records of 300 real videos' captions."""
+    evidence = shared("evidence/activitynet_first300.json")
+    run = tmp_path_factory.mktemp("real") / "run"
+    return list(vcgen.run(evidence, model="sim", output=run).records)
+
+
+@pytest.mark.parametrize("name", JSON_FORMATS)
+def test_a_trainer_reads_a_whole_run(tmp_path: Path, name: str, real: Sequence[Record]) -> None:
+    done = export_records(real, name, tmp_path / "out.jsonl")
+    lines = (tmp_path / "out.jsonl").read_bytes().splitlines()
+    assert len(lines) == done.records > 590
+    shuffled = FORMATS[name].is_shuffled
+    taken = [select(record, Selection(), is_shuffled=shuffled) for record in real]
+    kept = [choice.record for choice in taken if choice.record]
+    assert len(real) == done.records + done.left_out.total()
+    for line, record in zip(lines, kept, strict=True):
+        assert READERS[name](json.loads(line)) == (record.video, told(record))
+
+
+_PIECES = st.one_of(
+    st.text(max_size=8),
+    st.sampled_from(
+        ["<video>", "<image>", "<Video>", "</Video>", "<audio>", "<", "vid", "eo>", "image>", " "]
+    ),
+    st.sampled_from(
+        [
+            "###",
+            "Human: ",
+            "###Assistant: ",
+            "<|im_end|>",
+            "<VIDEO >",
+            "\n",
+            "<IMG_CONTEXT>",
+            "{{video}}",
+        ]
+    ),
+)
+_TEXTS = st.lists(_PIECES, max_size=6).map(lambda pieces: f"x {''.join(pieces)} y")
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), _TEXTS, _TEXTS), min_size=1, max_size=4))
+def test_no_text_brings_another_tag_into_a_row(turns: list[tuple[Any, str, str]]) -> None:
+    record = Record(
+        id="a", video="a.mp4", clip_id="a", task="t", turns=tuple(Turn(*turn) for turn in turns)
+    )
+    choice = select(record, Selection())
+    if choice.record is None:
+        assert choice.whys == (Why.MARK,)
+        return
+    for name, form in FORMATS.items():
+        read = READERS[name](form.row(record))
+        assert [" ".join(" ".join(pair).split()) for pair in read.pairs] == [
+            " ".join(" ".join(pair).split()) for pair in told(record)
+        ]
+
+
+@pytest.mark.parametrize("text", ["He is <b>bold</b>.", "x < y > z", "I <3 it [music]", "# 1"])
+def test_a_text_without_marks_of_a_trainer_is_taken(text: str) -> None:
+    record = Record(id="a", video="", clip_id="a", task="t", turns=(Turn("causal", "Why?", text),))
+    assert select(record, Selection()).record is record
 
 
 def test_a_description_is_an_instruction_in_videochat2_and_a_question_in_videochat() -> None:
     answer = DESCRIPTION.turns[0].answer
-    assert FORMATS["videochat2"](DESCRIPTION)["QA"] == [
+    assert FORMATS["videochat2"].row(DESCRIPTION)["QA"] == [
         {"i": "What is shown?", "q": "", "a": answer}
     ]
-    assert FORMATS["videochat"](DESCRIPTION)["QA"] == [{"q": "What is shown?", "a": answer}]
-    pairs = FORMATS["videochat2"](CONVERSATION)["QA"]
-    assert [(pair["i"], pair["q"]) for pair in pairs] == [("", "Who?"), ("", "Why?")]
+    assert FORMATS["videochat"].row(DESCRIPTION)["QA"] == [{"q": "What is shown?", "a": answer}]
+    pairs = FORMATS["videochat2"].row(CONVERSATION)["QA"]
+    assert [(pair["i"], pair["q"]) for pair in pairs] == [
+        ("", "What is it about?"),
+        ("", "Who?"),
+        ("", "Why?"),
+    ]
+
+
+def test_what_refers_back_is_for_all_but_videochat2(tmp_path: Path) -> None:
+    back = replace(CONVERSATION, flags=("refers-back",))
+    for name, form in FORMATS.items():
+        done = export_records([back], name, tmp_path / f"{name}.jsonl")
+        assert form.is_shuffled == (name == "videochat2")
+        assert done.left_out == ({Why.SHUFFLED: 1} if form.is_shuffled else {})
 
 
 def test_videochat_has_the_keys_of_the_released_data() -> None:
@@ -73,7 +166,7 @@ def test_videochat_has_the_keys_of_the_released_data() -> None:
     pairs = [set(pair) for row in released for pair in row["QA"]]
     for name in ("videochat", "videochat2"):
         for record in BOTH:
-            row = FORMATS[name](record)
+            row = FORMATS[name].row(record)
             assert set(row) in known
             assert all(set(pair) in pairs for pair in row["QA"])
 
@@ -84,38 +177,48 @@ def test_videochat_has_the_keys_of_the_released_captions() -> None:
         for row in sample("videochat_anno_minigpt_caption_first300.json")
         for pair in row["QA"]
     }
-    assert all(set(pair) == keys for record in BOTH for pair in FORMATS["videochat"](record)["QA"])
+    rows = [FORMATS["videochat"].row(record) for record in BOTH]
+    assert all(set(pair) == keys for row in rows for pair in row["QA"])
 
 
-def test_llava_has_the_keys_its_relatives_read() -> None:
+@pytest.mark.parametrize("name", ["qwen", "llava"])
+def test_rows_are_as_in_the_sample_of_qwen(name: str) -> None:
+    ours = FORMATS[name].row(CONVERSATION)
+    del ours["id"]
     for row in sample("qwen3vl_demo_video.json"):
-        ours = FORMATS["llava"](CONVERSATION)
-        assert set(row) - {"id"} <= set(ours)
-        assert {frozenset(turn) for turn in row["conversations"]} == {frozenset({"from", "value"})}
-        assert row["conversations"][0]["value"].startswith("<video>\n")
+        assert shape(ours) == shape(row)
+        trainers.qwen(row)
 
 
-def test_a_failing_export_leaves_the_old_file(tmp_path: Path) -> None:
-    def broken() -> Iterator[Record]:
-        yield DESCRIPTION
-        raise UsageError("damaged")
-
-    output = tmp_path / "out.json"
-    output.write_text("old")
-    with pytest.raises(UsageError, match="damaged"):
-        export_records(broken(), "llava", output)
-    assert output.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [output]
+def test_rows_are_as_in_the_sample_of_llamafactory() -> None:
+    ours = FORMATS["llamafactory-messages"].row(CONVERSATION)
+    del ours["id"]
+    for row in sample("llamafactory_mllm_video_demo.json"):
+        assert shape(ours) == shape(row)
+        trainers.messages_with_videos(row)
 
 
-def test_what_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
-    for output, said in [
-        (tmp_path, "not a regular file"),
-        (Path("/dev/null"), "not a regular file"),
-        (tmp_path / "nowhere" / "out.json", "cannot write: No such file"),
-        (tmp_path / ("n" * 300), "cannot write: File name too long"),
-    ]:
-        with pytest.raises(UsageError, match=said):
-            export_records([DESCRIPTION], "llava", output)
-    with pytest.raises(UsageError, match="no format 'coco': choose videochat, videochat2, llava"):
-        export_records([DESCRIPTION], "coco", tmp_path / "out.json")
+def test_a_number_stands_for_an_id_where_a_trainer_wants_one() -> None:
+    numbers = [FORMATS["internvl"].row(record)["id"] for record in BOTH]
+    assert numbers == [FORMATS["internvl"].row(record)["id"] for record in BOTH]
+    assert len(set(numbers)) == 2
+
+
+def test_a_table_has_all_of_a_record() -> None:
+    row = FORMATS["parquet"].row(DESCRIPTION)
+    assert row["simulated"] is True
+    assert row["ground"] is None
+    assert orjson.loads(row["meta"]) == {"model": "sim"}
+    assert FORMATS["parquet"].row(CONVERSATION)["simulated"] is False
+
+
+@pytest.mark.parametrize("name", [name for name in JSON_FORMATS if FORMATS[name].open is open_json])
+@pytest.mark.parametrize("count", [0, 1, 2])
+def test_an_export_is_a_json_array_or_json_lines(tmp_path: Path, name: str, count: int) -> None:
+    rows = [FORMATS[name].row(record) for record in BOTH[:count]]
+    assert export_records(BOTH[:count], name, tmp_path / "out.json").records == count
+    assert json.loads((tmp_path / "out.json").read_bytes()) == rows
+    assert export_records(iter(BOTH[:count]), name, tmp_path / "out.jsonl").records == count
+    written = (tmp_path / "out.jsonl").read_bytes()
+    assert [json.loads(line) for line in written.split(b"\n")[:-1]] == rows
+    assert written.count(b"\n") == count

@@ -58,15 +58,25 @@ def test_hostile_ids_name_no_file(
     (work / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     asked = ("generate", "clips.jsonl", "--model", "sim", "--tasks", "description", "-o", "run")
     assert command(*asked, "--speech", "speech").code == 0
+    (work / "out").mkdir()
     for form in FORMATS:
-        assert command("export", "run", "--format", form, "-o", f"{form}.json").code == 0
+        assert command("export", "run", "--format", form, "-o", f"out/{form}.jsonl").code == 0
     assert command("show", "run").code == 0
     made = {Path(at) / file for at, _, files in os.walk(tmp_path) for file in files}
     inside = {path.relative_to(work) for path in made - {tmp_path / "a" / "escape.srt"}}
     expected = {Path("run") / name for name in IN_A_RUN} | {
-        Path(f"{form}.json") for form in FORMATS
+        Path("out", name)
+        for name in (
+            *(f"{form}.jsonl" for form, each in FORMATS.items() if not each.is_directory),
+            "internvl.meta.json",
+            "dataset_info.json",
+            "datasets.jsonl/.vcgen-export",
+            "datasets.jsonl/data/train-00000-of-00001.parquet",
+            "webdataset.jsonl/.vcgen-export",
+            "webdataset.jsonl/train-000000.tar",
+        )
     }
-    assert inside <= expected | {Path("clips.jsonl"), Path("speech/some.srt")}
+    assert inside == expected | {Path("clips.jsonl"), Path("speech/some.srt")}
     told = (work / "run" / "records.jsonl").read_text("utf-8")
     assert "Secret" not in told
     assert told.count("\n") >= 500

@@ -2,7 +2,8 @@
 
     result = await vcgen.generate_batch("clips.jsonl", model="sim", output="runs/a")
 
-What is listed in `__all__` is the public surface; `vcgen.testing` and `vcgen.sim` are public too.
+What is listed in `__all__` is the public surface; `vcgen.exporters`, `vcgen.testing` and
+`vcgen.sim` are public too.
 """
 
 from importlib import import_module

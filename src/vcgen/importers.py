@@ -1,8 +1,8 @@
 """Instruction data as it was written, anybody's: each row as it stands, and the record it is.
 
-The layouts are vcgen's own and those that VideoChat, VideoChat2, LLaVA, Qwen-VL, LLaMA-Factory and
-OpenAI read. What a row does not say (kinds, the model, the evidence) is not made up: a record then
-has `meta` empty, `video` too where none is named, and kinds as its questions sound.
+The layouts are vcgen's own, those of JSON that `vcgen.exporters` writes, and OpenAI's. What a row
+does not say (kinds, the model, the evidence) is not made up: a record then has `meta` empty,
+`video` too where none is named, and kinds as its questions sound.
 """
 
 import json
@@ -26,6 +26,13 @@ LAYOUTS: Mapping[str, str] = {
     "videochat": "QA",
     "videochat2": "QA",
     "llava": "conversations",
+    "llava-next": "conversations",
+    "qwen": "conversations",
+    "internvl": "conversations",
+    "llamafactory": "conversations",
+    "llamafactory-messages": "messages",
+    "swift": "messages",
+    "messages": "messages",
     "openai": "messages",
 }
 """The key that rows of a format have, by the format's name."""

@@ -15,6 +15,7 @@ from vcgen.exporters import FORMATS
 from vcgen.importers import LAYOUTS
 from vcgen.progress import tell
 from vcgen.recipes import builtin_recipes
+from vcgen.records import KINDS
 from vcgen.sim.faults import KINDS as FAULTS
 from vcgen.sources import FORMATS as INPUT_FORMATS
 from vcgen.tasks import builtin_tasks
@@ -208,10 +209,58 @@ StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 3 if the
 JsonOption = Annotated[bool, typer.Option("--json", help="Summary as JSON on standard output.")]
 
 ExportFileOption = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="The file to write.")
+    Path,
+    typer.Option(
+        "--output", "-o", metavar="FILE", help="The file or, for some, directory to write."
+    ),
 ]
 ExportFormatOption = Annotated[
-    str, typer.Option("--format", metavar="NAME", help=f"One of {', '.join(FORMATS)}.")
+    str,
+    typer.Option("--format", metavar="NAME", help=f"One of {', '.join(FORMATS)}; see --list."),
+]
+
+
+def _list_formats(asked: bool) -> None:  # noqa: FBT001 - typer calls it
+    if asked:
+        width = max(map(len, FORMATS))
+        for name, form in FORMATS.items():
+            print(f"{name:<{width}}  {form.purpose}")
+        raise typer.Exit
+
+
+ListOption = Annotated[
+    bool,
+    typer.Option(
+        "--list", callback=_list_formats, is_eager=True, help="Say what each format is for."
+    ),
+]
+KeptKindsOption = Annotated[
+    str, _value("NAMES", f"Kinds of turns to take, of {', '.join(KINDS)}; if not given, all.")
+]
+MinGroundOption = Annotated[
+    float | None,
+    _value("X", "Only records of which at least this share of words is in the evidence."),
+]
+FitTokensOption = Annotated[
+    int | None,
+    _value("N", "Leave out last turns until a record has no more tokens; VideoChat V1 reads 512."),
+]
+TokenizerOption = Annotated[
+    str | None,
+    typer.Option(
+        "--tokenizer",
+        metavar="NAME",
+        help="What counts them: a tokenizer.json or a model of the hub; if not given, an estimate.",
+    ),
+]
+SplitOption = Annotated[
+    str,
+    _value("SHARES", "Share out by clip, as 0.98/0.02: train and validation; a third is test."),
+]
+ShuffleOption = Annotated[bool, typer.Option("--shuffle", help="Put records in a random order.")]
+ExportSeedOption = Annotated[int, _value("N", "Of --shuffle and --split.")]
+VideoRootOption = Annotated[
+    str, _value("DIR", "Directory of the videos, as the trainer is to see it.")
 ]
 CardFileOption = Annotated[
     Path | None,

@@ -1,24 +1,88 @@
-"""`vcgen export`: the records of a run as one file for a trainer."""
+"""`vcgen export`: the records of a run for a trainer."""
 
-from vcgen.exporters import export_records
-from vcgen.options import ExportFileOption, ExportFormatOption, RunArgument, command
+from collections import Counter
+from pathlib import Path
+from typing import cast
+
+from vcgen.commands.common import names
+from vcgen.errors import UsageError
+from vcgen.exporters import Selection, Split, Why, export_records, read_shuffled
+from vcgen.exporters.selection import estimate_tokens
+from vcgen.exporters.splits import parse_shares
+from vcgen.exporters.tokens import tokenizer
+from vcgen.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS, parts
+from vcgen.options import (
+    ExportFileOption,
+    ExportFormatOption,
+    ExportSeedOption,
+    FitTokensOption,
+    KeptKindsOption,
+    ListOption,
+    MinGroundOption,
+    RunArgument,
+    ShuffleOption,
+    SplitOption,
+    TokenizerOption,
+    VideoRootOption,
+    command,
+)
 from vcgen.progress import tell
+from vcgen.records import KINDS, Kind
 from vcgen.store import read_manifest, read_records
 
 
 @command
-def export(
+def export(  # noqa: PLR0913 - one parameter an option, all by name
     run: RunArgument,
     *,
     output: ExportFileOption,
     format_name: ExportFormatOption,
+    video_root: VideoRootOption = "",
+    split: SplitOption = "1",
+    shuffle: ShuffleOption = False,
+    seed: ExportSeedOption = 0,
+    kinds: KeptKindsOption = "",
+    min_ground: MinGroundOption = None,
+    max_tokens: FitTokensOption = None,
+    tokenizer_name: TokenizerOption = None,
+    list_formats: ListOption = False,  # noqa: ARG001 - done when it is read
 ) -> None:
-    """Write the records of a run as one file for a trainer.
+    """Write the records of a run for a trainer.
 
-    A JSON array, or one record a line if FILE ends in .jsonl.
+    JSON is an array, or one record a line if FILE ends in .jsonl. What is left out or cut is
+    counted on standard error.
     """
     manifest = read_manifest(run)
-    written = export_records(read_records(run), format_name, output)
-    tell(f"{written:,} records in {output}")
+    _require_apart(run, output)
+    selection = Selection(
+        kinds=cast("set[Kind]", set(names(kinds))) or set(KINDS),
+        min_ground=min_ground,
+        max_tokens=max_tokens,
+        count_tokens=tokenizer(tokenizer_name) if tokenizer_name else estimate_tokens,
+    )
+    done = export_records(
+        read_shuffled(run, seed) if shuffle else read_records(run),
+        format_name,
+        output,
+        selection=selection,
+        split=Split(parse_shares(split), seed),
+        video_root=video_root,
+    )
+    for place, count in done.written.items():
+        tell(f"{count:,} records in {place}")
+    _tell_counts("left out", done.left_out)
+    _tell_counts("changed", done.changed)
     if manifest.get("simulated"):
         tell("vcgen: this is simulated data: no model wrote it, train nothing on it")
+
+
+def _tell_counts(done: str, whys: Counter[Why]) -> None:
+    for why, count in whys.most_common():
+        tell(f"{count:,} {done}: {why}")
+
+
+def _require_apart(run: Path, output: Path) -> None:
+    lines = [path for name in (RECORDS, REJECTS, CALLS) for path in parts(run, name)]
+    for own in (run / MANIFEST, run / LOCK, *lines):
+        if output.exists() and own.exists() and output.samefile(own):
+            raise UsageError(f"{output} is of the run itself; name another")
