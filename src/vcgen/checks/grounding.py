@@ -61,7 +61,7 @@ def contradictions(answer: Reading, facts: Facts) -> list[Problem]:
     if _CONTRADICTING.isdisjoint(answer.known) and not facts.denied:
         return found
     for code, values in (("number", NUMBERS), ("colour", COLOURS)):
-        if values.keys().isdisjoint(answer.known):
+        if values.keys().isdisjoint(answer.known) or values.keys().isdisjoint(facts.words):
             continue
         # What the evidence says of them takes longer to find than what the answer says.
         said = [each for each in qualified(answer.words, values) if facts.names(each.noun)]
