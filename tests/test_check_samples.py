@@ -75,6 +75,9 @@ FOUND: dict[str, list[tuple[str, str]]] = {
         (WHAT, "The dog doesn't jump into the water."),
         (WHAT, "The fisherman opens the crates on the pier."),
         (WHAT, "Two men never carry the crates along the pier."),
+        (WHAT, "The dog jumps and swims. The red boat is never shown."),
+        (WHAT, "The men cannot take the crates along the pier."),
+        (WHAT, "The man never starts to steer towards the lighthouse."),
     ],
 }
 NEAR: dict[str, list[tuple[str, str]]] = {
@@ -129,6 +132,9 @@ NEAR: dict[str, list[tuple[str, str]]] = {
         (WHAT, "The fisherman unties the rope without a word."),
         (WHAT, "He does not look at the seagulls."),
         (WHAT, "There is nobody else on the pier."),
+        (WHAT, "The face of the fisherman is not shown."),
+        (WHAT, "The man does not take the lantern."),
+        (WHAT, "The harbour is not visible while the dog swims."),
     ],
 }
 

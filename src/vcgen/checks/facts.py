@@ -37,15 +37,23 @@ _QUALIFIERS = (
 # Between a negation and what it denies.
 _BETWEEN = word_set(
     """
-    be been being have had to the a an any some his her their yet even really also
+    be been being have had to the a an any some his her their yet even really also then
     """
 )
 # They say nothing of what is in a video; how many they are does.
 _PEOPLE = word_set("people persons")
 _IS = (["is"], ["are"], ["was"], ["were"])
 _THE = word_set("the his her its their")
-# After a negation, what is denied is what follows them.
-_BEFORE_DOING = word_set("seen shown start starts started begin begins try tries")
+# After a negation, what is denied is what follows these,
+_BEGINNING = word_set("start starts started begin begins try tries")
+_LIGHT = word_set(
+    """
+    seen shown show shows showing take takes taking make makes making get gets getting use uses
+    using put puts place places
+    """
+)
+# or, of these, what they are said of.
+_STATES = word_set("seen shown visible gone done")
 _JOINING = word_set(
     "of in on at with by near behind beside before after under over from to and for"
 )
@@ -205,18 +213,28 @@ def _is_subject(words: Sequence[str], at: int) -> bool:
     return at == 0 or words[at - 1] not in _JOINING
 
 
-def _begins_doing(words: Sequence[str]) -> bool:
-    """Whether what is denied is in the next word: `starts to cut`, `seen cutting`."""
-    return words[0:1] != [] and words[0] in _BEFORE_DOING and words[-1].endswith(("to", "ing"))
+def _said_of(words: Sequence[str], at: int) -> tuple[str, str]:
+    """The noun right before what is said of it, and the one it belongs to; empty if none."""
+    before = words[max(0, at - _REACH - 2) : at]
+    noun, other, *_ = (*filter(None, map(stem, reversed(before))), "", "")
+    return noun, "" if _JOINING.isdisjoint(before) else other
 
 
 def denials(words: Sequence[str]) -> Iterator[tuple[str, str]]:
     """Every word of content that is denied, with the next one, empty if none."""
     for at, word in enumerate(words):
         if word in NEGATIONS:
-            begin = at + 1 + (words[at + 1 : at + 2] in (["yet"], ["even"]))
-            begin += _begins_doing(words[begin : begin + 2])
-            reach = [each for each in words[begin : begin + 2 * _REACH] if each not in _BETWEEN]
-            denied = list(map(stem, reach[:_REACH]))
+            said = [each for each in words[at + 1 : at + 3 * _REACH] if each not in _BETWEEN]
+            if said and said[0] in _BEGINNING:
+                del said[0]
+            is_doing = said[1:] != [] and said[1].endswith("ing")
+            if said and said[0] in _STATES and not is_doing:
+                noun, other = _said_of(words, at)
+                if noun:
+                    yield noun, other
+                    continue
+            if said and said[0] in _LIGHT:
+                del said[0]
+            denied = list(map(stem, said[:_REACH]))
             if denied and denied[0]:
                 yield denied[0], next(filter(None, denied[1:]), "")
