@@ -20,6 +20,7 @@ LAYERS = {
         "chat", "http1", "ratelimits", "retry", "pacing", "share", "knee", "circuit",
         "hedging", "limiting", "leaks", "evidence", "prompts", "checks", "journal",
         "hashes", "places", "pricing", "spending", "sums", "duplicates",
+        "distributions", "survey",
     ],
     "adapters": [
         "transport", "httpx_transport", "meter", "gate", "turns", "admission", "disk", "layout",

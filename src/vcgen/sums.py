@@ -36,34 +36,49 @@ class _Spent:
         return {"repairs": self.repairs, "usage": asdict(self.usage), "cost": cost}
 
 
+class Sums:
+    """The sums of outcomes, taken one at a time."""
+
+    def __init__(self) -> None:
+        self._records = 0
+        self._reasons, self._flags, self._verdicts = Counter[str](), Counter[str](), Counter[str]()
+        self._spent, self._judging = _Spent(), _Spent()
+
+    def add(self, meta: Mapping[str, Any], flags: Iterable[str], reason: str | None) -> None:
+        """Take in an outcome; only a reject has a reason."""
+        if reason is None:
+            self._records += 1
+        else:
+            self._reasons[reason] += 1
+        self._flags.update(flags)
+        self._spent.add(meta)
+        if "judge" in meta:
+            self._judging.add(meta["judge"])
+            self._verdicts.update(each["verdict"] for each in meta["judge"]["verdicts"])
+
+    def summary(self) -> dict[str, Any]:
+        """Outcomes, reasons, flags, repairs, usage, cost; the judge's too, if there was one."""
+        counts = {
+            "records": self._records,
+            "rejects": dict(sorted(self._reasons.items())),
+            "flags": dict(sorted(self._flags.items())),
+            **self._spent.summary(),
+        }
+        if self._judging.usage != Usage():
+            verdicts = dict(sorted(self._verdicts.items()))
+            counts["judge"] = {"verdicts": verdicts, **self._judging.summary()}
+        return counts
+
+
 def sum_up(
     records: Iterable[Mapping[str, Any]], rejects: Iterable[Mapping[str, Any]]
 ) -> dict[str, Any]:
-    """The counts of `run.json`: outcomes, reasons, flags, repairs, usage, cost; the judge's too.
+    """The counts of `run.json`.
 
     Args:
         records, rejects: their rows; only rejects have a reason.
     """
-    reasons, flags, verdicts = Counter[str](), Counter[str](), Counter[str]()
-    spent, judging = _Spent(), _Spent()
-    count = 0
+    sums = Sums()
     for row in chain(records, rejects):
-        if "reason" in row:
-            reasons[row["reason"]] += 1
-        else:
-            count += 1
-        flags.update(row.get("flags", ()))
-        meta = row.get("meta", {})
-        spent.add(meta)
-        if "judge" in meta:
-            judging.add(meta["judge"])
-            verdicts.update(each["verdict"] for each in meta["judge"]["verdicts"])
-    counts = {
-        "records": count,
-        "rejects": dict(sorted(reasons.items())),
-        "flags": dict(sorted(flags.items())),
-        **spent.summary(),
-    }
-    if judging.usage != Usage():
-        counts["judge"] = {"verdicts": dict(sorted(verdicts.items())), **judging.summary()}
-    return counts
+        sums.add(row.get("meta", {}), row.get("flags", ()), row.get("reason"))
+    return sums.summary()
