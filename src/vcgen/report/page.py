@@ -43,12 +43,14 @@ def page(filters: Filters, records: Iterable[Shown], content: Mapping[str, Any])
 
 
 def _filtering(filters: Filters) -> str:
-    """Style that hides what a filter leaves out; of names that are ours, not of what they mean."""
-    return "\n".join(
-        f"main:has(option[value={name}]:checked) .r:not(.{name}) {{ display: none; }}"
+    """Style that hides what a filter leaves out, where no script does; the names are ours."""
+    rules = "\n".join(
+        # Asked of the form alone: of all of the page it would be asked again for each record.
+        f".bar:has(option[value={name}]:checked) ~ #list > :not(.{name}) {{ display: none; }}"
         for each in filters
         for name in each.classes.values()
     )
+    return f"@media (scripting: none) {{\n{rules}\n}}\n"
 
 
 def _hash(text: str) -> str:

@@ -68,27 +68,26 @@ def _has(record: Record, kind: str) -> bool:
     return any(turn.kind == kind for turn in record.turns)
 
 
-class Span(NamedTuple):
-    """A bar on the axis, or a mark where it has no width; in units of `AXIS`."""
+class Bar(NamedTuple):
+    """A segment on the axis, in units of `AXIS`, and the place of its line among all lines."""
 
     x: str
     width: str
+    line: int
+
+
+class Mark(NamedTuple):
+    """A moment on the axis, in units of `AXIS`."""
+
+    x: str
     title: str
 
 
 class Lane(NamedTuple):
-    """The bars of one source of evidence."""
+    """The segments of one source of evidence."""
 
     name: str
-    bars: list[Span]
-
-
-class Line(NamedTuple):
-    """A segment to be read: its time, its source unless that goes without saying, its words."""
-
-    time: str
-    source: str
-    text: str
+    bars: list[Bar]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,15 +98,15 @@ class Evidence:
         told: of the whole video, by what it is: caption, summary, tags.
         lanes: empty where nothing has a time.
         marks: times that the record names.
-        ticks: of the axis, at its beginning, middle and end.
-        lines: all segments in order of time.
+        ticks: of the axis, at its beginning and its end.
+        lines: all segments in order of time, a tab between time and words.
     """
 
     told: dict[str, str]
     lanes: list[Lane]
-    marks: list[Span]
-    ticks: tuple[str, str, str]
-    lines: list[Line]
+    marks: list[Mark]
+    ticks: tuple[str, str]
+    lines: list[str]
 
 
 class Said(NamedTuple):
@@ -198,11 +197,11 @@ def show_evidence(clip: Clip, texts: Sequence[str]) -> Evidence:
         lanes = [
             Lane(name, bars)
             for source, name in _LANES.items()
-            if (bars := [_bar(each, end) for each in clip.segments if each.source == source])
+            if (bars := _bars(clip, source, end))
         ]
         named = moments("\n".join(texts))
         marks = [
-            Span(_units(second / end), "", f"{format_seconds(float(second))} s, named in the text")
+            Mark(_units(second / end), f"{format_seconds(float(second))} s, named in the text")
             for second in named
             if second <= end
         ]
@@ -210,27 +209,30 @@ def show_evidence(clip: Clip, texts: Sequence[str]) -> Evidence:
         {name: with_visible(text) for name, text in told.items() if text},
         lanes,
         marks if lanes else [],
-        ("0", format_seconds(round(end / 2, 1)), f"{format_seconds(end)} s"),
+        ("0", f"{format_seconds(end)} s"),
         [_line(each) for each in clip.segments],
     )
 
 
-def _bar(segment: Segment, end: float) -> Span:
-    line = _line(segment)
-    width = max(AXIS * (segment.end - segment.start) / end, _LEAST) / AXIS
-    start = min(segment.start / end, 1 - _LEAST / AXIS)
-    return Span(_units(start), _units(min(width, 1 - start)), f"{line.time}: {line.text}")
+def _bars(clip: Clip, source: Source, end: float) -> list[Bar]:
+    bars = []
+    for line, segment in enumerate(clip.segments):
+        if segment.source == source:
+            start = min(segment.start / end, 1 - _LEAST / AXIS)
+            width = max((segment.end - segment.start) / end, _LEAST / AXIS)
+            bars.append(Bar(_units(start), _units(min(width, 1 - start)), line))
+    return bars
 
 
 def _units(part: float) -> str:
     return f"{AXIS * part:.0f}"
 
 
-def _line(segment: Segment) -> Line:
+def _line(segment: Segment) -> str:
     start, end = format_seconds(segment.start), format_seconds(segment.end)
-    source = "" if segment.source == "caption" else _LANES[segment.source]
-    time = start if start == end else f"{start}–{end}"  # noqa: RUF001 - a range
-    return Line(f"{time} s", source, with_visible(segment.text))
+    time = start if start == end else f"{start}\u2013{end}"
+    source = "" if segment.source == "caption" else f"{_LANES[segment.source]}: "
+    return f"{time} s\t{source}{with_visible(segment.text)}"
 
 
 def show_reject(reject: Reject) -> Rejected:
