@@ -175,7 +175,8 @@ def _quality(found: Mapping[str, Any]) -> list[Chart]:
         made.append(Chart("quality", "Grounding", title, spec))
     if flags:
         most = max(flags, key=flags.__getitem__)
-        title = f"The most frequent flag is {most}, at {share(flags[most], records)} of records."
+        title = f"The most frequent flag is {_name(most, _WIDE)}, at "
+        title += f"{share(flags[most], records)} of records."
         ranked = dict(sorted(flags.items(), key=lambda item: -item[1]))
         made.append(Chart("quality", "Flags", title, bars(_bars(ranked, records))))
     return made

@@ -7,6 +7,7 @@ not unique on a page of several pictures.
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
+from unicodedata import east_asian_width
 
 Spec = dict[str, Any]
 
@@ -84,7 +85,7 @@ def bars(rows: Sequence[Bar]) -> Spec:
     """Bars that lie, each with its note at its end."""
     values = [row._asdict() for row in rows]
     names = [row.name for row in rows]
-    room = max(len(row.note) for row in rows) * _CHARACTER + 8
+    room = max(_room(row.note) for row in rows) + 8
     share = room / (WIDTH - _width(names) - room)
     most = max(row.size for row in rows) or 1
     y = _names("name", names)
@@ -119,7 +120,7 @@ def pieces(rows: Sequence[Piece]) -> Spec:
     labelled = [
         each._asdict()
         for each in rows
-        if (each.end - each.start) * per_unit > len(each.label) * _CHARACTER + 8
+        if (each.end - each.start) * per_unit > _room(each.label) + 8
     ]
     y = _names("row", names)
     x = {
@@ -257,7 +258,14 @@ def passage(
 
 def _width(names: Sequence[str]) -> int:
     """Of a column of names."""
-    return round(max(map(len, names)) * _CHARACTER) + 10
+    return round(max(map(_room, names))) + 10
+
+
+def _room(text: str) -> float:
+    """About how wide a text is drawn, rather more than less."""
+    return _CHARACTER * sum(
+        1 if each.isascii() else 1.9 if east_asian_width(each) in "WF" else 1.3 for each in text
+    )
 
 
 def _names(field: str, names: Sequence[str]) -> Spec:
