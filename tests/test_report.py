@@ -322,3 +322,30 @@ def test_times_that_a_text_names_are_found(text: str, expected: list[float]) -> 
 
 def test_the_manifest_of_these_tests_is_one(run: Path) -> None:
     assert MANIFEST.keys() <= read_manifest(run).keys()
+
+
+def test_the_limits_of_a_run_are_drawn_where_they_are_known(tmp_path: Path) -> None:
+    def titles(*begun: dict[str, int | None]) -> str:
+        path = tmp_path / str(len(list(tmp_path.iterdir())))
+        path.mkdir()
+        run = make_run(path / "run", [record("a")], limits=list(begun))
+        return Page(make_page(run)).text
+
+    assert "allowed were 600." in titles({"rpm": 600, "tpm": None})
+    assert "allowed were 600 or 900." in titles({"rpm": 900, "tpm": 5}, {"rpm": 600, "tpm": None})
+    assert "allowed" not in titles({"rpm": 600, "tpm": None}, {"rpm": None, "tpm": None})
+    assert "allowed" not in titles()
+
+
+def test_a_run_names_all_limits_that_it_was_begun_with(tmp_path: Path) -> None:
+    def begin(**limits: int) -> object:
+        vcgen.run(CLIPS, model="sim", output=tmp_path / "run", limits=vcgen.Limits(**limits))
+        return read_manifest(tmp_path / "run")["limits"]
+
+    first, second = {"rpm": 600_000, "tpm": None}, {"rpm": None, "tpm": 9_000_000}
+    assert begin(rpm=600_000) == [first]
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    assert begin(rpm=600_000) == [first]
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+    assert begin(tpm=9_000_000) == [first, second]
+    assert begin(rpm=600_000) == [first, second]

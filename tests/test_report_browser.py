@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from conftest import CLIPS
@@ -32,9 +33,9 @@ class Visit:
     """A page that is open, and all that went wrong there or left it."""
 
     def __init__(
-        self, browser: Browser, file: Path, *, scripts: bool = True, **options: object
+        self, browser: Browser, file: Path, *, scripts: bool = True, **options: Any
     ) -> None:
-        context = browser.new_context(java_script_enabled=scripts, **options)  # type: ignore[arg-type]
+        context = browser.new_context(java_script_enabled=scripts, **options)
         self.page: Page = context.new_page()
         self.troubles: list[str] = []
         self.page.on("console", lambda message: self.troubles.append(message.text))

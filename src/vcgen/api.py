@@ -14,7 +14,7 @@ import anyio
 
 from vcgen._version import __version__
 from vcgen.batch import Deliver, Run
-from vcgen.config import Budget, Endpoint, Limits, is_simulated
+from vcgen.config import Budget, Endpoint, Limits, is_simulated, together
 from vcgen.engine import Engine, running_loop
 from vcgen.errors import UsageError
 from vcgen.intake import Clips, PlacedStream, intake
@@ -238,6 +238,8 @@ async def open_run(
         store = RunDirectory.join(Path(output), worker)
     elif output:
         manifest = _manifest(endpoints[0].model, judging, recipe, prompts, now())
+        allowed = together([each.limits or limits or Limits() for each in endpoints])
+        manifest["limits"] = [{"rpm": allowed.rpm, "tpm": allowed.tpm}]
         store = RunDirectory.open(Path(output), manifest)
         if wanted is not None:
             wanted -= store.records

@@ -18,7 +18,7 @@ from vcgen.known_clips import KnownClips
 from vcgen.layout import RECORDS, REJECTS
 from vcgen.records import Record, Reject
 from vcgen.report.charts import charts, count
-from vcgen.report.content import lead, made, notes, sections, shown, tiles
+from vcgen.report.content import lead, limits, made, notes, sections, shown, tiles
 from vcgen.report.drawing import draw
 from vcgen.report.page import page
 from vcgen.report.rows import evenly, read_outcomes
@@ -78,7 +78,7 @@ def write_report(run: Path, output: Path, clips: KnownClips, *, limit: int) -> i
         for outcome in read_outcomes(run, name):
             looked.add(name, outcome)
     found = looked.survey.summary()
-    drawn = [(chart, draw(chart.spec)) for chart in charts(found, {})]
+    drawn = [(chart, draw(chart.spec)) for chart in charts(found, limits(manifest))]
     places = list(evenly(looked.records, limit))
     filters = Filters.of(
         list(found["tasks"])[:_MOST_CHOICES], sorted(found["flags"])[:_MOST_CHOICES]

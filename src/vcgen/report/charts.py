@@ -10,6 +10,7 @@ from vcgen.cleaning import with_visible
 from vcgen.distributions import SHARES
 from vcgen.records import KINDS
 from vcgen.report.marks import (
+    WHOLE,
     Bar,
     Hill,
     Piece,
@@ -123,7 +124,7 @@ def _turns(turns: Mapping[str, Any]) -> list[Chart]:
     if turns["most"] < 2:
         return []
     title = f"A record has {turns['mean']:.1f} turns on average, {turns['most']} at most."
-    spec = histogram(turns["bins"], turns["width"], title="turns a record")
+    spec = histogram(turns["bins"], turns["width"], title="turns a record", start=WHOLE)
     return [Chart("data", "Turns", title, spec)]
 
 

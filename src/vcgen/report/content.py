@@ -113,6 +113,15 @@ def _duration(time: Mapping[str, Any]) -> str:
     return f"{minutes // 60:,} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
 
 
+def limits(manifest: Mapping[str, Any]) -> dict[str, list[int]]:
+    """What a run was allowed a minute, where that was given every time it was begun."""
+    begun = manifest.get("limits", [])
+    given = {"requests": [each["rpm"] for each in begun], "tokens": [each["tpm"] for each in begun]}
+    return {
+        name: sorted(set(rates)) for name, rates in given.items() if rates and None not in rates
+    }
+
+
 def lead(manifest: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """What the run is, in a sentence."""
     model = with_visible(str(manifest["run"].get("model", "an unknown model")))

@@ -16,6 +16,7 @@ ROW = 24
 HEIGHT = 150
 ACCENT, QUIET, GRID = "var(--accent)", "var(--quiet)", "var(--line)"
 _SIZE = 12
+WHOLE = -0.5  # where a bin of whole numbers from 0 on begins, so that each is in its middle
 _HILL = 0.6  # of the height of its row
 _CHARACTER = 6.6  # about its width at that size
 
@@ -147,10 +148,14 @@ def pieces(rows: Sequence[Piece]) -> Spec:
     )  # fmt: skip
 
 
-def histogram(bins: Sequence[int], width: float, *, title: str) -> Spec:
-    """Bars that stand, of counts in bins of the same width from 0 on."""
+def histogram(bins: Sequence[int], width: float, *, title: str, start: float = 0) -> Spec:
+    """Bars that stand, of counts in bins of the same width from `start` on."""
     values = [
-        {"start": place * width, "end": (place + 1) * width, "count": count}
+        {
+            "start": start + place * width,
+            "end": start + (place + 1) * width,
+            "count": count,
+        }
         for place, count in enumerate(bins)
     ]
     return spec(
@@ -160,7 +165,7 @@ def histogram(bins: Sequence[int], width: float, *, title: str) -> Spec:
                 "mark": {"type": "rect", "color": ACCENT, "stroke": "var(--card)",
                          "strokeWidth": 1},
                 "encoding": {
-                    "x": _along("start", title, [0, len(bins) * width]),
+                    "x": _along("start", title, [start, start + len(bins) * width]),
                     "x2": {"field": "end"},
                     "y": _up("count"),
                     "y2": {"datum": 0},
@@ -172,23 +177,23 @@ def histogram(bins: Sequence[int], width: float, *, title: str) -> Spec:
 
 
 def hills(rows: Sequence[Hill], *, title: str) -> Spec:
-    """Histograms under each other along one axis, each as high as the others, medians marked."""
+    """Histograms of whole numbers along one axis, each as high as the others, medians marked."""
     blocks: list[Spec] = []
     for place, row in enumerate(rows):
         top = max(row.bins) or 1
         blocks += [
-            {"start": at * row.width, "end": (at + 1) * row.width, "low": -place,
+            {"start": at * row.width + WHOLE, "end": (at + 1) * row.width + WHOLE, "low": -place,
              "high": _HILL * count / top - place}
             for at, count in enumerate(row.bins)
             if count
         ]  # fmt: skip
-    most = max(row.width * len(row.bins) for row in rows)
+    most = max(row.width * len(row.bins) for row in rows) + WHOLE
     told = [
-        {"middle": row.middle, "low": -place, "high": _HILL - place, "left": 0, "right": most,
+        {"middle": row.middle, "low": -place, "high": _HILL - place, "left": WHOLE, "right": most,
          "above": 0.78 - place, "name": row.name, "note": row.note}
         for place, row in enumerate(rows)
     ]  # fmt: skip
-    x = _along("start", title, [0, most])
+    x = _along("start", title, [WHOLE, most])
     y = {"field": "low", "type": "quantitative", "axis": None,
          "scale": {"domain": [1 - len(rows), 0.95], "nice": False}}  # fmt: skip
     return spec(
