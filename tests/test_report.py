@@ -1,6 +1,7 @@
 """`vcgen report`: what the page says, that it is one file, and that no run can make it fail."""
 
 import re
+import shlex
 import sys
 from base64 import b64encode
 from hashlib import sha256
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import CLIPS, Command
+from conftest import CLIPS, ROOT, Command
 from hypothesis import given
 from hypothesis import strategies as st
 from pages import MANIFEST, PAYLOADS, hostile_run, make_page, make_run, record, reject
@@ -305,6 +306,18 @@ def test_names_in_charts_are_text_and_hidden_characters_in_them_have_names() -> 
     [flags] = [each for each in charts(survey.summary(), {}) if each.subject == "Flags"]
     assert "&lt;b&gt;⟨U+0000⟩" in draw(flags.spec)
     assert "<b>⟨U+0000⟩" in flags.title
+
+
+def test_the_commands_of_its_page_in_the_documentation_run(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    shell = re.findall(r"^vcgen (.*)$", (ROOT / "docs/report.md").read_text("utf-8"), re.MULTILINE)
+    assert [line.split()[0] for line in shell] == ["generate", "report"]
+    for line in shell:
+        assert command(*shlex.split(line)).code == 0
+    assert len(Page(tmp_path / "report.html").records) == 12
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from vcgen.records import KINDS, Record, Reject
 from vcgen.report.charts import count, share
 
 AXIS = 1000  # units
+_HEIGHT = 14
 _LEAST = 4  # units, so that a moment is seen
 _EXCERPT = 800  # characters of a reply
 _LANES: Mapping[Source, str] = {
@@ -76,13 +77,6 @@ class Bar(NamedTuple):
     line: int
 
 
-class Mark(NamedTuple):
-    """A moment on the axis, in units of `AXIS`."""
-
-    x: str
-    title: str
-
-
 class Lane(NamedTuple):
     """The segments of one source of evidence."""
 
@@ -97,14 +91,16 @@ class Evidence:
     Attributes:
         told: of the whole video, by what it is: caption, summary, tags.
         lanes: empty where nothing has a time.
-        marks: times that the record names.
+        marks: lines across a lane at the times that the record names, as an SVG path.
+        named: those times.
         ticks: of the axis, at its beginning and its end.
         lines: all segments in order of time, a tab between time and words.
     """
 
     told: dict[str, str]
     lanes: list[Lane]
-    marks: list[Mark]
+    marks: str
+    named: str
     ticks: tuple[str, str]
     lines: list[str]
 
@@ -192,23 +188,20 @@ def show_evidence(clip: Clip, texts: Sequence[str]) -> Evidence:
         "Tags": " · ".join(clip.tags),
     }
     end = clip.duration or max((each.end for each in clip.segments), default=0.0)
-    lanes, marks = [], []
+    lanes: list[Lane] = []
+    named: list[float] = []
     if end > 0:
         lanes = [
             Lane(name, bars)
             for source, name in _LANES.items()
             if (bars := _bars(clip, source, end))
         ]
-        named = moments("\n".join(texts))
-        marks = [
-            Mark(_units(second / end), f"{format_seconds(float(second))} s, named in the text")
-            for second in named
-            if second <= end
-        ]
+        named = [each for each in moments("\n".join(texts)) if each <= end]
     return Evidence(
         {name: with_visible(text) for name, text in told.items() if text},
         lanes,
-        marks if lanes else [],
+        " ".join(f"M{_units(each / end)} 0v{_HEIGHT}" for each in named),
+        f"named in the text: {', '.join(format_seconds(float(each)) for each in named)} s",
         ("0", f"{format_seconds(end)} s"),
         [_line(each) for each in clip.segments],
     )
