@@ -93,7 +93,7 @@ def write_report(run: Path, output: Path, clips: KnownClips, *, limit: int) -> i
         "made": made(manifest),
         "rejects": _rejects(found["rejects"], looked.examples),
         "shown": shown(looked.records, len(places), clips=len(clips) > 0),
-        "language": code_of(_language(manifest)),
+        "language": _language(manifest),
         "end": f"Made by vcgen {__version__} from {with_visible(str(run))}.",
     }
     try:
@@ -111,13 +111,11 @@ def _shown(run: Path, places: list[int], clips: KnownClips, filters: Filters) ->
     wanted = iter(places)
     next_place = next(wanted, None)
     records = (each for each in read_outcomes(run, RECORDS) if isinstance(each, Record))
-    number = 0
     for place, record in enumerate(records):
         if next_place is None:
             return
         if place == next_place:
-            number += 1
-            yield show_record(number, record, clips.find(record), filters)
+            yield show_record(record, clips.find(record), filters)
             next_place = next(wanted, None)
 
 
@@ -132,7 +130,8 @@ def _rejects(
 
 
 def _language(manifest: Mapping[str, Any]) -> str:
+    """The code of what the records are written in, empty for the page's own and for none known."""
     match manifest:
         case {"run": {"recipe": {"language": str(language)}}}:
-            return language
+            return code_of(language).removeprefix("en")
     return ""

@@ -93,7 +93,7 @@ class Evidence:
         lanes: empty where nothing has a time.
         marks: lines across a lane at the times that the record names, as an SVG path.
         named: those times.
-        ticks: of the axis, at its beginning and its end.
+        end: of the axis.
         lines: all segments in order of time, a tab between time and words.
     """
 
@@ -101,7 +101,7 @@ class Evidence:
     lanes: list[Lane]
     marks: str
     named: str
-    ticks: tuple[str, str]
+    end: str
     lines: list[str]
 
 
@@ -119,12 +119,10 @@ class Shown:
     """A record.
 
     Attributes:
-        number: from 1, in the order of the page.
         notes: where it came from, in a few words each.
         evidence: None where its clip is not known.
     """
 
-    number: int
     classes: str
     id: str
     task: str
@@ -142,7 +140,7 @@ class Rejected(NamedTuple):
     reply: str
 
 
-def show_record(number: int, record: Record, clip: Clip | None, filters: Filters) -> Shown:
+def show_record(record: Record, clip: Clip | None, filters: Filters) -> Shown:
     """A record beside its evidence."""
     texts = [text for turn in record.turns for text in (turn.question, turn.answer)]
     verdicts = record.meta.get("judge", {}).get("verdicts", ())
@@ -153,7 +151,6 @@ def show_record(number: int, record: Record, clip: Clip | None, filters: Filters
         for turn, said in zip(record.turns, told, strict=False)
     ]
     return Shown(
-        number,
         filters.classes(record),
         with_visible(record.id),
         with_visible(record.task),
@@ -202,7 +199,7 @@ def show_evidence(clip: Clip, texts: Sequence[str]) -> Evidence:
         lanes,
         " ".join(f"M{_units(each / end)} 0v{_HEIGHT}" for each in named),
         f"named in the text: {', '.join(format_seconds(float(each)) for each in named)} s",
-        ("0", f"{format_seconds(end)} s"),
+        f"{format_seconds(end)} s",
         [_line(each) for each in clip.segments],
     )
 
