@@ -237,9 +237,8 @@ async def open_run(
     if output and worker is not None:
         store = RunDirectory.join(Path(output), worker)
     elif output:
-        manifest = _manifest(endpoints[0].model, judging, recipe, prompts, now())
         allowed = together([each.limits or limits or Limits() for each in endpoints])
-        manifest["limits"] = [{"rpm": allowed.rpm, "tpm": allowed.tpm}]
+        manifest = _manifest(endpoints[0].model, allowed, judging, recipe, prompts, now())
         store = RunDirectory.open(Path(output), manifest)
         if wanted is not None:
             wanted -= store.records
@@ -339,6 +338,7 @@ def _price(endpoint: Endpoint) -> Price | None:
 
 def _manifest(
     model: str,
+    allowed: Limits,
     judging: Endpoint | None,
     recipe: Recipe,
     prompts: "Prompts",
@@ -360,6 +360,7 @@ def _manifest(
         "started": started.isoformat(timespec="seconds"),
         "recipe_hash": recipe_hash(recipe),
         "simulated": is_simulated(model),
+        "limits": [{"rpm": allowed.rpm, "tpm": allowed.tpm}],
         "run": {
             "model": model,
             "tasks": tasks,
