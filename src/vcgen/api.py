@@ -237,8 +237,7 @@ async def open_run(
     if output and worker is not None:
         store = RunDirectory.join(Path(output), worker)
     elif output:
-        allowed = together([each.limits or limits or Limits() for each in endpoints])
-        manifest = _manifest(endpoints[0].model, allowed, judging, recipe, prompts, now())
+        manifest = _manifest(endpoints, limits, judging, recipe, prompts, now())
         store = RunDirectory.open(Path(output), manifest)
         if wanted is not None:
             wanted -= store.records
@@ -337,13 +336,15 @@ def _price(endpoint: Endpoint) -> Price | None:
 
 
 def _manifest(
-    model: str,
-    allowed: Limits,
+    endpoints: Sequence[Endpoint],
+    limits: Limits | None,
     judging: Endpoint | None,
     recipe: Recipe,
     prompts: "Prompts",
     started: datetime,
 ) -> dict[str, Any]:
+    model = endpoints[0].model
+    allowed = together([each.limits or limits or Limits() for each in endpoints])
     content = asdict(recipe)
     tasks = content.pop("tasks")
     if recipe.weights is None:

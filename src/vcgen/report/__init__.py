@@ -1,7 +1,8 @@
 """A run as one page to be looked at: what its data is like, its rejects, and its records.
 
 The page is one file, needs no network, and shows whatever it holds as text. A run is read twice,
-and what is shown goes from there to the disk, so memory grows with the clips, and by the few bytes an answer that `vcgen.duplicates` keeps.
+and what is shown goes from there to the disk, so memory grows with the clips, and by the few bytes
+an answer that `vcgen.duplicates` keeps.
 """
 
 from collections.abc import Iterator, Mapping
