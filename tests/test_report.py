@@ -23,7 +23,7 @@ from vcgen.errors import UsageError
 from vcgen.journal import encode_line
 from vcgen.records import Turn
 from vcgen.report.charts import charts
-from vcgen.report.drawing import draw, plain
+from vcgen.report.drawing import plain, renderer
 from vcgen.report.rows import evenly
 from vcgen.store import read_manifest, read_records
 from vcgen.survey import Survey
@@ -292,19 +292,19 @@ def test_every_chart_is_drawn_in_the_colours_of_the_page() -> None:
         "Tokens a minute",
     ]
     for chart in made:
-        picture = draw(chart.spec)
+        picture = renderer()(chart.spec)
         assert not re.search(r"undefined|NaN|null|#[0-9a-f]{3}|black|url\(|style=", picture), chart
         assert picture.count("<text") >= 2
     [limited] = [chart for chart in made if "allowed" in chart.title]
     assert limited.subject == "Requests a minute"
-    assert ">limit<" in draw(limited.spec)
+    assert ">limit<" in renderer()(limited.spec)
 
 
 def test_names_in_charts_are_text_and_hidden_characters_in_them_have_names() -> None:
     survey = Survey()
     survey.add(record("a", flags=("<b>\x00",)))
     [flags] = [each for each in charts(survey.summary(), {}) if each.subject == "Flags"]
-    assert "&lt;b&gt;⟨U+0000⟩" in draw(flags.spec)
+    assert "&lt;b&gt;⟨U+0000⟩" in renderer()(flags.spec)
     assert "<b>⟨U+0000⟩" in flags.title
 
 

@@ -10,7 +10,6 @@ from vcgen.options import (
     command,
 )
 from vcgen.progress import tell
-from vcgen.report import write_report
 
 
 @command
@@ -26,5 +25,7 @@ def report(
 
     One file that needs no network. Needs the extra: pip install 'vcgen[report]'.
     """
+    from vcgen.report import write_report  # noqa: PLC0415 - what no other command has to load
+
     shown = write_report(run, output, read_known_clips(clips, clip_format), limit=limit)
     tell(f"{shown:,} records in {output}")

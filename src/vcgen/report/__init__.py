@@ -20,7 +20,7 @@ from vcgen.layout import RECORDS, REJECTS
 from vcgen.records import Record, Reject
 from vcgen.report.charts import charts, count
 from vcgen.report.content import lead, limits, made, notes, sections, shown, tiles
-from vcgen.report.drawing import draw
+from vcgen.report.drawing import renderer
 from vcgen.report.page import page
 from vcgen.report.rows import evenly, read_outcomes
 from vcgen.report.views import Filters, Rejected, Shown, show_record, show_reject
@@ -73,7 +73,7 @@ def write_report(run: Path, output: Path, clips: KnownClips, *, limit: int) -> i
         UsageError: there is no run, the file cannot be written, or the library that draws is not
             installed.
     """
-    manifest = read_manifest(run)
+    manifest, draw = read_manifest(run), renderer()
     looked = _Looked()
     for name in (RECORDS, REJECTS):
         for outcome in read_outcomes(run, name):
@@ -95,7 +95,7 @@ def write_report(run: Path, output: Path, clips: KnownClips, *, limit: int) -> i
         "rejects": _rejects(found["rejects"], looked.examples),
         "shown": shown(looked.records, len(places), clips=len(clips) > 0),
         "language": _language(manifest),
-        "end": f"Made by vcgen {__version__} from {with_visible(str(run))}.",
+        "end": f"Made by vcgen {__version__}.",
     }
     try:
         if output.exists() and not output.is_file():

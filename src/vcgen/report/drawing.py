@@ -5,6 +5,7 @@ version of it cannot bring in a script, a style, a link or a picture.
 """
 
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -23,8 +24,8 @@ _EMPTY = re.compile(r"(?:M0,0h0v0h0Z)?")
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 
 
-def draw(spec: dict[str, Any]) -> str:
-    """A picture as SVG, without a name: its figure says what it is.
+def renderer() -> Callable[[Mapping[str, Any]], str]:
+    """What draws a picture as SVG, without a name: its figure says what it is.
 
     Raises:
         UsageError: the library is not installed.
@@ -33,7 +34,7 @@ def draw(spec: dict[str, Any]) -> str:
         import vl_convert  # noqa: PLC0415 - 20 MB that only reports need
     except ImportError as error:
         raise UsageError(MISSING) from error
-    return plain(vl_convert.vegalite_to_svg(spec, allowed_base_urls=[]))
+    return lambda spec: plain(vl_convert.vegalite_to_svg(dict(spec), allowed_base_urls=[]))
 
 
 def plain(svg: str) -> str:
