@@ -24,13 +24,13 @@ LAYERS = {
     ],
     "adapters": [
         "transport", "httpx_transport", "meter", "gate", "turns", "admission", "disk", "layout",
-        "store", "sources", "exporters", "importers", "sim", "testing",
+        "store", "sources", "exporters", "importers", "known_clips", "sim", "testing",
     ],
     "engine": ["lane", "errand", "race", "engine", "answers"],
     "tasks": ["tasks"],
     "run": [
         "intake", "judge", "samples", "mix", "recipes", "audit", "tally", "batch", "api",
-        "endpoints", "job", "fleet", "worker",
+        "endpoints", "job", "fleet", "worker", "report",
     ],
     "surface": [
         "", "forecast", "plan", "preview", "card", "progress", "terminal", "options", "commands",

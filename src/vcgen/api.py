@@ -15,7 +15,7 @@ import anyio
 from vcgen._version import __version__
 from vcgen.batch import Deliver, Run
 from vcgen.checks import require_codes
-from vcgen.config import Budget, Endpoint, Limits, is_simulated
+from vcgen.config import Budget, Endpoint, Limits, is_simulated, together
 from vcgen.engine import Engine, running_loop
 from vcgen.errors import UsageError
 from vcgen.intake import Clips, PlacedStream, intake
@@ -238,7 +238,7 @@ async def open_run(
     if output and worker is not None:
         store = RunDirectory.join(Path(output), worker)
     elif output:
-        manifest = _manifest(endpoints[0].model, judging, recipe, prompts, now())
+        manifest = _manifest(endpoints, limits, judging, recipe, prompts, now())
         store = RunDirectory.open(Path(output), manifest)
         if wanted is not None:
             wanted -= store.records
@@ -338,12 +338,15 @@ def _price(endpoint: Endpoint) -> Price | None:
 
 
 def _manifest(
-    model: str,
+    endpoints: Sequence[Endpoint],
+    limits: Limits | None,
     judging: Endpoint | None,
     recipe: Recipe,
     prompts: "Prompts",
     started: datetime,
 ) -> dict[str, Any]:
+    model = endpoints[0].model
+    allowed = together([each.limits or limits or Limits() for each in endpoints])
     content = asdict(recipe)
     tasks = content.pop("tasks")
     for optional in ("weights", "checks"):
@@ -361,6 +364,7 @@ def _manifest(
         "started": started.isoformat(timespec="seconds"),
         "recipe_hash": recipe_hash(recipe),
         "simulated": is_simulated(model),
+        "limits": [{"rpm": allowed.rpm, "tpm": allowed.tpm}],
         "run": {
             "model": model,
             "tasks": tasks,

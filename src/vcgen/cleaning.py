@@ -131,6 +131,13 @@ def without_invisible(text: str) -> str:
     return _INVISIBLE.sub("", text)
 
 
+def with_visible(text: str) -> str:
+    """The text with the names of such characters in their place: `\u27e8U+202E\u27e9`."""
+    if text.isprintable():
+        return text
+    return _INVISIBLE.sub(lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", text)
+
+
 def _into_video(event: Timed, duration: float | None, counts: Counter[str]) -> Event | None:
     start, end, box = event.start, event.end, event.box
     text = clean_text(event.text, counts)

@@ -9,7 +9,18 @@ import sys
 from collections.abc import Sequence
 
 # Each registers itself.
-from vcgen.commands import card, check, export, generate, plan, prompts, recipe, show, sim  # noqa: F401
+from vcgen.commands import (  # noqa: F401
+    card,
+    check,
+    export,
+    generate,
+    plan,
+    prompts,
+    recipe,
+    report,
+    show,
+    sim,
+)
 from vcgen.options import WrongUse, app
 from vcgen.progress import tell
 

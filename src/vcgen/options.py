@@ -302,6 +302,19 @@ CleanFileOption = Annotated[
 CleanOption = Annotated[
     bool, typer.Option("--strict", help="Exit with 3 if more than flags is found.")
 ]
+ReportFileOption = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE", help="The page to write.")
+]
+EvidenceOption = Annotated[
+    list[Path] | None,
+    _value("INPUT", "Clips of the records, to show their evidence; may be repeated."),
+]
+ShownOption = Annotated[
+    int,
+    typer.Option(
+        "--limit", metavar="N", min=0, help="Show no more records, of more an even sample."
+    ),
+]
 RecipeArgument = Annotated[
     str, typer.Argument(metavar="NAME", help=f"{', '.join(builtin_recipes())}, or a TOML file.")
 ]

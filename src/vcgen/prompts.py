@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import (
+    Environment,
     FileSystemLoader,
     StrictUndefined,
+    Template,
     TemplateError,
     TemplateNotFound,
     nodes,
@@ -42,6 +44,13 @@ def builtin_directory() -> Path:
     here = Path(__file__).resolve().parent
     installed = here / "templates"
     return installed if installed.is_dir() else here.parents[1] / "templates"
+
+
+def load_page(source: str) -> Template:
+    """A page of ours, in HTML; whatever it shows is escaped, and nothing may be missing."""
+    return Environment(
+        undefined=StrictUndefined, autoescape=True, trim_blocks=True, lstrip_blocks=True
+    ).from_string(source)
 
 
 class Prompts:

@@ -241,6 +241,10 @@ class RunDirectory:
             raise UsageError(
                 f"{self.path} holds another run ({'; '.join(changed)}); choose another directory"
             )
+        # All that a run has gone by; unknown where an older version began it.
+        known = self._manifest.get("limits")
+        if known and (more := [each for each in manifest["limits"] if each not in known]):
+            self._write_manifest({**self._manifest, "limits": [*known, *more]})
 
     def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
         self._manifest = dict(manifest)

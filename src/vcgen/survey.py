@@ -20,7 +20,7 @@ from vcgen.sums import Sums
 MOST_FIRST, MOST_SECOND = 12, 6
 _OPENING = 100  # characters in which the first two words are looked for
 # Scripts without spaces: two characters are a word more often than not.
-_FIRST_WORDS = re.compile(rf"{DENSE.pattern}{{1,2}}|[^\W_]+(?:'[a-z]+)?")
+_FIRST_WORDS = re.compile(rf"{DENSE.pattern}{{1,2}}|(?:(?!{DENSE.pattern})[^\W_])+(?:'[a-z]+)?")
 
 
 class Survey:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator
+from math import inf
 
 from vcgen.checks.facts import Facts
 from vcgen.checks.problems import Problem, problem
@@ -29,6 +30,13 @@ _CLOCK = re.compile(
     r"(?: about| around| the)? |[(\[]\s?"
     r"|[-\u2013\u2014] ?)(?:([0-9]{1,2}):)?([0-9]{1,2}):([0-5][0-9])"
     r"(?![\d:]| ?(?:[ap]\.?m\b|o'clock|hours|in the (?:morning|afternoon|evening)))"
+)
+_FIRST_OF_TWO = re.compile(
+    rf"{_N} ?(?:s|secs?|seconds?)? ?(?:to|and|[-\u2013\u2014]) ?[0-9.]+[- ]?(?:s|secs?|seconds?)\b"
+)
+_LASTING = re.compile(
+    rf"\b(?:lasts?|lasting|for|over|takes?|taking|within)(?: about| around| roughly)? {_N}[- ]?"
+    r"(?:s|secs?|seconds?|minutes?)\b"
 )
 # A time of day, or no time at all, where these are near.
 _OTHER_CLOCKS = re.compile(
@@ -77,6 +85,13 @@ def past_the_end(side: str, reading: Reading, facts: Facts) -> list[Problem]:
         # The evidence may name how long something takes, but no moment that the video has not.
         if seconds > latest and (number not in facts.words or f"at {number}" in plain)
     ]
+
+
+def moments(text: str) -> list[float]:
+    """The times that a text names, in seconds, each once and in order; not how long things take."""
+    plain = _LASTING.sub(" ", text.lower())
+    first = (float(match[1]) for match in _FIRST_OF_TWO.finditer(plain))
+    return sorted({*first, *(seconds for seconds, _, _ in _named(read(plain), inf, -1))})
 
 
 def _bound(reading: Reading) -> float:

@@ -1,17 +1,18 @@
 """`vcgen check`: what is wrong with records that exist, in a run or in anybody's file."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from vcgen.audit import Audit
-from vcgen.clips import Clip
+from vcgen.commands.common import read_known_clips
 from vcgen.errors import UsageError
 from vcgen.exporters import write_rows
 from vcgen.importers import Row, is_array, read_exported, read_run
+from vcgen.known_clips import KnownClips
 from vcgen.layout import RECORDS, parts
 from vcgen.options import (
     CheckedArgument,
@@ -29,7 +30,6 @@ from vcgen.progress import tell
 from vcgen.prompts import Prompts
 from vcgen.recipe import Recipe
 from vcgen.records import Record
-from vcgen.sources import read_clips
 from vcgen.store import read_manifest
 
 
@@ -58,7 +58,7 @@ def check(  # noqa: PLR0913 - one parameter an option, all by name
     files = parts(data, RECORDS) if is_run else [data]
     rows = read_run(data) if is_run else read_exported(data, format_name)
     as_array = not is_run and is_array(data)
-    known = _Clips(clips or (), clip_format)
+    known = read_known_clips(clips, clip_format)
     instructions = _instructions(templates, manifest)
     audit = Audit(
         language=language or asked.language,
@@ -109,29 +109,7 @@ def _instructions(templates: Path | None, manifest: Mapping[str, Any]) -> tuple[
     return prompts.instructions()
 
 
-class _Clips:
-    """Clips by id, and by the video where that has one clip."""
-
-    def __init__(self, paths: Sequence[Path], format_name: str) -> None:
-        self._by_id: dict[str, Clip] = {}
-        self._by_video: dict[str, Clip | None] = {}
-        bad = 0
-        for path in paths:
-            for clip in read_clips(path, format=format_name):
-                if isinstance(clip, Clip):
-                    self._by_id[clip.id] = clip
-                    other = clip.video in self._by_video
-                    self._by_video[clip.video] = None if other else clip
-                else:
-                    bad += 1
-        if bad:
-            tell(f"vcgen: rows that are no clips: {bad:,}")
-
-    def find(self, record: Record) -> Clip | None:
-        return self._by_id.get(record.clip_id) or self._by_video.get(record.video)
-
-
-def _clean(rows: Iterable[Row], audit: Audit, clips: _Clips) -> Iterator[bytes]:
+def _clean(rows: Iterable[Row], audit: Audit, clips: KnownClips) -> Iterator[bytes]:
     """The rows that may stay, as the audit goes over all of them."""
     for row in rows:
         outcome = row.outcome

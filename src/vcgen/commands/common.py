@@ -2,14 +2,17 @@
 
 import signal
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import anyio
 
 from vcgen.api import use_uvloop
 from vcgen.errors import UsageError
+from vcgen.known_clips import KnownClips
+from vcgen.progress import tell
 from vcgen.recipe import Recipe
 from vcgen.recipes import read_recipe
 from vcgen.records import Kind
@@ -43,6 +46,14 @@ def run_loop(main: Callable[[], Awaitable[T]]) -> T:
 def names(text: str) -> tuple[str, ...]:
     """Names between commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def read_known_clips(paths: Sequence[Path] | None, format_name: str) -> KnownClips:
+    """The clips of files; says how many rows are none."""
+    clips = KnownClips(paths or (), format_name)
+    if clips.bad:
+        tell(f"vcgen: rows that are no clips: {clips.bad:,}")
+    return clips
 
 
 def choose_recipe(

@@ -1,0 +1,31 @@
+"""`vcgen report`: a run as one page to be looked at."""
+
+from vcgen.commands.common import read_known_clips
+from vcgen.options import (
+    ClipFormatOption,
+    EvidenceOption,
+    ReportFileOption,
+    RunArgument,
+    ShownOption,
+    command,
+)
+from vcgen.progress import tell
+
+
+@command
+def report(
+    run: RunArgument,
+    *,
+    output: ReportFileOption,
+    clips: EvidenceOption = None,
+    clip_format: ClipFormatOption = "auto",
+    limit: ShownOption = 10_000,
+) -> None:
+    """Write a page about a run: what its data is like, its rejects, a browser of its records.
+
+    One file that needs no network. Needs the extra: pip install 'vcgen[report]'.
+    """
+    from vcgen.report import write_report  # noqa: PLC0415 - what no other command has to load
+
+    shown = write_report(run, output, read_known_clips(clips, clip_format), limit=limit)
+    tell(f"{shown:,} records in {output}")

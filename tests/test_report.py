@@ -1,0 +1,364 @@
+"""`vcgen report`: what the page says, that it is one file, and that no run can make it fail."""
+
+import re
+import shlex
+import sys
+from base64 import b64encode
+from hashlib import sha256
+from html.parser import HTMLParser
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pytest
+from conftest import CLIPS, ROOT, Command
+from hypothesis import given
+from hypothesis import strategies as st
+from pages import MANIFEST, PAYLOADS, hostile_run, make_page, make_run, record, reject
+
+import vcgen
+from vcgen.checks.times import moments
+from vcgen.cleaning import with_visible
+from vcgen.errors import UsageError
+from vcgen.journal import encode_line
+from vcgen.records import Turn
+from vcgen.report.charts import charts
+from vcgen.report.drawing import plain, renderer
+from vcgen.report.rows import evenly
+from vcgen.store import read_manifest, read_records
+from vcgen.survey import Survey
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run, which no test may change."""
+    path = tmp_path_factory.mktemp("done") / "run"
+    vcgen.run(CLIPS, model="sim", output=path)
+    return path
+
+
+class Page(HTMLParser):
+    """What is in a page: elements with their attributes, and the text outside of style and script.
+
+    Attributes:
+        inlined: the contents of each `style` and `script`.
+    """
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.inlined: dict[str, list[str]] = {"style": [], "script": []}
+        self._within = ""
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+        self._within = tag
+        if tag in self.inlined:
+            self.inlined[tag].append("")
+
+    def handle_endtag(self, tag: str) -> None:  # noqa: ARG002 - the last one is within nothing
+        self._within = ""
+
+    def handle_data(self, data: str) -> None:
+        if self._within in self.inlined:
+            self.inlined[self._within][-1] += data
+        else:
+            self.text += data
+
+    def all(self, tag: str) -> list[dict[str, str | None]]:
+        return [attributes for name, attributes in self.elements if name == tag]
+
+    @property
+    def records(self) -> list[dict[str, str | None]]:
+        return [each for each in self.all("article") if (each.get("class") or "").startswith("r")]
+
+
+def test_a_run_is_a_page_of_its_records_beside_their_evidence(
+    run: Path, tmp_path: Path, command: Command
+) -> None:
+    file = tmp_path / "report.html"
+    finished = command("report", run, "-o", file, "--clips", CLIPS)
+    assert (finished.code, finished.out) == (0, "")
+    assert finished.err == f"12 records in {file}\n"
+    page = Page(file)
+    assert len(page.records) == len(page.all("aside")) == 12
+    assert "Simulated." in page.text
+    assert "a man in a yellow coat carries two crates along a wooden pier" in page.text
+    assert "Kinds" in page.text
+    assert all(each.turns[0].answer in page.text for each in read_records(run))
+
+
+def test_without_clips_there_are_records_and_no_axis(run: Path, tmp_path: Path) -> None:
+    page = Page(make_page(make_run(tmp_path / "run", [record("a")])))
+    assert (len(page.records), page.all("aside")) == (1, [])
+    assert "--clips" in page.text
+    assert "Simulated." not in page.text
+
+
+@pytest.mark.parametrize("is_hostile", [False, True])
+def test_the_policy_names_what_is_inlined_and_nothing_else_could_act(
+    tmp_path: Path, *, is_hostile: bool
+) -> None:
+    made = make_run(tmp_path / "run", [record("a"), reject("b")])
+    page = Page(hostile_run(tmp_path / "evil") if is_hostile else make_page(made))
+    [policy] = [each["content"] or "" for each in page.all("meta") if "http-equiv" in each]
+    assert policy.startswith("default-src 'none'; ")
+    for kind, [text] in page.inlined.items():
+        assert f"{kind}-src 'sha256-{b64encode(sha256(text.encode()).digest()).decode()}'" in policy
+    for tag, attributes in page.elements:
+        assert tag not in {"img", "iframe", "object", "embed", "link", "base", "image", "use"}
+        for name, value in attributes.items():
+            assert not name.startswith("on"), (tag, name)
+            assert name not in {"style", "src", "srcset", "action", "xlink:href"}, (tag, name)
+            assert name != "href" or (value or "").startswith("#"), (tag, value)
+
+
+def test_only_what_is_ours_is_put_in_unescaped() -> None:
+    source = (files("vcgen.report") / "page.html").read_text("utf-8")
+    assert re.findall(r"\{\{ (\S+) \| safe \}\}", source) == ["style", "chart.picture", "script"]
+    assert source.count("safe") == 3
+
+
+def test_what_hostile_text_says_is_there_to_be_read(tmp_path: Path) -> None:
+    page = Page(hostile_run(tmp_path / "evil"))
+    for evil in PAYLOADS:
+        assert page.text.count(with_visible(evil)) >= 10, evil
+
+
+def test_hidden_characters_are_named(tmp_path: Path) -> None:
+    page = Page(make_page(make_run(tmp_path / "run", [record("a", "yes\u202eno\u200b\x00")])))
+    assert "yes⟨U+202E⟩no⟨U+200B⟩⟨U+0000⟩" in page.text
+
+
+def test_more_records_than_are_shown_are_sampled_and_all_are_counted(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [record(f"clip-{at}") for at in range(200)])
+    first = Page(make_page(run, limit=20))
+    assert len(first.records) == 20
+    assert "20 of 200, drawn evenly from the whole run" in first.text
+    assert "of 200 samples" in first.text
+    assert first.text == Page(make_page(run, limit=20)).text
+    assert "All 200" in Page(make_page(run, limit=200)).text
+    assert Page(make_page(run, limit=0)).records == []
+
+
+@given(st.integers(0, 2_000), st.integers(0, 50))
+def test_a_sample_has_one_of_each_of_equal_parts(total: int, most: int) -> None:
+    places = list(evenly(total, most))
+    assert len(places) == min(total, most)
+    for part, place in enumerate(places if total > most else ()):
+        assert part * total // most <= place < (part + 1) * total // most
+
+
+def test_rejects_are_shown_by_reason_three_of_each(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [reject(f"r{at}", "it is wrong", "REPLY") for at in range(5)])
+    page = Page(make_page(run))
+    assert page.text.count("it is wrong") == page.text.count("REPLY") == 3
+    assert "failed checks" in page.text
+    assert "100 %" in page.text
+
+
+def test_damage_is_counted_and_said(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [record("a"), record("b")])
+    lines = (run / "records.jsonl").read_bytes().splitlines(keepends=True)
+    (run / "records.jsonl").write_bytes(lines[0] + lines[1].replace(b"dog", b"cat") + lines[1][:40])
+    page = Page(make_page(run))
+    assert len(page.records) == 1
+    assert "records.jsonl: 1 damaged line is in no figure here." in page.text
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"turns": 5},
+        {"turns": [{"kind": "sad", "question": "a", "answer": "b"}]},
+        {"turns": [{"kind": "causal", "question": 1, "answer": {}}]},
+        {"flags": [[]]},
+        {"task": None},
+        {"meta": []},
+        {"meta": {"usage": {"prompt_tokens": "x"}}},
+        {"meta": {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "else": 1}}},
+        {"meta": {"usage": None}},
+        {"meta": {"ground": "high"}},
+        {"meta": {"attempts": "many"}},
+        {"meta": {"judge": {}}},
+        {"meta": {"judge": None}},
+        {"meta": {"model": ["<b>"]}},
+        {"meta": {"time": 5}},
+    ],
+)
+def test_a_row_with_its_checksum_right_that_is_no_record_is_damage(
+    tmp_path: Path, command: Command, fields: dict[str, Any]
+) -> None:
+    run = make_run(tmp_path / "run", [record("a")])
+    row = {"id": "x", "video": "v", "clip_id": "c", "task": "t", "turns": []} | fields
+    with (run / "records.jsonl").open("ab") as file:
+        file.write(encode_line(row))
+    finished = command("report", run, "-o", tmp_path / "page.html")
+    assert finished.code == 0, finished.err
+    assert "1 damaged line " in Page(tmp_path / "page.html").text
+
+
+def test_a_run_of_nothing_and_one_of_rejects_only_have_a_page(tmp_path: Path) -> None:
+    empty = Page(make_page(make_run(tmp_path / "empty", [])))
+    assert empty.records == []
+    assert empty.all("figure") == []
+    rejected = Page(make_page(make_run(tmp_path / "rejected", [reject("a")])))
+    assert [each for each in rejected.all("section") if each.get("id") == "rejects"]
+
+
+def test_a_price_that_is_not_known_is_unknown(tmp_path: Path) -> None:
+    meta = {**record("a").meta, "cost": None}
+    page = Page(make_page(make_run(tmp_path / "run", [record("a", meta=meta)])))
+    assert "unknown" in page.text
+
+
+def test_the_page_takes_the_place_of_another_whole_or_not(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [record("a")])
+    page = make_page(run)
+    before = page.read_bytes()
+    (run / "run.json").write_text("{}")
+    with pytest.raises(UsageError, match="no run directory"):
+        make_page(run)
+    assert page.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html", "run"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["{tmp}/missing", "-o", "{tmp}/page.html"], "no run directory"),
+        (["{tmp}/run", "-o", "{tmp}"], "not a regular file"),
+        (["{tmp}/run", "-o", "{tmp}/no/page.html"], "cannot write"),
+        (["{tmp}/run", "-o", "{tmp}/page.html", "--clips", "{tmp}/none"], "none"),
+        (["{tmp}/run", "-o", "{tmp}/page.html", "--limit", "-1"], "--limit"),
+    ],
+)
+def test_wrong_use_is_one_line(
+    tmp_path: Path, command: Command, arguments: list[str], named: str
+) -> None:
+    make_run(tmp_path / "run", [record("a")])
+    finished = command("report", *(each.format(tmp=tmp_path) for each in arguments))
+    assert (finished.code, finished.out) == (2, "")
+    assert finished.err.count("\n") == 1
+    assert named in finished.err
+
+
+def test_without_the_library_that_draws_it_says_what_to_install(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(tmp_path / "run", [record("a")])
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    finished = command("report", run, "-o", tmp_path / "page.html")
+    assert finished.code == 2
+    assert finished.err.endswith("pip install 'vcgen[report]'\n")
+    assert finished.err.count("\n") == 1
+
+
+def test_of_a_picture_only_shapes_and_texts_are_left() -> None:
+    evil = (
+        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+        'width="5" onload="x()" style="fill:red"><script>x()</script><style>*{}</style>'
+        '<a xlink:href="https://evil.test"><text>in a link</text></a><image href="x"/>'
+        '<foreignObject><b>x</b></foreignObject><use href="#x"/><rect fill="url(https://evil)" '
+        'id="r" class="c" width="1"/><text onclick="x()" fill="var(--accent)">a &lt;b&gt;</text>'
+        "</svg>"
+    )
+    assert plain(evil) == (
+        '<svg width="5" aria-hidden="true" focusable="false"><rect width="1" />'
+        '<text fill="var(--accent)">a &lt;b&gt;</text></svg>'
+    )
+
+
+def test_every_chart_is_drawn_in_the_colours_of_the_page() -> None:
+    survey = Survey()
+    turns = tuple(Turn(kind, f"<{kind}> & why?", "word " * 9) for kind in ("causal", "temporal"))
+    survey.add(record("a", turns=turns, flags=("order",), task="<b>"))
+    survey.add(record("b"))
+    survey.add(reject("c"))
+    made = charts(survey.summary(), {"requests": [600]})
+    assert [chart.subject for chart in made] == [
+        "Kinds",
+        "First words",
+        "Length of answers",
+        "Length of questions",
+        "Turns",
+        "Outcomes",
+        "Grounding",
+        "Flags",
+        "Records a minute",
+        "Requests a minute",
+        "Tokens a minute",
+    ]
+    for chart in made:
+        picture = renderer()(chart.spec)
+        assert not re.search(r"undefined|NaN|null|#[0-9a-f]{3}|black|url\(|style=", picture), chart
+        assert picture.count("<text") >= 2
+    [limited] = [chart for chart in made if "allowed" in chart.title]
+    assert limited.subject == "Requests a minute"
+    assert ">limit<" in renderer()(limited.spec)
+
+
+def test_names_in_charts_are_text_and_hidden_characters_in_them_have_names() -> None:
+    survey = Survey()
+    survey.add(record("a", flags=("<b>\x00",)))
+    [flags] = [each for each in charts(survey.summary(), {}) if each.subject == "Flags"]
+    assert "&lt;b&gt;⟨U+0000⟩" in renderer()(flags.spec)
+    assert "<b>⟨U+0000⟩" in flags.title
+
+
+def test_the_commands_of_its_page_in_the_documentation_run(
+    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    monkeypatch.chdir(tmp_path)
+    shell = re.findall(r"^vcgen (.*)$", (ROOT / "docs/report.md").read_text("utf-8"), re.MULTILINE)
+    assert [line.split()[0] for line in shell] == ["generate", "report"]
+    for line in shell:
+        assert command(*shlex.split(line)).code == 0
+    assert len(Page(tmp_path / "report.html").records) == 12
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("From about 310 to 317 seconds he cooks.", [310, 317]),
+        ("At 0:47 he sits, between 3 and 5 seconds he stands.", [3, 5, 47]),
+        ("It lasts about 7 seconds.", []),
+        ("Two men in their 30s.", []),
+    ],
+)
+def test_times_that_a_text_names_are_found(text: str, expected: list[float]) -> None:
+    assert moments(text) == expected
+
+
+def test_the_manifest_of_these_tests_is_one(run: Path) -> None:
+    assert MANIFEST.keys() <= read_manifest(run).keys()
+
+
+def test_the_limits_of_a_run_are_drawn_where_they_are_known(tmp_path: Path) -> None:
+    def titles(*begun: dict[str, int | None]) -> str:
+        path = tmp_path / str(len(list(tmp_path.iterdir())))
+        path.mkdir()
+        run = make_run(path / "run", [record("a")], limits=list(begun))
+        return Page(make_page(run)).text
+
+    assert "allowed were 600." in titles({"rpm": 600, "tpm": None})
+    assert "allowed were 600 or 900." in titles({"rpm": 900, "tpm": 5}, {"rpm": 600, "tpm": None})
+    assert "allowed" not in titles({"rpm": 600, "tpm": None}, {"rpm": None, "tpm": None})
+    assert "allowed" not in titles()
+
+
+def test_a_run_names_all_limits_that_it_was_begun_with(tmp_path: Path) -> None:
+    def begin(**limits: int) -> object:
+        vcgen.run(CLIPS, model="sim", output=tmp_path / "run", limits=vcgen.Limits(**limits))
+        return read_manifest(tmp_path / "run")["limits"]
+
+    first, second = {"rpm": 600_000, "tpm": None}, {"rpm": None, "tpm": 9_000_000}
+    assert begin(rpm=600_000) == [first]
+    before = (tmp_path / "run" / "run.json").read_bytes()
+    assert begin(rpm=600_000) == [first]
+    assert (tmp_path / "run" / "run.json").read_bytes() == before
+    assert begin(tpm=9_000_000) == [first, second]
+    assert begin(rpm=600_000) == [first, second]
