@@ -380,8 +380,8 @@ def test_a_run_without_records_and_one_of_an_older_version_have_cards(
     [
         (["{tmp}"], "no run directory"),
         (["{run}", "--license", "CC BY 4.0"], "'CC BY 4.0'"),
-        (["{run}", "-o", "{tmp}"], "not a regular file"),
-        (["{run}", "-o", "{tmp}/no/README.md"], "cannot write"),
+        (["{run}", "-o", "{tmp}"], "is a directory"),
+        (["{run}", "-o", "/dev/null"], "not a regular file"),
     ],
 )
 def test_wrong_use_is_one_line(
