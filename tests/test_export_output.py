@@ -9,7 +9,7 @@ from conftest import Command
 from test_export_files import DIRECTORIES, everything, named, record, run_of
 
 from vcgen.errors import UsageError
-from vcgen.exporters import FORMATS, export_records
+from vcgen.exporters import FORMATS, export_records, read_shuffled
 from vcgen.records import Record
 
 
@@ -107,3 +107,9 @@ def test_an_option_that_says_nothing_is_an_error(
     asked = ("export", run, "--format", "llava", "-o", tmp_path / "out.json")
     assert command(*asked, *options.split()).code == 2
     assert not (tmp_path / "out.json").exists()
+
+
+def test_a_path_may_be_a_string(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", (3,))
+    assert export_records(read_shuffled(str(run)), "llava", f"{tmp_path}/out.json").records == 3
+    assert len(json.loads((tmp_path / "out.json").read_bytes())) == 3

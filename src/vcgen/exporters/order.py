@@ -15,13 +15,13 @@ from vcgen.records import Record
 
 
 def read_shuffled(
-    run: Path, seed: int = 0, damaged: Counter[str] | None = None
+    run: Path | str, seed: int = 0, damaged: Counter[str] | None = None
 ) -> Iterator[Record]:
     """The records of a run directory, in an order that depends on what it holds and on the seed.
 
     Damaged lines are passed over and counted, as `vcgen.store.read_records` does.
     """
-    files = parts(run, RECORDS)
+    files = parts(Path(run), RECORDS)
     # As if the files were one: where each begins, and then where each line does.
     begins, lines, at = list[int](), array("Q"), 0
     for path in files:
