@@ -65,7 +65,7 @@ def test_the_files_of_a_run_are_not_written_over(tmp_path: Path, command: Comman
     manifest(run)
     before = everything(run)
     for name in ("records.jsonl", "records-2.jsonl", "run.json"):
-        for asked in (["export", run, "--format", "llava"], ["card", run]):
+        for asked in (["export", run, "--format", "llava"], ["card", run], ["check", run]):
             done = command(*asked, "-o", run / name)
             assert done.code == 2
             assert "is of the run itself" in done.err
