@@ -380,8 +380,8 @@ def test_a_run_without_records_and_one_of_an_older_version_have_cards(
     [
         (["{tmp}"], "no run directory"),
         (["{run}", "--license", "CC BY 4.0"], "'CC BY 4.0'"),
-        (["{run}", "-o", "{tmp}"], "not a regular file"),
-        (["{run}", "-o", "{tmp}/no/README.md"], "cannot write"),
+        (["{run}", "-o", "{tmp}"], "is a directory"),
+        (["{run}", "-o", "/dev/null"], "not a regular file"),
     ],
 )
 def test_wrong_use_is_one_line(
@@ -407,3 +407,10 @@ def test_the_commands_of_the_page_run(
     keys = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))))
     assert keys == found.keys() | {"configs"}
     assert found["license"] == "cc-by-4.0"
+
+
+def test_a_run_without_records_has_no_empty_tables() -> None:
+    text = card(Reject(id="a/t/0", reason=Reason.TIMEOUT, message="late"))
+    assert "| task |" not in text
+    assert "| kind |" not in text
+    assert "| `timeout` | 1 |" in text

@@ -289,7 +289,7 @@ def test_hostile_data_is_counted_not_followed(tmp_path: Path, command: Command) 
         (["{tmp}/data.json", "--clips", "{tmp}/missing"], "missing"),
         (["{tmp}/data.json", "--clips", "{tmp}/data.json", "--clip-format", "tsv"], "'tsv'"),
         (["{tmp}/data.json", "-o", "{tmp}/data.json"], "another file"),
-        (["{tmp}/data.json", "-o", "{tmp}/no/clean.json"], "cannot write"),
+        (["{tmp}/data.json", "-o", "{tmp}/empty.json/clean.json"], "cannot write"),
         (["{tmp}/empty.json"], "empty"),
     ],
 )

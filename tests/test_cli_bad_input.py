@@ -90,7 +90,7 @@ def assert_one_line(finished: Finished, code: int, *named: str) -> None:
         (("export", "{tmp}", "--format", "llava", "-o", "{tmp}/x"), ["{tmp} is no run directory"]),
         (("export", "{run}", "--format", "tsv", "-o", "{tmp}/x"), ["'tsv'", "videochat2"]),
         (("export", "{run}", "--format", "llava", "-o", "{tmp}"), ["{tmp} is"]),
-        (("export", "{run}", "--format", "llava", "-o", "{tmp}/no/x"), ["{tmp}/no/x"]),
+        (("export", "{run}", "--format", "llava", "-o", "{tmp}/file/x"), ["{tmp}/file/x"]),
         (("show", "{run}", "nothing"), ["{run}", "'nothing'"]),
         (("show", "{tmp}"), ["{tmp} is no run directory"]),
         (("prompts", "describe"), ["--clip"]),

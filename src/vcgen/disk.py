@@ -4,9 +4,11 @@ What holds replies is 0600 whatever the umask: prompts and answers are nobody el
 owner says so. A file that is there keeps the rights it was given.
 """
 
+import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from errno import EBUSY, EWOULDBLOCK
 from pathlib import Path
 from typing import BinaryIO
 
@@ -25,21 +27,51 @@ def open_private(path: Path, flags: int) -> int:
 
 @contextmanager
 def replacing(path: Path, mode: int = PRIVATE) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` when the block ends, whole or not at all."""
+    """A file to write that takes the place of `path` when the block ends, whole or not at all.
+
+    Raises:
+        OSError: the disk refuses, or another process is at it.
+    """
     temporary = path.with_name(f".{path.name}.new")
+    require_unheld(temporary)
     # What a killed process left there, or a link that somebody laid.
     temporary.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
-    try:
-        with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+    with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+        hold(file.fileno())
+        try:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
     sync_path(path.parent)
+
+
+def hold(descriptor: int) -> None:
+    """Keep a file or directory from other processes that ask, until the descriptor is closed.
+
+    Raises:
+        OSError: another one holds it.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno == EWOULDBLOCK:  # else it is a file system that knows no locks
+            raise OSError(EBUSY, "another process is writing it") from error
+
+
+def require_unheld(path: Path) -> None:
+    """Raises OSError if another process holds what is at `path`."""
+    if path.is_symlink() or not path.exists():
+        return
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK)
+    try:
+        hold(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def make_directory(path: Path) -> None:
@@ -65,15 +97,18 @@ def examine(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]
     A last line that was never finished is no damage.
     """
     with path.open("rb", buffering=_BUFFER_BYTES) as file:
-        for written in file:
-            line = written.removesuffix(b"\n")
-            is_ended = len(line) < len(written)
-            if is_ended and (found := line_id(line)) is not None:
-                yield [(found, line)], None
-            else:
-                whole = salvage(line)
-                lacks_end = not whole or whole[0][1] == line
-                yield whole, None if lacks_end and not is_ended else line
+        yield from map(examine_line, file)
+
+
+def examine_line(written: bytes) -> tuple[list[tuple[str, bytes]], bytes | None]:
+    """The same of one line, given with its newline if it has one."""
+    line = written.removesuffix(b"\n")
+    is_ended = len(line) < len(written)
+    if is_ended and (found := line_id(line)) is not None:
+        return [(found, line)], None
+    whole = salvage(line)
+    lacks_end = not whole or whole[0][1] == line
+    return whole, None if lacks_end and not is_ended else line
 
 
 def end_at(path: Path, end: int) -> None:

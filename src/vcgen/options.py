@@ -235,7 +235,8 @@ ListOption = Annotated[
     ),
 ]
 KeptKindsOption = Annotated[
-    str, _value("NAMES", f"Kinds of turns to take, of {', '.join(KINDS)}; if not given, all.")
+    str | None,
+    _value("NAMES", f"Kinds of turns to take, of {', '.join(KINDS)}; if not given, all."),
 ]
 MinGroundOption = Annotated[
     float | None,

@@ -59,13 +59,13 @@ class Record:
     @classmethod
     def from_json(cls, row: Mapping[str, Any]) -> "Record":
         """A record from its parsed line; raises KeyError or TypeError if it is none."""
-        turns = tuple(Turn(turn["kind"], turn["question"], turn["answer"]) for turn in row["turns"])
+        turns = [Turn(turn["kind"], turn["question"], turn["answer"]) for turn in row["turns"]]
         return cls(
             id=row["id"],
             video=row["video"],
             clip_id=row["clip_id"],
             task=row["task"],
-            turns=turns,
+            turns=tuple(turns),
             flags=tuple(row.get("flags", ())),
             meta=row.get("meta", {}),
         )

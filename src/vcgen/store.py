@@ -332,9 +332,12 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def read_records(path: Path) -> Iterator[Record]:
-    """The records of a run directory, one at a time; damaged lines are passed over."""
-    return map(Record.from_json, _rows(path, RECORDS))
+def read_records(path: Path, damaged: Counter[str] | None = None) -> Iterator[Record]:
+    """The records of a run directory, one at a time.
+
+    Damaged lines are passed over, and counted in `damaged` by the name of their file.
+    """
+    return map(Record.from_json, _rows(path, RECORDS, damaged))
 
 
 def read_rejects(path: Path) -> Iterator[Reject]:
@@ -369,6 +372,10 @@ def _standing(place: str) -> str:
     return f"\t{place}"
 
 
-def _rows(path: Path, name: str) -> Iterator[dict[str, Any]]:
+def _rows(path: Path, name: str, damaged: Counter[str] | None = None) -> Iterator[dict[str, Any]]:
     for file in parts(path, name):
-        yield from (decode_line(line) for whole, _ in examine(file) for _, line in whole)
+        for whole, rest in examine(file):
+            if rest is not None and damaged is not None:
+                damaged[file.name] += 1
+            for _, line in whole:
+                yield decode_line(line)

@@ -76,11 +76,10 @@ def composition(about: Mapping[str, Any]) -> str:
         for kind, count in about["kinds"].items()
     ]
     columns = ("kind", "turns", "words of the question", "words of the answer")
-    parts = [
-        "## What is in it",
-        _table(("task", "records"), [(code(k), f"{v:,}") for k, v in about["tasks"].items()]),
-        _table(columns, kinds),
-    ]
+    tasks = [(code(name), f"{count:,}") for name, count in about["tasks"].items()]
+    parts = ["## What is in it"]
+    if tasks:
+        parts += [_table(("task", "records"), tasks), _table(columns, kinds)]
     if turns is not None:
         parts.append(
             f"A record has {turns['least']} to {turns['most']} turns, {turns['mean']:.1f} in the "

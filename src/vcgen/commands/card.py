@@ -1,10 +1,12 @@
 """`vcgen card`: the dataset card of a run."""
 
+from collections import Counter
 from pathlib import Path
 
 from vcgen.card import Examples, require_license, write_card
-from vcgen.disk import PLAIN, replacing
+from vcgen.commands.common import require_apart, tell_damaged
 from vcgen.errors import UsageError
+from vcgen.exporters.files import replacing_file
 from vcgen.options import (
     CardFileOption,
     DatasetNameOption,
@@ -31,7 +33,10 @@ def card(
     """
     require_license(license_name)
     manifest, survey, examples = read_manifest(run), Survey(), Examples()
-    for record in read_records(run):
+    if output is not None:
+        require_apart(run, output)
+    damaged = Counter[str]()
+    for record in read_records(run, damaged):
         survey.add(record)
         examples.add(record)
     for reject in read_rejects(run):
@@ -44,6 +49,7 @@ def card(
         license_name=license_name,
         files=[] if output is None else _tables(output.parent),
     )
+    tell_damaged(damaged)
     if output is None:
         print(text, end="")
         return
@@ -58,10 +64,8 @@ def _tables(directory: Path) -> list[str]:
 
 
 def _write(output: Path, text: str) -> None:
-    if output.exists() and not output.is_file():
-        raise UsageError(f"{output} is not a regular file; name another")
     try:
-        with replacing(output, PLAIN) as file:
+        with replacing_file(output) as file:
             file.write(text.encode())
     except OSError as error:
         raise UsageError(f"{output}: cannot write: {error.strerror}") from error

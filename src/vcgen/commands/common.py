@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -12,6 +12,7 @@ import anyio
 from vcgen.api import use_uvloop
 from vcgen.errors import UsageError
 from vcgen.known_clips import KnownClips
+from vcgen.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS, parts
 from vcgen.progress import tell
 from vcgen.recipe import Recipe
 from vcgen.recipes import read_recipe
@@ -54,6 +55,23 @@ def read_known_clips(paths: Sequence[Path] | None, format_name: str) -> KnownCli
     if clips.bad:
         tell(f"vcgen: rows that are no clips: {clips.bad:,}")
     return clips
+
+
+def require_apart(run: Path, output: Path) -> None:
+    """Raises UsageError if the output is a file of the run itself."""
+    lines = [path for name in (RECORDS, REJECTS, CALLS) for path in parts(run, name)]
+    for own in (run / MANIFEST, run / LOCK, *lines):
+        if output.exists() and own.exists() and output.samefile(own):
+            raise UsageError(f"{output} is of the run itself; name another")
+
+
+def tell_damaged(damaged: Mapping[str, int]) -> None:
+    """Say of each file how many of its lines could not be read."""
+    for name, count in damaged.items():
+        tell(
+            f"vcgen: damaged lines in {name}, passed over: {count:,}; the command that made the "
+            "run, given again, makes their samples anew"
+        )
 
 
 def choose_recipe(

@@ -1,16 +1,14 @@
 """`vcgen export`: the records of a run for a trainer."""
 
 from collections import Counter
-from pathlib import Path
 from typing import cast
 
-from vcgen.commands.common import names
+from vcgen.commands.common import names, require_apart, tell_damaged
 from vcgen.errors import UsageError
 from vcgen.exporters import Selection, Split, Why, export_records, read_shuffled
 from vcgen.exporters.selection import estimate_tokens
 from vcgen.exporters.splits import parse_shares
 from vcgen.exporters.tokens import tokenizer
-from vcgen.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS, parts
 from vcgen.options import (
     ExportFileOption,
     ExportFormatOption,
@@ -41,7 +39,7 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
     split: SplitOption = "1",
     shuffle: ShuffleOption = False,
     seed: ExportSeedOption = 0,
-    kinds: KeptKindsOption = "",
+    kinds: KeptKindsOption = None,
     min_ground: MinGroundOption = None,
     max_tokens: FitTokensOption = None,
     tokenizer_name: TokenizerOption = None,
@@ -53,15 +51,18 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
     counted on standard error.
     """
     manifest = read_manifest(run)
-    _require_apart(run, output)
+    require_apart(run, output)
+    if tokenizer_name and max_tokens is None:
+        raise UsageError("--tokenizer counts for --max-tokens; give that too")
+    damaged = Counter[str]()
     selection = Selection(
-        kinds=cast("set[Kind]", set(names(kinds))) or set(KINDS),
+        kinds=set(KINDS) if kinds is None else cast("set[Kind]", set(names(kinds))),
         min_ground=min_ground,
         max_tokens=max_tokens,
         count_tokens=tokenizer(tokenizer_name) if tokenizer_name else estimate_tokens,
     )
     done = export_records(
-        read_shuffled(run, seed) if shuffle else read_records(run),
+        read_shuffled(run, seed, damaged) if shuffle else read_records(run, damaged),
         format_name,
         output,
         selection=selection,
@@ -72,6 +73,10 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
         tell(f"{count:,} records in {place}")
     _tell_counts("left out", done.left_out)
     _tell_counts("changed", done.changed)
+    tell_damaged(damaged)
+    card = output / "README.md"
+    if format_name == "datasets" and card.exists():
+        tell(f"{card} is as it was; `vcgen card {run} -o {card}` writes a card anew")
     if manifest.get("simulated"):
         tell("vcgen: this is simulated data: no model wrote it, train nothing on it")
 
@@ -79,10 +84,3 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
 def _tell_counts(done: str, whys: Counter[Why]) -> None:
     for why, count in whys.most_common():
         tell(f"{count:,} {done}: {why}")
-
-
-def _require_apart(run: Path, output: Path) -> None:
-    lines = [path for name in (RECORDS, REJECTS, CALLS) for path in parts(run, name)]
-    for own in (run / MANIFEST, run / LOCK, *lines):
-        if output.exists() and own.exists() and output.samefile(own):
-            raise UsageError(f"{output} is of the run itself; name another")

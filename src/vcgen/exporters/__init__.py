@@ -2,7 +2,7 @@
 
 Unlike the run directory these files are made to be handed on, so the umask says who may read them.
 
-    written = export_records(result.records, "llava", Path("train.json"))
+    written = export_records(result.records, "llava", "train.json")
 """
 
 from collections import Counter
@@ -56,7 +56,7 @@ class Exported(NamedTuple):
 def export_records(
     records: Iterable[Record],
     format_name: str,
-    output: Path,
+    output: Path | str,
     *,
     selection: Selection = _ALL,
     split: Split = _WHOLE,
@@ -64,7 +64,7 @@ def export_records(
 ) -> Exported:
     """Write records for a trainer; memory does not grow with their number.
 
-    JSON is an array, or lines if `output` ends in `.jsonl`.
+    JSON is an array, or lines if `output` ends in `.jsonl`. Directories above it are made.
 
     Args:
         records: in the order in which they are to be written; see `read_shuffled`.
@@ -80,6 +80,7 @@ def export_records(
     """
     if format_name not in FORMATS:
         raise UsageError(f"no format {format_name!r}: choose {', '.join(FORMATS)}")
+    output = Path(output)
     if output.name in {"", ".."}:
         raise UsageError(f"{output} is a directory without a name of its own; name another output")
     form = FORMATS[format_name]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import orjson
 
-from vcgen.disk import sync_path
+from vcgen.disk import hold, make_directory, require_unheld, sync_path
 from vcgen.errors import UsageError
 
 _MARK = ".vcgen-export"
@@ -26,13 +26,17 @@ def replacing_directory(path: Path) -> Iterator[Path]:
         UsageError: what is at `path` was not written by an export and is not empty.
     """
     fresh, old = (path.with_name(f".{path.name}.{end}") for end in ("new", "old"))
+    require_unheld(fresh)
     _restore(path, old)
     before = _written(path)
     for left in (fresh, old):  # by a process that was killed
         if _written(left) is not None:
             shutil.rmtree(left)
+    make_directory(path.parent)
     fresh.mkdir()
+    descriptor = os.open(fresh, os.O_RDONLY)
     try:
+        hold(descriptor)
         (fresh / _MARK).write_text("[]\n")
         yield fresh
         written = sorted(_files(fresh))
@@ -48,6 +52,8 @@ def replacing_directory(path: Path) -> Iterator[Path]:
         _restore(path, old)
         shutil.rmtree(fresh, ignore_errors=True)
         raise
+    finally:
+        os.close(descriptor)
     sync_path(path.parent)
     shutil.rmtree(old, ignore_errors=True)
 

@@ -11,12 +11,12 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from vcgen.disk import PLAIN, replacing
+from vcgen.disk import PLAIN, make_directory, replacing
 from vcgen.errors import UsageError
 from vcgen.exporters.target import Sink, Target
 
-_ARRAY = (b"[\n", b",\n", b"\n]\n")
-_LINES = (b"", b"\n", b"\n")
+_ARRAY = (b"[\n", b",\n", b"\n]\n", b"]\n")
+_LINES = (b"", b"\n", b"\n", b"")
 _DATASET_INFO = "dataset_info.json"
 _INDENTED = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 _TAGS = {
@@ -31,8 +31,8 @@ class _JsonSink:
     def __init__(self, file: BinaryIO, *, as_array: bool) -> None:
         self.rows = 0
         self._file = file
-        self._before, self._between, self._end = _ARRAY if as_array else _LINES
-        file.write(self._before)
+        before, self._between, self._end, self._end_of_none = _ARRAY if as_array else _LINES
+        file.write(before)
 
     def add(self, row: Mapping[str, Any]) -> None:
         self.add_line(orjson.dumps(row))
@@ -44,19 +44,27 @@ class _JsonSink:
         self.rows += 1
 
     def end(self) -> None:
-        if self.rows or self._before:
-            self._file.write(self._end)
+        self._file.write(self._end if self.rows else self._end_of_none)
 
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path`, which is a file or nothing.
 
+    Directories above it are made.
+
     Raises:
         UsageError: it is something else.
     """
+    if path.is_symlink():  # /dev/stdout is one
+        raise UsageError(
+            f"{path} is a symbolic link, which would be replaced; name the file itself"
+        )
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory; name a file")
     if path.exists() and not path.is_file():
         raise UsageError(f"{path} is not a regular file; name another")
+    make_directory(path.parent)
     with replacing(path, PLAIN) as file:
         yield file
 
@@ -143,15 +151,15 @@ def _llamafactory(
     path = target.output.with_name(_DATASET_INFO)
     if path in target.files:
         raise UsageError(f"{path} is where LLaMA-Factory looks for names of files; name another")
-    known = _read_dataset_info(path)
-    for file in target.files:
-        known[file.stem] = {
-            "file_name": file.name,
-            "formatting": "sharegpt",
-            "columns": {**columns, "videos": "videos"},
-            **others,
-        }
     with replacing_file(path) as info, open_json(target) as sinks:
+        known = _read_dataset_info(path)
+        for file in target.files:
+            known[file.stem] = {
+                "file_name": file.name,
+                "formatting": "sharegpt",
+                "columns": {**columns, "videos": "videos"},
+                **others,
+            }
         info.write(orjson.dumps(known, option=_INDENTED))
         yield sinks
 

@@ -1,6 +1,5 @@
 """A record as one row of each trainer's format. Pure; docs/exports.md names each one's source."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import orjson
@@ -118,22 +117,18 @@ def columns(record: Record) -> dict[str, Any]:
 
 
 def _conversation(record: Record, tag: str) -> list[dict[str, str]]:
-    return [
-        {"from": "gpt" if answers else "human", "value": text}
-        for answers, text in _said(record, tag)
-    ]
+    said: list[dict[str, str]] = []
+    for turn in record.turns:
+        said.append({"from": "human", "value": tag + turn.question})
+        said.append({"from": "gpt", "value": turn.answer})
+        tag = ""  # it is before the first question alone
+    return said
 
 
 def _messages(record: Record, tag: str) -> list[dict[str, str]]:
-    return [
-        {"role": "assistant" if answers else "user", "content": text}
-        for answers, text in _said(record, tag)
-    ]
-
-
-def _said(record: Record, tag: str) -> Iterator[tuple[bool, str]]:
-    """Each text and whether it answers; the tag is before the first one."""
+    said: list[dict[str, str]] = []
     for turn in record.turns:
-        yield False, tag + turn.question
-        yield True, turn.answer
+        said.append({"role": "user", "content": tag + turn.question})
+        said.append({"role": "assistant", "content": turn.answer})
         tag = ""
+    return said

@@ -2,22 +2,26 @@
 
 from array import array
 from bisect import bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
-from vcgen.journal import decode_line, salvage
+from vcgen.disk import examine_line
+from vcgen.journal import decode_line
 from vcgen.layout import RECORDS, parts
 from vcgen.records import Record
 
 
-def read_shuffled(run: Path, seed: int = 0) -> Iterator[Record]:
+def read_shuffled(
+    run: Path | str, seed: int = 0, damaged: Counter[str] | None = None
+) -> Iterator[Record]:
     """The records of a run directory, in an order that depends on what it holds and on the seed.
 
-    Damaged lines are passed over, as `vcgen.store.read_records` does.
+    Damaged lines are passed over and counted, as `vcgen.store.read_records` does.
     """
-    files = parts(run, RECORDS)
+    files = parts(Path(run), RECORDS)
     # As if the files were one: where each begins, and then where each line does.
     begins, lines, at = list[int](), array("Q"), 0
     for path in files:
@@ -32,5 +36,8 @@ def read_shuffled(run: Path, seed: int = 0) -> Iterator[Record]:
         for line_at in lines:
             number = bisect_right(begins, line_at) - 1
             opened[number].seek(line_at - begins[number])
-            found = salvage(opened[number].readline().removesuffix(b"\n"))
-            yield from (Record.from_json(decode_line(line)) for _, line in found)
+            whole, rest = examine_line(opened[number].readline())
+            if rest is not None and damaged is not None:
+                damaged[files[number].name] += 1
+            for _, line in whole:
+                yield Record.from_json(decode_line(line))
