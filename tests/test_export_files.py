@@ -385,7 +385,7 @@ def test_the_files_of_a_run_are_not_written_over(tmp_path: Path, command: Comman
     for name in ("records.jsonl", "records-2.jsonl", "run.json"):
         done = command("export", run, "--format", "llava", "-o", run / name)
         assert done.code == 2
-        assert "is of the run itself" in done.err
+        assert "is what this is made from" in done.err
     for form in DIRECTORIES:
         assert command("export", run, "--format", form, "-o", run).code == 2
     assert everything(run) == before

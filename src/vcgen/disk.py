@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from vcgen.errors import UsageError
 from vcgen.journal import line_id, salvage
 
 PRIVATE = 0o600
@@ -63,17 +64,23 @@ def examine(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]
     """Of each line of a file: the whole lines in it with their ids, and itself if it is damaged.
 
     A last line that was never finished is no damage.
+
+    Raises:
+        UsageError: the file cannot be read.
     """
-    with path.open("rb", buffering=_BUFFER_BYTES) as file:
-        for written in file:
-            line = written.removesuffix(b"\n")
-            is_ended = len(line) < len(written)
-            if is_ended and (found := line_id(line)) is not None:
-                yield [(found, line)], None
-            else:
-                whole = salvage(line)
-                lacks_end = not whole or whole[0][1] == line
-                yield whole, None if lacks_end and not is_ended else line
+    try:
+        with path.open("rb", buffering=_BUFFER_BYTES) as file:
+            for written in file:
+                line = written.removesuffix(b"\n")
+                is_ended = len(line) < len(written)
+                if is_ended and (found := line_id(line)) is not None:
+                    yield [(found, line)], None
+                else:
+                    whole = salvage(line)
+                    lacks_end = not whole or whole[0][1] == line
+                    yield whole, None if lacks_end and not is_ended else line
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 
 
 def end_at(path: Path, end: int) -> None:

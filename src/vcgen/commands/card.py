@@ -3,8 +3,10 @@
 from pathlib import Path
 
 from vcgen.card import Examples, require_license, write_card
+from vcgen.commands.common import require_apart
 from vcgen.disk import PLAIN, replacing
 from vcgen.errors import UsageError
+from vcgen.layout import own_files
 from vcgen.options import (
     CardFileOption,
     DatasetNameOption,
@@ -30,6 +32,8 @@ def card(
     Printed if no file is named. Parquet files beside the file, or in `data` there, are named in it.
     """
     require_license(license_name)
+    if output is not None:
+        require_apart(output, own_files(run))
     manifest, survey, examples = read_manifest(run), Survey(), Examples()
     for record in read_records(run):
         survey.add(record)

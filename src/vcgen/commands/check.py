@@ -8,12 +8,12 @@ from typing import Any
 import orjson
 
 from vcgen.audit import Audit
-from vcgen.commands.common import read_known_clips
+from vcgen.commands.common import read_known_clips, require_apart
 from vcgen.errors import UsageError
 from vcgen.exporters import write_rows
 from vcgen.importers import Row, is_array, read_exported, read_run
 from vcgen.known_clips import KnownClips
-from vcgen.layout import RECORDS, parts
+from vcgen.layout import own_files
 from vcgen.options import (
     CheckedArgument,
     CheckedFormatOption,
@@ -55,7 +55,8 @@ def check(  # noqa: PLR0913 - one parameter an option, all by name
         raise UsageError(f"{data} is a directory; --format {format_name} is of a file")
     manifest = read_manifest(data) if is_run else {}
     asked = _asked_for(manifest)
-    files = parts(data, RECORDS) if is_run else [data]
+    if output is not None:
+        require_apart(output, [*(own_files(data) if is_run else [data]), *(clips or ())])
     rows = read_run(data) if is_run else read_exported(data, format_name)
     as_array = not is_run and is_array(data)
     known = read_known_clips(clips, clip_format)
@@ -69,8 +70,6 @@ def check(  # noqa: PLR0913 - one parameter an option, all by name
     if output is None:
         for _ in _clean(rows, audit, known):
             pass
-    elif any(output.exists() and output.samefile(file) for file in files):
-        raise UsageError(f"{output} is what is checked; write the clean records to another file")
     else:
         write_rows(_clean(rows, audit, known), output, as_array=as_array)
     found = audit.summary()

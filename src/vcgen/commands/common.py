@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -46,6 +46,12 @@ def run_loop(main: Callable[[], Awaitable[T]]) -> T:
 def names(text: str) -> tuple[str, ...]:
     """Names between commas."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def require_apart(output: Path, inputs: Iterable[Path]) -> None:
+    """Raises UsageError where an output would take the place of what it is made from."""
+    if output.exists() and any(each.exists() and output.samefile(each) for each in inputs):
+        raise UsageError(f"{output} is what this is made from; name another file")
 
 
 def read_known_clips(paths: Sequence[Path] | None, format_name: str) -> KnownClips:

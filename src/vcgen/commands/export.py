@@ -1,16 +1,14 @@
 """`vcgen export`: the records of a run for a trainer."""
 
 from collections import Counter
-from pathlib import Path
 from typing import cast
 
-from vcgen.commands.common import names
-from vcgen.errors import UsageError
+from vcgen.commands.common import names, require_apart
 from vcgen.exporters import Selection, Split, Why, export_records, read_shuffled
 from vcgen.exporters.selection import estimate_tokens
 from vcgen.exporters.splits import parse_shares
 from vcgen.exporters.tokens import tokenizer
-from vcgen.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS, parts
+from vcgen.layout import own_files
 from vcgen.options import (
     ExportFileOption,
     ExportFormatOption,
@@ -53,7 +51,7 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
     counted on standard error.
     """
     manifest = read_manifest(run)
-    _require_apart(run, output)
+    require_apart(output, own_files(run))
     selection = Selection(
         kinds=cast("set[Kind]", set(names(kinds))) or set(KINDS),
         min_ground=min_ground,
@@ -79,10 +77,3 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
 def _tell_counts(done: str, whys: Counter[Why]) -> None:
     for why, count in whys.most_common():
         tell(f"{count:,} {done}: {why}")
-
-
-def _require_apart(run: Path, output: Path) -> None:
-    lines = [path for name in (RECORDS, REJECTS, CALLS) for path in parts(run, name)]
-    for own in (run / MANIFEST, run / LOCK, *lines):
-        if output.exists() and own.exists() and output.samefile(own):
-            raise UsageError(f"{output} is of the run itself; name another")
