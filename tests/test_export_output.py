@@ -68,7 +68,7 @@ def test_the_files_of_a_run_are_not_written_over(tmp_path: Path, command: Comman
         for asked in (["export", run, "--format", "llava"], ["card", run], ["check", run]):
             done = command(*asked, "-o", run / name)
             assert done.code == 2
-            assert "is of the run itself" in done.err
+            assert "is what this is made from" in done.err
     for form in DIRECTORIES:
         assert command("export", run, "--format", form, "-o", run).code == 2
     assert everything(run) == before

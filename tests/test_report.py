@@ -1,5 +1,6 @@
 """`vcgen report`: what the page says, that it is one file, and that no run can make it fail."""
 
+import json
 import re
 import shlex
 import sys
@@ -10,19 +11,20 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import orjson
 import pytest
 from conftest import CLIPS, ROOT, Command
 from hypothesis import given
 from hypothesis import strategies as st
-from pages import MANIFEST, PAYLOADS, hostile_run, make_page, make_run, record, reject
+from pages import MANIFEST, PAYLOADS, USAGE, hostile_run, make_page, make_run, record, reject
 
 import vcgen
 from vcgen.checks.times import moments
 from vcgen.cleaning import with_visible
-from vcgen.errors import UsageError
+from vcgen.errors import Reason, UsageError
 from vcgen.journal import encode_line
-from vcgen.records import Turn
-from vcgen.report.charts import charts
+from vcgen.records import Reject, Turn
+from vcgen.report.charts import charts, share
 from vcgen.report.drawing import plain, renderer
 from vcgen.report.rows import evenly
 from vcgen.store import read_manifest, read_records
@@ -156,7 +158,7 @@ def test_rejects_are_shown_by_reason_three_of_each(tmp_path: Path) -> None:
     page = Page(make_page(run))
     assert page.text.count("it is wrong") == page.text.count("REPLY") == 3
     assert "failed checks" in page.text
-    assert "100 %" in page.text
+    assert "100\u00a0%" in page.text
 
 
 def test_damage_is_counted_and_said(tmp_path: Path) -> None:
@@ -233,13 +235,22 @@ def test_the_page_takes_the_place_of_another_whole_or_not(tmp_path: Path) -> Non
         (["{tmp}/run", "-o", "{tmp}/no/page.html"], "cannot write"),
         (["{tmp}/run", "-o", "{tmp}/page.html", "--clips", "{tmp}/none"], "none"),
         (["{tmp}/run", "-o", "{tmp}/page.html", "--limit", "-1"], "--limit"),
+        (["{tmp}/run", "-o", "{tmp}/run/run.json"], "is what this is made from"),
+        (["{tmp}/run", "-o", "{tmp}/run/records.jsonl"], "is what this is made from"),
+        (["{tmp}/run", "-o", "{tmp}/c.jsonl", "--clips", "{tmp}/c.jsonl"], "is what this is made"),
+        (["{tmp}/odd", "-o", "{tmp}/page.html"], "records.jsonl cannot be read: Is a directory"),
     ],
 )
 def test_wrong_use_is_one_line(
     tmp_path: Path, command: Command, arguments: list[str], named: str
 ) -> None:
-    make_run(tmp_path / "run", [record("a")])
+    run = make_run(tmp_path / "run", [record("a")])
+    (make_run(tmp_path / "odd", []) / "records.jsonl").unlink()
+    (tmp_path / "odd" / "records.jsonl").mkdir()
+    (tmp_path / "c.jsonl").write_text('{"id": "a", "caption": "A dog."}\n')
+    before = {file: file.read_bytes() for file in (*run.iterdir(), tmp_path / "c.jsonl")}
     finished = command("report", *(each.format(tmp=tmp_path) for each in arguments))
+    assert {file: file.read_bytes() for file in before} == before
     assert (finished.code, finished.out) == (2, "")
     assert finished.err.count("\n") == 1
     assert named in finished.err
@@ -344,10 +355,80 @@ def test_the_limits_of_a_run_are_drawn_where_they_are_known(tmp_path: Path) -> N
         run = make_run(path / "run", [record("a")], limits=list(begun))
         return Page(make_page(run)).text
 
-    assert "allowed were 600." in titles({"rpm": 600, "tpm": None})
-    assert "allowed were 600 or 900." in titles({"rpm": 900, "tpm": 5}, {"rpm": 600, "tpm": None})
+    assert "allowed were 600 a minute." in titles({"rpm": 600, "tpm": None})
+    assert "allowed were 600 or 900 a minute." in titles(
+        {"rpm": 900, "tpm": 5}, {"rpm": 600, "tpm": None}
+    )
     assert "allowed" not in titles({"rpm": 600, "tpm": None}, {"rpm": None, "tpm": None})
     assert "allowed" not in titles()
+
+
+@pytest.mark.parametrize(
+    "begun",
+    [5, None, [5], {"a": 1}, [{"rpm": 5}], [{"rpm": "x", "tpm": []}], [{"rpm": -3, "tpm": 10**99}]],
+)
+def test_limits_that_somebody_has_edited_are_not_known(tmp_path: Path, begun: object) -> None:
+    run = make_run(tmp_path / "run", [record("a")])
+    manifest = orjson.loads((run / "run.json").read_bytes())
+    (run / "run.json").write_text(json.dumps({**manifest, "limits": begun}))
+    assert "allowed were" not in Page(make_page(run)).text.replace("allowed were 5 a minute", "")
+
+
+def test_what_is_said_of_the_evidence_is_so(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [record("a"), record("b")])
+    known, other = tmp_path / "known.jsonl", tmp_path / "other.jsonl"
+    known.write_text('{"id": "a", "caption": "A dog."}\n')
+    other.write_text('{"id": "c", "caption": "A dog."}\n')
+    assert "None of them is about a clip that was given" in Page(make_page(run, other)).text
+    said = Page(make_page(run, known, other)).text
+    assert "Beside each is" in said
+    assert "No clip was given for 1 of the run's records" in said
+
+
+def test_a_clip_that_is_given_twice_is_found_by_its_video(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run", [record("a", clip_id="another")])
+    file = tmp_path / "clips.jsonl"
+    file.write_text('{"id": "x", "video": "a.mp4", "caption": "A dog."}\n')
+    assert len(Page(make_page(run, file, file)).all("aside")) == 1
+
+
+def test_a_minute_has_no_more_than_was_done_in_it() -> None:
+    survey = Survey()
+    for at in range(30):
+        time = f"2026-01-01T00:00:{2 * at:02}+00:00"
+        survey.add(record(f"clip-{at}", meta={**record("a").meta, "time": time}))
+    [title] = [each.title for each in charts(survey.summary(), {}) if "Records" in each.subject]
+    assert title == "31 records a minute on average, 1 in the fastest 0.5 seconds."
+
+
+def test_every_reason_is_drawn() -> None:
+    survey = Survey()
+    for reason in Reason:
+        survey.add(Reject(id=reason, reason=reason, message="no"))
+    [outcomes] = [each for each in charts(survey.summary(), {}) if each.subject == "Outcomes"]
+    picture = renderer()(outcomes.spec)
+    assert all(f">{reason.replace('_', ' ')}<" in picture for reason in Reason)
+
+
+@pytest.mark.parametrize(
+    ("part", "whole", "told"),
+    [
+        (0, 9, "0 %"),
+        (9, 9, "100 %"),
+        (1, 1_000_000, "0.1 %"),
+        (999_999, 1_000_000, "99.9 %"),
+        (1, 400, "0.2 %"),
+        (1, 3, "33 %"),
+    ],
+)
+def test_a_share_is_nothing_or_all_only_where_it_is(part: int, whole: int, told: str) -> None:
+    assert share(part, whole) == told.replace(" ", "\u00a0")
+
+
+def test_what_a_judge_said_is_counted_and_its_cost_is_its_own(tmp_path: Path) -> None:
+    said = {"verdicts": [{"verdict": "supported", "span": "x"}], "usage": USAGE, "cost": None}
+    run = make_run(tmp_path / "run", [record("a", meta={**record("a").meta, "judge": said})])
+    assert re.search(r"Judge's verdicts\s*1\s*1 supported; cost unknown", Page(make_page(run)).text)
 
 
 def test_a_run_names_all_limits_that_it_was_begun_with(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from errno import EBUSY, EWOULDBLOCK
 from pathlib import Path
 from typing import BinaryIO
 
+from vcgen.errors import UsageError
 from vcgen.journal import line_id, salvage
 
 PRIVATE = 0o600
@@ -95,8 +96,15 @@ def examine(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]
     """Of each line of a file: the whole lines in it with their ids, and itself if it is damaged.
 
     A last line that was never finished is no damage.
+
+    Raises:
+        UsageError: the file cannot be opened.
     """
-    with path.open("rb", buffering=_BUFFER_BYTES) as file:
+    try:
+        file = path.open("rb", buffering=_BUFFER_BYTES)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    with file:
         yield from map(examine_line, file)
 
 

@@ -124,4 +124,7 @@ def _places_of(hashed: int, probes: int) -> list[int]:
 
 
 def _has(layer: bytearray, places: Sequence[int]) -> bool:
-    return all(layer[place >> 3] & 1 << (place & 7) for place in places)
+    for place in places:  # noqa: SIM110 - all() over a generator takes three times as long
+        if not layer[place >> 3] & 1 << (place & 7):
+            return False
+    return True

@@ -28,8 +28,9 @@ class KnownClips:
             for clip in read_clips(path, format=format_name):
                 if isinstance(clip, Clip):
                     self._by_id[clip.id] = clip
-                    other = clip.video in self._by_video
-                    self._by_video[clip.video] = None if other else clip
+                    other = self._by_video.get(clip.video, clip)
+                    is_same = other is not None and other.id == clip.id
+                    self._by_video[clip.video] = clip if is_same else None
                 else:
                     self.bad += 1
 

@@ -40,6 +40,12 @@ def _strangers(path: Path) -> list[str]:
         raise UsageError(f"{path}: cannot use it: {error.strerror}") from error
 
 
+def own_files(path: Path) -> list[Path]:
+    """The files of a run directory, and those that were set aside there."""
+    lines = [found for name in (RECORDS, REJECTS, CALLS) for found in parts(path, name)]
+    return [path / MANIFEST, path / LOCK, *lines, *map(bad, lines)]
+
+
 def part(path: Path, name: str, worker: int) -> Path:
     """The file of that name which a worker writes, the first one being 1."""
     return path / (name if worker == 1 else name.replace(".", f"-{worker}."))

@@ -119,7 +119,8 @@ class Checker:
     def review(self, turns: Sequence[Turn]) -> Review:
         """What is wrong with the turns of a sample, and how much the evidence supports them."""
         if not turns:
-            return Review([problem("no-turns", "there are no turns")], None)
+            none = problem("no-turns", "there are no turns")
+            return Review(weighed([none], self._severities), None)
         facts, found, readings = self._facts, list[Problem](), list[Reading]()
         supports = []
         for number, turn in enumerate(turns, 1):

@@ -7,6 +7,7 @@ from vcgen.card import Examples, require_license, write_card
 from vcgen.commands.common import require_apart, tell_damaged
 from vcgen.errors import UsageError
 from vcgen.exporters.files import replacing_file
+from vcgen.layout import own_files
 from vcgen.options import (
     CardFileOption,
     DatasetNameOption,
@@ -32,9 +33,9 @@ def card(
     Printed if no file is named. Parquet files beside the file, or in `data` there, are named in it.
     """
     require_license(license_name)
-    manifest, survey, examples = read_manifest(run), Survey(), Examples()
     if output is not None:
-        require_apart(run, output)
+        require_apart(output, own_files(run))
+    manifest, survey, examples = read_manifest(run), Survey(), Examples()
     damaged = Counter[str]()
     for record in read_records(run, damaged):
         survey.add(record)

@@ -13,6 +13,7 @@ from vcgen.errors import UsageError
 from vcgen.exporters import write_rows
 from vcgen.importers import Row, is_array, read_exported, read_run
 from vcgen.known_clips import KnownClips
+from vcgen.layout import own_files
 from vcgen.options import (
     CheckedArgument,
     CheckedFormatOption,
@@ -54,10 +55,8 @@ def check(  # noqa: PLR0913 - one parameter an option, all by name
         raise UsageError(f"{data} is a directory; --format {format_name} is of a file")
     manifest = read_manifest(data) if is_run else {}
     asked = _asked_for(manifest)
-    if output is not None and is_run:
-        require_apart(data, output)
-    elif output is not None and output.exists() and output.samefile(data):
-        raise UsageError(f"{output} is what is checked; write the clean records to another file")
+    if output is not None:
+        require_apart(output, [*(own_files(data) if is_run else [data]), *(clips or ())])
     rows = read_run(data) if is_run else read_exported(data, format_name)
     as_array = not is_run and is_array(data)
     known = read_known_clips(clips, clip_format)

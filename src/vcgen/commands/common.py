@@ -2,7 +2,7 @@
 
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -12,7 +12,6 @@ import anyio
 from vcgen.api import use_uvloop
 from vcgen.errors import UsageError
 from vcgen.known_clips import KnownClips
-from vcgen.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS, parts
 from vcgen.progress import tell
 from vcgen.recipe import Recipe
 from vcgen.recipes import read_recipe
@@ -49,20 +48,18 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
+def require_apart(output: Path, inputs: Iterable[Path]) -> None:
+    """Raises UsageError where an output would take the place of what it is made from."""
+    if output.exists() and any(each.exists() and output.samefile(each) for each in inputs):
+        raise UsageError(f"{output} is what this is made from; name another file")
+
+
 def read_known_clips(paths: Sequence[Path] | None, format_name: str) -> KnownClips:
     """The clips of files; says how many rows are none."""
     clips = KnownClips(paths or (), format_name)
     if clips.bad:
         tell(f"vcgen: rows that are no clips: {clips.bad:,}")
     return clips
-
-
-def require_apart(run: Path, output: Path) -> None:
-    """Raises UsageError if the output is a file of the run itself."""
-    lines = [path for name in (RECORDS, REJECTS, CALLS) for path in parts(run, name)]
-    for own in (run / MANIFEST, run / LOCK, *lines):
-        if output.exists() and own.exists() and output.samefile(own):
-            raise UsageError(f"{output} is of the run itself; name another")
 
 
 def tell_damaged(damaged: Mapping[str, int]) -> None:

@@ -9,6 +9,7 @@ from vcgen.exporters import Selection, Split, Why, export_records, read_shuffled
 from vcgen.exporters.selection import estimate_tokens
 from vcgen.exporters.splits import parse_shares
 from vcgen.exporters.tokens import tokenizer
+from vcgen.layout import own_files
 from vcgen.options import (
     ExportFileOption,
     ExportFormatOption,
@@ -51,7 +52,7 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
     counted on standard error.
     """
     manifest = read_manifest(run)
-    require_apart(run, output)
+    require_apart(output, own_files(run))
     if tokenizer_name and max_tokens is None:
         raise UsageError("--tokenizer counts for --max-tokens; give that too")
     damaged = Counter[str]()

@@ -1,6 +1,7 @@
 """`vcgen report`: a run as one page to be looked at."""
 
-from vcgen.commands.common import read_known_clips
+from vcgen.commands.common import read_known_clips, require_apart
+from vcgen.layout import own_files
 from vcgen.options import (
     ClipFormatOption,
     EvidenceOption,
@@ -27,5 +28,6 @@ def report(
     """
     from vcgen.report import write_report  # noqa: PLC0415 - what no other command has to load
 
+    require_apart(output, [*own_files(run), *(clips or ())])
     shown = write_report(run, output, read_known_clips(clips, clip_format), limit=limit)
-    tell(f"{shown:,} records in {output}")
+    tell(f"{shown:,} record{'s' if shown != 1 else ''} in {output}")

@@ -37,12 +37,15 @@ class _Looked:
 
     Attributes:
         records: how many there were, which is how many the second look goes through.
+        with_clip: of them, whose clip is known.
         damaged: lines, by file.
         examples: the first rejects of each reason.
     """
 
+    clips: KnownClips
     survey: Survey = field(default_factory=Survey)
     records: int = 0
+    with_clip: int = 0
     damaged: dict[str, int] = field(default_factory=lambda: {RECORDS: 0, REJECTS: 0})
     examples: dict[str, list[Rejected]] = field(default_factory=dict)
 
@@ -53,6 +56,7 @@ class _Looked:
         self.survey.add(outcome)
         if isinstance(outcome, Record):
             self.records += 1
+            self.with_clip += self.clips.find(outcome) is not None
         elif len(known := self.examples.setdefault(outcome.reason.value, [])) < EXAMPLES:
             known.append(show_reject(outcome))
 
@@ -74,7 +78,7 @@ def write_report(run: Path, output: Path, clips: KnownClips, *, limit: int) -> i
             installed.
     """
     manifest, draw = read_manifest(run), renderer()
-    looked = _Looked()
+    looked = _Looked(clips)
     for name in (RECORDS, REJECTS):
         for outcome in read_outcomes(run, name):
             looked.add(name, outcome)
@@ -93,7 +97,7 @@ def write_report(run: Path, output: Path, clips: KnownClips, *, limit: int) -> i
         "notes": notes(looked.damaged),
         "made": made(manifest),
         "rejects": _rejects(found["rejects"], looked.examples),
-        "shown": shown(looked.records, len(places), clips=len(clips) > 0),
+        "shown": shown(looked.records, len(places), looked.with_clip if len(clips) else None),
         "language": _language(manifest),
         "end": f"Made by vcgen {__version__}.",
     }

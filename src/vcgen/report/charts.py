@@ -22,7 +22,8 @@ from vcgen.report.marks import (
     pieces,
 )
 
-MOST_BARS = 12
+MOST_BARS = 20  # more than there are reasons
+SPACE = "\u00a0"  # that no line breaks at
 _WIDE, _NARROW = 24, 12  # characters of a name
 _UNITS = ((86_400, "days"), (3_600, "hours"), (60, "minutes"))
 _LONG = 3  # of a unit, or the smaller one is used
@@ -66,9 +67,11 @@ def count(number: float) -> str:
 
 
 def share(part: float, whole: float) -> str:
-    """Per cent, with a digit where it is small."""
+    """Per cent, with a digit where it is near none or all; only none is 0, and only all is 100."""
     percent = 100 * part / whole
-    return f"{percent:.1f} %" if 0 < percent < 10 else f"{percent:.0f} %"
+    if 0 < percent < 10 or 99 < percent < 100:
+        return f"{min(max(percent, 0.1), 99.9):.1f}{SPACE}%"
+    return f"{percent:.0f}{SPACE}%"
 
 
 def _ended(found: Mapping[str, Any]) -> int:
@@ -109,7 +112,7 @@ def _questions(found: Mapping[str, Any]) -> list[Chart]:
     made = []
     if asked := sum(kinds.values()):
         most = max(kinds, key=kinds.__getitem__)
-        title = f"Of {count(asked)} turns, {share(kinds[most], asked)} are {most}."
+        title = f"Of {count(asked)} turns, {share(kinds[most], asked)} are of the kind {most}."
         made.append(Chart("data", "Kinds", title, bars(_bars(kinds, asked))))
         first = firsts[0]
         title = (
@@ -176,8 +179,8 @@ def _quality(found: Mapping[str, Any]) -> list[Chart]:
         made.append(Chart("quality", "Grounding", title, spec))
     if flags:
         most = max(flags, key=flags.__getitem__)
-        title = f"The most frequent flag is {_name(most, _WIDE)}, at "
-        title += f"{share(flags[most], records)} of records."
+        which = f"most frequent of {count(len(flags))} flags" if len(flags) > 1 else "only flag"
+        title = f"The {which} is {_name(most, _WIDE)}, at {share(flags[most], records)} of records."
         ranked = dict(sorted(flags.items(), key=lambda item: -item[1]))
         made.append(Chart("quality", "Flags", title, bars(_bars(ranked, records))))
     return made
@@ -193,10 +196,11 @@ def _passages(time: Mapping[str, Any], limits: Mapping[str, Sequence[int]]) -> l
     for name in ("records", "requests", "tokens"):
         rates = [number * 60 / width_s for number in time[name]]
         known = limits.get(name, ())
-        title = f"{count(sum(rates) / len(rates))} {name} a minute on average, {count(max(rates))} "
-        title += f"in the fastest {_lasting(width_s)}"
+        mean = sum(rates) / len(rates)
+        title = f"{count(mean) if mean >= 10 else f'{mean:.2g}'} {name} a minute on average, "
+        title += f"{count(max(time[name]))} in the fastest {_lasting(width_s)}"
         if known:
-            title += f"; allowed were {' or '.join(map(count, known))}"
+            title += f"; allowed were {' or '.join(map(count, known))} a minute"
         spec = passage(rates, width_s / unit_s, title=f"{unit} from the start", limits=known)
         made.append(Chart("time", f"{name.capitalize()} a minute", f"{title}.", spec))
     return made
@@ -206,4 +210,4 @@ def _lasting(seconds: float) -> str:
     unit_s, unit = next(
         ((each, name) for each, name in _UNITS if seconds > _LONG * each), (1, "seconds")
     )
-    return f"{seconds / unit_s:.3g} {unit}"
+    return unit.removesuffix("s") if seconds == unit_s else f"{seconds / unit_s:.3g} {unit}"

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from vcgen.cleaning import with_visible
-from vcgen.report.charts import Chart, count, share
+from vcgen.report.charts import SPACE, Chart, count, share
 
 _SECTIONS = {
     "data": ("Questions and answers", ""),
@@ -18,6 +18,9 @@ _SECTIONS = {
         "What a sample took is counted at the moment it ended; at the endpoint it was spread.",
     ),
 }
+
+_RATES = {"requests": "rpm", "tokens": "tpm"}
+_MOST_RATE = 10**15  # above that somebody has edited the manifest
 
 
 class Picture(NamedTuple):
@@ -60,7 +63,6 @@ def tiles(found: Mapping[str, Any]) -> list[Tile]:
     usage, cost, time, repeats = (found[name] for name in ("usage", "cost", "time", "duplicates"))
     rejected = sum(found["rejects"].values())
     ended = found["records"] + rejected
-    spent = f"${cost:,.4f}" if cost is not None and 0 < cost < 1 else f"${cost or 0:,.2f}"
     records, turns = found["records"], sum(found["kinds"].values())
     made = [
         Tile("Records", count(records), f"of {count(ended)} samples"),
@@ -82,15 +84,21 @@ def tiles(found: Mapping[str, Any]) -> list[Tile]:
             count(found["requests"]),
             f"{found['requests'] / ended:.1f} a sample" if ended else "",
         ),
-        Tile("Cost", "unknown" if cost is None else spent, _each(cost, records)),
+        Tile("Cost", _dollars(cost), _each(cost, records)),
     ]
     if time:
         made.append(Tile("Time", _duration(time), "from the first outcome to the last"))
     if judge := found.get("judge"):
         verdicts = ", ".join(f"{count(each)} {name}" for name, each in judge["verdicts"].items())
-        cost = judge["cost"]
-        made.append(Tile("Judge", "unknown" if cost is None else f"${cost:,.2f}", verdicts))
+        told = f"{verdicts}; cost {_dollars(judge['cost'])}"
+        made.append(Tile("Judge's verdicts", count(sum(judge["verdicts"].values())), told))
     return made
+
+
+def _dollars(cost: float | None) -> str:
+    if cost is None:
+        return "unknown"
+    return f"${cost:,.4f}" if 0 < cost < 1 else f"${cost:,.2f}"
 
 
 def _each(cost: float | None, records: int) -> str:
@@ -98,9 +106,11 @@ def _each(cost: float | None, records: int) -> str:
 
 
 def _short(number: int) -> str:
-    for size, letter in ((10**9, " G"), (10**6, " M"), (10**3, " k")):
+    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
         if number >= size:
-            return f"{number / size:.3g}{letter}" if number < 999.5 * size else f"{count(number)}"
+            # What would be rounded to 1000 thousands is said in full.
+            short = f"{number / size:.3g}{SPACE}{letter}"
+            return short if number < 999.5 * size else count(number)
     return str(number)
 
 
@@ -108,18 +118,27 @@ def _duration(time: Mapping[str, Any]) -> str:
     whole = datetime.fromisoformat(time["last"]) - datetime.fromisoformat(time["first"])
     seconds = whole.total_seconds()
     if seconds < 120:
-        return f"{seconds:.1f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes // 60:,} h {minutes % 60} min" if minutes >= 60 else f"{minutes} min"
+        return f"{seconds:.1f}{SPACE}s"
+    hours, minutes = divmod(round(seconds / 60), 60)
+    told = f"{minutes}{SPACE}min"
+    return f"{hours:,}{SPACE}h {told}" if hours else told
 
 
 def limits(manifest: Mapping[str, Any]) -> dict[str, list[int]]:
     """What a run was allowed a minute, where that was given every time it was begun."""
-    begun = manifest.get("limits", [])
-    given = {"requests": [each["rpm"] for each in begun], "tokens": [each["tpm"] for each in begun]}
+    begun = manifest.get("limits")
+    begun = begun if isinstance(begun, list) else []
+    given = {name: [_rate(each, rate) for each in begun] for name, rate in _RATES.items()}
     return {
-        name: sorted(set(rates)) for name, rates in given.items() if rates and None not in rates
+        name: sorted(set(known))
+        for name, rates in given.items()
+        if (known := [rate for rate in rates if rate]) and len(known) == len(rates)
     }
+
+
+def _rate(begun: object, name: str) -> int | None:
+    rate = begun.get(name) if isinstance(begun, dict) else None
+    return rate if isinstance(rate, int) and 0 < rate < _MOST_RATE else None
 
 
 def lead(manifest: Mapping[str, Any], found: Mapping[str, Any]) -> str:
@@ -149,20 +168,31 @@ def _written(value: Any) -> str:
     return "by default" if value is None else str(value)
 
 
-def shown(records: int, drawn: int, *, clips: bool) -> str:
-    """Which records are there, and whether beside their evidence."""
+def shown(records: int, drawn: int, with_clip: int | None) -> str:
+    """Which records are there, and whether beside their evidence.
+
+    Args:
+        records: of the run.
+        drawn: that are shown.
+        with_clip: of the run, whose clips are known; None if no clips were given.
+    """
     which = (
         f"All {count(records)}"
         if drawn == records
         else f"{count(drawn)} of {count(records)}, drawn evenly from the whole run; the figures "
         "above are of all"
     )
-    if not clips:
+    if with_clip is None:
         return f"{which}. Without their clips (--clips) there is no evidence to show beside them."
-    return (
+    if not with_clip and records:
+        return f"{which}. None of them is about a clip that was given, by its id or its video."
+    told = (
         f"{which}. Beside each is the evidence of its clip: bars are segments along the time of "
         "the video, lines are times that the text names."
     )
+    if lacking := records - with_clip:
+        told += f" No clip was given for {count(lacking)} of the run's records."
+    return told
 
 
 def notes(damaged: Mapping[str, int]) -> list[str]:

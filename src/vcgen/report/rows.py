@@ -15,18 +15,19 @@ from vcgen.disk import examine
 from vcgen.layout import RECORDS, parts
 from vcgen.records import Outcome, Record, Reject
 
-_BUILT_LATE = ConfigDict(defer_build=True)
+# Frozen, as pydantic makes a deep copy of a default that has no hash, which costs more than a row.
+_BUILT_LATE = ConfigDict(defer_build=True, frozen=True)
 
 
 class _Usage(BaseModel):
-    model_config = ConfigDict(defer_build=True, extra="forbid")
+    model_config = ConfigDict(**_BUILT_LATE, extra="forbid")
 
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
 
 
-_NOTHING = _Usage.model_construct()
+_NOTHING = _Usage.model_construct(prompt_tokens=0, completion_tokens=0)
 
 
 class _Verdict(BaseModel):
@@ -42,10 +43,10 @@ class _Judged(BaseModel):
     usage: _Usage = _NOTHING
     cost: float | None = None
     repairs: int = 0
-    verdicts: list[_Verdict]
+    verdicts: tuple[_Verdict, ...]
 
 
-_UNJUDGED = _Judged.model_construct()
+_UNJUDGED = _Judged.model_construct(verdicts=())
 
 
 class _Meta(BaseModel):
