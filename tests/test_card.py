@@ -407,3 +407,11 @@ def test_the_commands_of_the_page_run(
     keys = set(re.findall(r"`(\w+)`", " ".join(re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE))))
     assert keys == found.keys() | {"configs"}
     assert found["license"] == "cc-by-4.0"
+
+
+def test_a_card_takes_the_place_of_no_file_of_its_run(tmp_path: Path, command: Command) -> None:
+    run = tmp_path / "run"
+    vcgen.run(CLIPS, model="sim", output=run)
+    before = (run / "run.json").read_bytes()
+    assert command("card", run, "-o", run / "run.json").code == 2
+    assert (run / "run.json").read_bytes() == before
