@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from random import Random
@@ -182,8 +182,9 @@ def kill_again_and_again(
             victim = live(forks, base_url, run, clips)
             assert simulator.reached.wait(20), "a run has ended before its kill"
             threading.Event().wait(random.uniform(0, simulator.patience_s))
-            os.kill(victim, signal.SIGKILL)
-            assert code_of(forks) == -signal.SIGKILL
+            with suppress(ProcessLookupError):  # a run that is done was quicker
+                os.kill(victim, signal.SIGKILL)
+            assert code_of(forks) in {-signal.SIGKILL, 0}
             evidence.take(life)
         for _ in range(2):
             before = simulator.requests, contents(run)

@@ -330,6 +330,7 @@ def test_weights_checks_and_odd_strings_are_in_the_recipe_too(
     vcgen.run([make_clip()], model="sim", output=tmp_path / "run", recipe=recipe)
     (written,) = blocks(command("card", tmp_path / "run").out, "toml")
     assert parse_recipe(written) == recipe
+    assert "Turned off were the checks `markdown`." in command("card", tmp_path / "run").out
 
 
 def test_files_of_parquet_are_named_by_split_for_the_viewer(
@@ -414,3 +415,11 @@ def test_a_run_without_records_has_no_empty_tables() -> None:
     assert "| task |" not in text
     assert "| kind |" not in text
     assert "| `timeout` | 1 |" in text
+
+
+def test_a_card_takes_the_place_of_no_file_of_its_run(tmp_path: Path, command: Command) -> None:
+    run = tmp_path / "run"
+    vcgen.run(CLIPS, model="sim", output=run)
+    before = (run / "run.json").read_bytes()
+    assert command("card", run, "-o", run / "run.json").code == 2
+    assert (run / "run.json").read_bytes() == before

@@ -64,6 +64,19 @@ def mixed(path: Path, format_name: str = "llava") -> Path:
     return path
 
 
+def test_clean_records_take_the_place_of_nothing_that_they_are_made_from(
+    run: Path, tmp_path: Path, command: Command
+) -> None:
+    clips = tmp_path / "clips.jsonl"
+    clips.write_bytes(CLIPS.read_bytes())
+    before = {file: file.read_bytes() for file in (*run.iterdir(), clips)}
+    for output in before:
+        done = command("check", run, "--clips", clips, "-o", output)
+        assert (done.code, done.err.count("\n")) == (2, 1)
+        assert "is what this is made from" in done.err
+    assert {file: file.read_bytes() for file in before} == before
+
+
 def test_without_a_clip_the_text_is_checked_and_nothing_that_needs_evidence() -> None:
     turns = [Turn("temporal", "What happens at 47 seconds?", "The caption says that a dog runs.")]
     assert {each.code for each in check(turns, None)} == {"evidence-mention"}

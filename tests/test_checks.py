@@ -495,6 +495,7 @@ def test_problems_name_their_turn_and_carry_the_severity_of_the_table() -> None:
     ]
     assert all(each.severity == CODES[each.code].severity for each in found)
     assert check([], make_clip()) == [Problem("no-turns", "reject", "there are no turns")]
+    assert Checker(None, severities={"no-turns": "off"}).turns([]) == []
 
 
 def test_without_a_duration_no_time_is_past_the_end() -> None:

@@ -240,7 +240,7 @@ def test_wrong_use_of_a_judge_is_an_error_before_anything_is_sent(tmp_path: Path
     unpriced = Endpoint(model="nobody-knows", base_url="http://127.0.0.1:1/v1")
     for options, said in (
         ({"judge": 3}, "judge: give a name or an Endpoint"),
-        ({"judge": "sim", "output": tmp_path}, "judge was None, is sim"),
+        ({"judge": "sim", "output": tmp_path}, "judge was not given, is sim"),
         ({"judge": unpriced, "budget": Budget(cost=1.0)}, "--judge-price"),
     ):
         with pytest.raises(UsageError, match=said):

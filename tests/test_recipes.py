@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from test_workers import write_clips
 
 import vcgen
-from vcgen.checks import Checker
+from vcgen.checks import CODES, Checker
 from vcgen.config import Limits
 from vcgen.errors import RunStopped, UsageError
 from vcgen.mix import Mix
@@ -97,6 +97,16 @@ def test_a_run_and_vcgen_check_go_by_the_checks_of_its_recipe(
     assert {flag for record in made for flag in record.flags if flag == "markdown"} == flags
     found = orjson.loads(command("check", run, "--json").out)["codes"]
     assert {code: each["severity"] for code, each in found.items()} == codes
+
+
+def test_a_run_says_which_checks_were_weighed_otherwise(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    generate(make_clips(1), recipe=vcgen.Recipe(checks={"order": "re-ask"}), output=run)
+    with pytest.raises(UsageError, match=r"\(recipe.checks.order was re-ask, is not given\)"):
+        generate(make_clips(1), output=run)
+    off = vcgen.Recipe(checks=dict.fromkeys(CODES, "off"))
+    with pytest.raises(UsageError, match=f"and {len(CODES) - 8} more"):
+        generate(make_clips(1), recipe=off, output=run)
 
 
 def test_a_recipe_says_only_what_differs() -> None:

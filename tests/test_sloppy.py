@@ -106,3 +106,8 @@ def test_no_fault_is_planted_in_another_language() -> None:
 def test_to_ask_again_saves_samples() -> None:
     kept = [saved(CLIPS[:40], repairs)[1] for repairs in (0, 1, 2)]
     assert kept[0] < kept[1] <= kept[2]
+
+
+def test_an_answer_that_begins_as_json_does_is_not_taken_for_turns() -> None:
+    said = [("user", "Tell what happens.")]
+    assert all(plant("{'a': a boat", said, str(at)).text for at in range(200))

@@ -193,7 +193,7 @@ def test_a_directory_another_process_writes_is_refused(tmp_path: Path) -> None:
             {"describe": "ffff", "converse": "2c3d"},
             "templates.describe was 0a1b, is ffff",
         ),
-        ("templates", {"converse": "2c3d"}, "templates.describe was 0a1b, is None"),
+        ("templates", {"converse": "2c3d"}, "templates.describe was 0a1b, is not given"),
     ],
 )
 def test_another_run_in_the_directory_is_refused_and_the_change_said(

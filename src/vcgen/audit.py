@@ -113,11 +113,9 @@ class Audit:
         ]
 
     def _repeats(self, record: Record) -> list[Problem]:
-        texts = [text for turn in record.turns for text in (turn.question, turn.answer)]
-        # Of two records that do not say what they are about, nobody knows that it is the same.
-        if record.video and self._duplicates.has_record(record.video, texts):
+        seen = self._duplicates.look_at(record.video, record.turns)
+        if seen is None:
             return [problem("duplicate-record", "an earlier record says all this of this video")]
-        seen = self._duplicates.look(record.video, texts[1::2])
         return [
             problem(*_REPEATED[each])._replace(turn=number)
             for number, each in enumerate(seen, 1)

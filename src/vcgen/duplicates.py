@@ -13,6 +13,7 @@ from enum import IntEnum
 from rensa import RMinHash
 
 from vcgen.hashes import number_of
+from vcgen.records import Turn
 
 BANDS, ROWS = 8, 4
 # With so many bands of eight alike, texts that share 90 % of their runs of words are found 98 times
@@ -49,6 +50,14 @@ class Duplicates:
     def size(self) -> int:
         """Bytes."""
         return sum(map(len, self._layers))
+
+    def look_at(self, video: str, turns: Sequence[Turn]) -> list[Seen] | None:
+        """What each answer of a record is, as `look`; None where all of it was there before."""
+        texts = [text for turn in turns for text in (turn.question, turn.answer)]
+        # Of two records that do not say what they are about, nobody knows that it is the same.
+        if video and self.has_record(video, texts):
+            return None
+        return self.look(video, texts[1::2])
 
     def has_record(self, video: str, texts: Sequence[str]) -> bool:
         """Whether a record of this video with these questions and answers was there before."""

@@ -43,6 +43,7 @@ from vcgen.records import Outcome, Record, Reject
 from vcgen.sums import sum_up
 
 _LAYOUT = 1
+_MOST_CHANGES = 8  # are told of
 
 
 class RunDirectory:
@@ -238,6 +239,8 @@ class RunDirectory:
         self._manifest = read_manifest(self.path)
         now = orjson.loads(orjson.dumps(manifest["run"]))
         if changed := _changes(self._manifest["run"], now):
+            if (untold := len(changed) - _MOST_CHANGES) > 0:
+                changed[_MOST_CHANGES:] = [f"and {untold} more"]
             raise UsageError(
                 f"{self.path} holds another run ({'; '.join(changed)}); choose another directory"
             )
@@ -349,11 +352,16 @@ def _changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") ->
     changes: list[str] = []
     for key in before.keys() | now.keys():
         old, new = before.get(key), now.get(key)
-        if isinstance(old, dict) and isinstance(new, dict):
-            changes.extend(_changes(old, new, f"{at}{key}."))
+        if isinstance(old, dict | None) and isinstance(new, dict | None):
+            # Of what is not there at all, no part is.
+            changes.extend(_changes(old or {}, new or {}, f"{at}{key}."))
         elif old != new:
-            changes.append(f"{at}{key} was {old}, is {new}")
+            changes.append(f"{at}{key} was {_told(old)}, is {_told(new)}")
     return sorted(changes)
+
+
+def _told(value: Any) -> Any:
+    return "not given" if value is None else value
 
 
 def _evidence(line: bytes) -> str:

@@ -7,7 +7,7 @@ older versions and of others lack some of `meta`, and then less is said.
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +64,9 @@ class Survey:
         self._turns.add(len(record.turns))
         for turn in record.turns:
             self._add_turn(turn)
-        self._look_for_repeats(record.video, record.turns)
+        seen = self._duplicates.look_at(record.video, record.turns)
+        self._repeated += seen is None
+        self._seen.update(seen or ())
 
     def _add_turn(self, turn: Turn) -> None:
         self._kinds[turn.kind] += 1
@@ -74,14 +76,6 @@ class Survey:
             lengths[turn.kind].add(words)
         first = _FIRST_WORDS.findall(turn.question[:_OPENING].lower())[:2]
         self._first_words.add(" ".join(first))
-
-    def _look_for_repeats(self, video: str, turns: Sequence[Turn]) -> None:
-        texts = [text for turn in turns for text in (turn.question, turn.answer)]
-        # Of two records that do not say what they are about, nobody knows that it is the same.
-        if video and self._duplicates.has_record(video, texts):
-            self._repeated += 1
-        else:
-            self._seen.update(self._duplicates.look(video, texts[1::2]))
 
     def summary(self) -> dict[str, Any]:
         """All of it, for JSON.

@@ -58,7 +58,14 @@ def opening(
         f"questions and answers, in {prose(run['recipe']['language'])}. {writer} wrote "
         "them from text about each video (captions, tags, timed captions, speech) under the "
         f"control of vcgen {prose(version)}, which checked each of them against that text."
+        f"{_unlooked(run)}"
     )
+
+
+def _unlooked(run: Mapping[str, Any]) -> str:
+    severities = run["recipe"].get("checks", {})
+    off = [code(name) for name, severity in severities.items() if severity == "off"]
+    return f" Turned off were the checks {', '.join(off)}." if off else ""
 
 
 def licence(name: str | None) -> str:

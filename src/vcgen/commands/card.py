@@ -28,7 +28,9 @@ def card(
     name: DatasetNameOption = None,
     license_name: LicenseOption = None,
 ) -> None:
-    """Write a dataset card for the Hugging Face Hub: what a run made, from what, and how good.
+    """Write a dataset card for the Hugging Face Hub.
+
+    It says what a run made, from what, what was left out, and how good it is.
 
     Printed if no file is named. Parquet files beside the file, or in `data` there, are named in it.
     """

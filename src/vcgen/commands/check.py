@@ -46,9 +46,10 @@ def check(  # noqa: PLR0913 - one parameter an option, all by name
     as_json: JsonOption = False,
     strict: CleanOption = False,
 ) -> None:
-    """Check records that exist: of a run, or a file in any format that export writes.
+    """Check records that exist, of a run or a file.
 
-    Prints each code with how many records have it and three examples. Nothing is sent.
+    A file may be in any format of JSON that export writes. Prints each code with how many records
+    have it and three examples. Nothing is sent.
     """
     is_run = data.is_dir()
     if is_run and format_name not in {"auto", "vcgen"}:

@@ -114,9 +114,9 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     strict: StrictOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Write instruction data for the clips of INPUT into the directory of a run.
+    """Write instruction data for the clips of INPUT.
 
-    The same command again continues where it stopped.
+    It goes into the directory of a run. The same command again continues where it stopped.
     """
     chosen = choose_recipe(
         recipe,

@@ -22,9 +22,11 @@ def report(
     clip_format: ClipFormatOption = "auto",
     limit: ShownOption = 10_000,
 ) -> None:
-    """Write a page about a run: what its data is like, its rejects, a browser of its records.
+    """Write a page about a run, to look at and to search.
 
-    One file that needs no network. Needs the extra: pip install 'vcgen[report]'.
+    It shows what the data is like, the rejects and the records, in one file.
+
+    Needs no network, but the extra: pip install 'vcgen[report]'.
     """
     from vcgen.report import write_report  # noqa: PLC0415 - what no other command has to load
 

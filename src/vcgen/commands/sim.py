@@ -30,7 +30,10 @@ def sim(
     faults: FaultsOption = "",
     seed: DrawsOption = 0,
 ) -> None:
-    """Serve the simulated endpoint over HTTP on this machine until interrupted."""
+    """Serve the simulated endpoint until interrupted.
+
+    It speaks HTTP, on this machine alone.
+    """
     told, conditions = parse_faults(faults), Conditions(slots=slots)
     simulator = Simulator(conditions, latency_s=latency, rpm=rpm, tpm=tpm, faults=told, seed=seed)
     run_loop(functools.partial(_serve, simulator, port))

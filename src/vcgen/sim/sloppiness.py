@@ -78,7 +78,10 @@ def _spoilt(reply: str, said: Sequence[tuple[str, str]], code: str, random: Rand
 
 
 def _spoilt_turns(reply: str, prompt: str, code: str, random: Random) -> str | None:
-    value: Any = orjson.loads(reply)
+    try:
+        value: Any = orjson.loads(reply)
+    except orjson.JSONDecodeError:  # an answer that begins as JSON does, of evidence that does
+        return None
     turns = value.get("turns") if isinstance(value, dict) else None
     if not turns or not {"kind", "question", "answer"} <= turns[0].keys():
         return None
