@@ -222,3 +222,11 @@ def test_an_export_is_a_json_array_or_json_lines(tmp_path: Path, name: str, coun
     written = (tmp_path / "out.jsonl").read_bytes()
     assert [json.loads(line) for line in written.split(b"\n")[:-1]] == rows
     assert written.count(b"\n") == count
+
+
+@pytest.mark.parametrize(
+    "text", ["<" + 200_000 * " ", "<vid" + 200_000 * "a", "< /" + 200_000 * "<vid"]
+)
+def test_a_text_made_to_be_slow_is_looked_at_at_once(text: str) -> None:
+    slow = replace(CONVERSATION, turns=(Turn("causal", "Why?", text),))
+    assert select(slow, Selection()).record == slow

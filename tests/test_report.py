@@ -231,8 +231,9 @@ def test_the_page_takes_the_place_of_another_whole_or_not(tmp_path: Path) -> Non
     ("arguments", "named"),
     [
         (["{tmp}/missing", "-o", "{tmp}/page.html"], "no run directory"),
-        (["{tmp}/run", "-o", "{tmp}"], "not a regular file"),
-        (["{tmp}/run", "-o", "{tmp}/no/page.html"], "cannot write"),
+        (["{tmp}/run", "-o", "{tmp}"], "is a directory; name a file"),
+        (["{tmp}/run", "-o", "{tmp}/c.jsonl/page.html"], "cannot write"),
+        (["{tmp}/run", "-o", "{tmp}/link"], "is a symbolic link"),
         (["{tmp}/run", "-o", "{tmp}/page.html", "--clips", "{tmp}/none"], "none"),
         (["{tmp}/run", "-o", "{tmp}/page.html", "--limit", "-1"], "--limit"),
         (["{tmp}/run", "-o", "{tmp}/run/run.json"], "is what this is made from"),
@@ -247,6 +248,7 @@ def test_wrong_use_is_one_line(
     run = make_run(tmp_path / "run", [record("a")])
     (make_run(tmp_path / "odd", []) / "records.jsonl").unlink()
     (tmp_path / "odd" / "records.jsonl").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "theirs")
     (tmp_path / "c.jsonl").write_text('{"id": "a", "caption": "A dog."}\n')
     before = {file: file.read_bytes() for file in (*run.iterdir(), tmp_path / "c.jsonl")}
     finished = command("report", *(each.format(tmp=tmp_path) for each in arguments))

@@ -51,6 +51,31 @@ def replacing(path: Path, mode: int = PRIVATE) -> Iterator[BinaryIO]:
     sync_path(path.parent)
 
 
+@contextmanager
+def replacing_file(path: Path) -> Iterator[BinaryIO]:
+    """A file to hand on that takes the place of `path`, which is a file or nothing.
+
+    Directories above it are made, and the umask says who may read it.
+
+    Raises:
+        UsageError: it is something else, or cannot be written.
+    """
+    if path.is_symlink():  # /dev/stdout is one
+        raise UsageError(
+            f"{path} is a symbolic link, which would be replaced; name the file itself"
+        )
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory; name a file")
+    if path.exists() and not path.is_file():
+        raise UsageError(f"{path} is not a regular file; name another")
+    try:
+        make_directory(path.parent)
+        with replacing(path, PLAIN) as file:
+            yield file
+    except OSError as error:
+        raise UsageError(f"{path}: cannot write: {error.strerror or error}") from error
+
+
 def hold(descriptor: int) -> None:
     """Keep a file or directory from other processes that ask, until the descriptor is closed.
 
@@ -100,12 +125,16 @@ def examine(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]
     Raises:
         UsageError: the file cannot be opened.
     """
+    with open_lines(path) as file:
+        yield from map(examine_line, file)
+
+
+def open_lines(path: Path) -> BinaryIO:
+    """A file to read; raises UsageError if it cannot be opened."""
     try:
-        file = path.open("rb", buffering=_BUFFER_BYTES)
+        return path.open("rb", buffering=_BUFFER_BYTES)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    with file:
-        yield from map(examine_line, file)
 
 
 def examine_line(written: bytes) -> tuple[list[tuple[str, bytes]], bytes | None]:

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from vcgen.card import Examples, require_license, write_card
 from vcgen.commands.common import require_apart, tell_damaged
-from vcgen.errors import UsageError
-from vcgen.exporters.files import replacing_file
+from vcgen.disk import replacing_file
 from vcgen.layout import own_files
 from vcgen.options import (
     CardFileOption,
@@ -56,7 +55,8 @@ def card(
     if output is None:
         print(text, end="")
         return
-    _write(output, text)
+    with replacing_file(output) as file:
+        file.write(text.encode())
     tell(f"card of {survey.summary()['records']:,} records in {output}")
 
 
@@ -64,11 +64,3 @@ def _tables(directory: Path) -> list[str]:
     """Parquet files where an export puts them, from the directory."""
     found = [*directory.glob("*.parquet"), *directory.glob("data/*.parquet")]
     return sorted(file.relative_to(directory).as_posix() for file in found)
-
-
-def _write(output: Path, text: str) -> None:
-    try:
-        with replacing_file(output) as file:
-            file.write(text.encode())
-    except OSError as error:
-        raise UsageError(f"{output}: cannot write: {error.strerror}") from error

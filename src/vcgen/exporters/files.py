@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from vcgen.disk import PLAIN, make_directory, replacing
+from vcgen.disk import replacing_file
 from vcgen.errors import UsageError
 from vcgen.exporters.target import Sink, Target
 
@@ -48,28 +48,6 @@ class _JsonSink:
 
 
 @contextmanager
-def replacing_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path`, which is a file or nothing.
-
-    Directories above it are made.
-
-    Raises:
-        UsageError: it is something else.
-    """
-    if path.is_symlink():  # /dev/stdout is one
-        raise UsageError(
-            f"{path} is a symbolic link, which would be replaced; name the file itself"
-        )
-    if path.is_dir():
-        raise UsageError(f"{path} is a directory; name a file")
-    if path.exists() and not path.is_file():
-        raise UsageError(f"{path} is not a regular file; name another")
-    make_directory(path.parent)
-    with replacing(path, PLAIN) as file:
-        yield file
-
-
-@contextmanager
 def _json(path: Path, *, as_array: bool) -> Iterator[_JsonSink]:
     with replacing_file(path) as file:
         sink = _JsonSink(file, as_array=as_array)
@@ -86,12 +64,9 @@ def write_rows(rows: Iterable[bytes], output: Path, *, as_array: bool) -> int:
     Raises:
         UsageError: the file cannot be written.
     """
-    try:
-        with _json(output, as_array=as_array) as sink:
-            for row in rows:
-                sink.add_line(row)
-    except OSError as error:
-        raise UsageError(f"{output}: cannot write: {error.strerror}") from error
+    with _json(output, as_array=as_array) as sink:
+        for row in rows:
+            sink.add_line(row)
     return sink.rows
 
 

@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
-from vcgen.disk import examine_line
+from vcgen.disk import examine_line, open_lines
 from vcgen.journal import decode_line
 from vcgen.layout import RECORDS, parts
 from vcgen.records import Record
@@ -26,13 +26,13 @@ def read_shuffled(
     begins, lines, at = list[int](), array("Q"), 0
     for path in files:
         begins.append(at)
-        with path.open("rb") as file:
+        with open_lines(path) as file:
             for line in file:
                 lines.append(at)
                 at += len(line)
     Random(seed).shuffle(lines)  # noqa: S311 - an order to repeat, no secret
     with ExitStack() as stack:
-        opened = [stack.enter_context(path.open("rb")) for path in files]
+        opened = [stack.enter_context(open_lines(path)) for path in files]
         for line_at in lines:
             number = bisect_right(begins, line_at) - 1
             opened[number].seek(line_at - begins[number])

@@ -9,9 +9,9 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from vcgen.disk import replacing_file
 from vcgen.errors import UsageError
 from vcgen.exporters.directories import replacing_directory
-from vcgen.exporters.files import replacing_file
 from vcgen.exporters.target import Sink, Target
 
 _GROUP_ROWS = 8192

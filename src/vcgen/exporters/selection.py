@@ -23,7 +23,7 @@ _TAIL = "###"
 _ALL_KINDS = frozenset(KINDS)
 _BYTES_PER_TOKEN = 3  # errs on the safe side for English
 _MARKS = re.compile(
-    r"<\s*/?\s*(?:vid|image|img|audio|im_|vi_)\w*[^<>]*>"
+    r"<\s*+/?\s*+(?:vid|image|img|audio|im_|vi_)\w*+[^<>]*+>"
     r"|<[|\uff5c][^<>]*[|\uff5c]>|</?s>|\[/?INST\]|<</?SYS>>|#{2,}\s*(?:Human|Assistant)\b"
     r"|\{\{(?:video|image|audio)\}\}",  # what LLaMA-Factory has for a tag while it works
     re.IGNORECASE,

@@ -13,8 +13,7 @@ from typing import Any
 from vcgen._version import __version__
 from vcgen.checks.language import code_of
 from vcgen.cleaning import with_visible
-from vcgen.disk import PLAIN, replacing
-from vcgen.errors import UsageError
+from vcgen.disk import replacing_file
 from vcgen.known_clips import KnownClips
 from vcgen.layout import RECORDS, REJECTS
 from vcgen.records import Record, Reject
@@ -101,14 +100,9 @@ def write_report(run: Path, output: Path, clips: KnownClips, *, limit: int) -> i
         "language": _language(manifest),
         "end": f"Made by vcgen {__version__}.",
     }
-    try:
-        if output.exists() and not output.is_file():
-            raise UsageError(f"{output} is not a regular file; name another")
-        with replacing(output, PLAIN) as file:
-            for piece in page(filters, _shown(run, places, clips, filters), content):
-                file.write(piece.encode("utf-8", "replace"))
-    except OSError as error:
-        raise UsageError(f"{output}: cannot write: {error.strerror}") from error
+    with replacing_file(output) as file:
+        for piece in page(filters, _shown(run, places, clips, filters), content):
+            file.write(piece.encode("utf-8", "replace"))
     return len(places)
 
 
