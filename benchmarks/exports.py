@@ -19,11 +19,11 @@ from random import Random
 from tempfile import TemporaryDirectory
 
 from benchmarks.harness import peak_mb
-from vcgen.exporters import FORMATS, export_records, read_shuffled
-from vcgen.journal import encode_line
-from vcgen.layout import RECORDS
-from vcgen.records import KINDS, Record, Turn
-from vcgen.store import read_records
+from vcgen.data.records import KINDS, Record, Turn
+from vcgen.datasets.export.export import FORMATS, export_records, read_shuffled
+from vcgen.pipeline.store.directory import read_records
+from vcgen.pipeline.store.layout import RECORDS
+from vcgen.pipeline.store.lines import encode_line
 
 _CASES = (*FORMATS, "llava, shuffled", "script")
 _WORDS = (

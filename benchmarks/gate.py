@@ -12,7 +12,7 @@ import uvloop
 from benchmarks.harness import Case, Metrics, Row, Scale, ask, interleave, ratio
 from vcgen import ChatRequest, Endpoint, Engine, Limits, Message, RunStopped
 from vcgen.sim import Conditions, Latency, Outage, SimTransport, Simulator
-from vcgen.testing import virtual_clock
+from vcgen.sim.clock import virtual_clock
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello."),), max_tokens=40)
 _IN_FLIGHT = 64

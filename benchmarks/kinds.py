@@ -14,7 +14,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from vcgen.checks.kinds import KINDS, QuestionKind, deciding_rule, possible_kinds, question_kind
+from vcgen.checks.question_kind import (
+    KINDS,
+    QuestionKind,
+    deciding_rule,
+    possible_kinds,
+    question_kind,
+)
 
 _KINDS: dict[str, QuestionKind] = {"C": "causal", "T": "temporal", "D": "descriptive"}
 _FOLDS = 10

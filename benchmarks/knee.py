@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 from benchmarks.harness import Case, Metrics, Row, Scale, interleave
 from vcgen import ChatRequest, Endpoint, Engine, Limits, Message
-from vcgen.http1 import Reply
+from vcgen.engine.transport.base import Reply
 from vcgen.sim import Conditions, Latency, SimTransport, Simulator
-from vcgen.testing import virtual_clock
+from vcgen.sim.clock import virtual_clock
 
 _FIXED = (16, 32, 64, 128, 256, 512, 1024)
 _LEARNED = "learned"

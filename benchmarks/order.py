@@ -10,10 +10,10 @@ from benchmarks.harness import Case, Metrics, Row, Scale, interleave
 from benchmarks.servers import clip_rows
 from benchmarks.several import Routes
 from vcgen import ChatRequest, Completion, Endpoint, Engine, Limits
+from vcgen.engine.limits.queue import Work
 from vcgen.sim import Conditions, Latency, Simulator, TrueLimits
-from vcgen.sim.prefixes import BLOCK_TOKENS
-from vcgen.testing import virtual_clock
-from vcgen.turns import Work
+from vcgen.sim.clock import virtual_clock
+from vcgen.sim.prefix_cache import BLOCK_TOKENS
 
 _TASKS = ("description", "conversation", "conversation-selfchat")
 _SEGMENTS = 60

@@ -69,11 +69,11 @@ def measure(repeats: int, seconds: float) -> dict[str, list[float]]:
 
 def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
     import vcgen
-    from vcgen.chat import decode, encode
-    from vcgen.checks import check
-    from vcgen.evidence import render_evidence
-    from vcgen.journal import encode_line
-    from vcgen.prompts import Prompts
+    from vcgen.checks.checker import check
+    from vcgen.engine.chat import decode, encode
+    from vcgen.pipeline.store.lines import encode_line
+    from vcgen.tasks.evidence import render_evidence
+    from vcgen.tasks.templates import Prompts
 
     clip, prompts = vcgen.Clip.model_validate(next(clip_rows(1))), Prompts()
     variables = {"evidence": render_evidence(clip), **RENDERED}
@@ -95,8 +95,8 @@ def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
 async def _admission(calls: int) -> float:
     """Seconds for some requests to pass a gate that never closes."""
     from vcgen import Limits, Usage
-    from vcgen.admission import Admission
-    from vcgen.gate import Gate
+    from vcgen.engine.limits.limiter import Gate
+    from vcgen.engine.limits.scheduler import Admission
 
     limits, used = Limits(rpm=10**9, tpm=10**12, concurrency=64), Usage(480, 160)
     gate = Gate(limits, Random(0))  # noqa: S311 - jitter

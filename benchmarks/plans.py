@@ -10,11 +10,11 @@ import orjson
 
 from benchmarks.harness import ROOT, Case, Metrics, Row, Scale, interleave
 from vcgen import Endpoint, Limits, Recipe
-from vcgen.api import Options, open_run
-from vcgen.intake import PlacedStream, intake, intake_files
-from vcgen.plan import Plan, estimate
+from vcgen.data.readers.inputs import PlacedStream, intake, intake_files
+from vcgen.pipeline.plan import Plan, estimate
+from vcgen.pipeline.session import Options, open_run
 from vcgen.sim import SimTransport, Simulator
-from vcgen.testing import virtual_clock
+from vcgen.sim.clock import virtual_clock
 
 _LIMITS = {
     "rpm": Limits(rpm=600),

@@ -11,9 +11,10 @@ from random import Random
 import anyio
 from aiolimiter import AsyncLimiter
 
-from vcgen.chat import Completion, Failure, decode
+from vcgen.engine.chat import Completion, Failure, decode
+from vcgen.engine.limits.backoff import backoff_s
+from vcgen.engine.limits.token_bucket import bucket
 from vcgen.errors import ConnectFailed
-from vcgen.pacing import backoff_s, bucket
 from vcgen.sim import SimTransport
 
 _URL = "http://in.memory/v1/chat/completions"

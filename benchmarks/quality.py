@@ -19,14 +19,14 @@ from typing import Any, NamedTuple
 import orjson
 
 import vcgen
-from vcgen.chat import ChatRequest, Message, encode
-from vcgen.checks import CODES, Problem, check
-from vcgen.config import Dialect
-from vcgen.evidence import fence, render_evidence
-from vcgen.prompts import Prompts
-from vcgen.records import Kind, Turn
+from vcgen.checks.checker import CODES, Problem, check
+from vcgen.data.records import Kind, Turn
+from vcgen.engine.chat import ChatRequest, Message, encode
+from vcgen.engine.config import Dialect
 from vcgen.sim.model import Draft, write
 from vcgen.sim.sloppiness import plant
+from vcgen.tasks.evidence import fence, render_evidence
+from vcgen.tasks.templates import Prompts
 
 ROOT = Path(__file__).parents[1]
 KINDS: Sequence[Kind] = ("descriptive", "temporal", "causal", "temporal")

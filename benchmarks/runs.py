@@ -111,7 +111,7 @@ def stream(count: int) -> Metrics:
 
 def finish(directory: str, count: int) -> None:
     """Leave a run directory of one real record and of copies of it with ids of their own."""
-    from vcgen.journal import decode_line, encode_line
+    from vcgen.pipeline.store.lines import decode_line, encode_line
 
     _generate(directory, 1)
     file = Path(directory, "run/records.jsonl")
@@ -122,7 +122,7 @@ def finish(directory: str, count: int) -> None:
 
 
 def reopen(directory: str, count: int) -> Metrics:
-    from vcgen.store import RunDirectory
+    from vcgen.pipeline.store.directory import RunDirectory
 
     path = Path(directory, "run")
     began = time.perf_counter()

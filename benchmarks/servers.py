@@ -78,9 +78,9 @@ def write_clips(path: Path, count: int) -> None:
 
 def render_prompt() -> str:
     """The prompt vcgen makes of the first clip: what the peers are given ready-made."""
-    from vcgen.clips import Clip
-    from vcgen.evidence import render_evidence
-    from vcgen.prompts import Prompts
+    from vcgen.data.clips import Clip
+    from vcgen.tasks.evidence import render_evidence
+    from vcgen.tasks.templates import Prompts
 
     evidence = render_evidence(Clip.model_validate(next(clip_rows(1))))
     messages = Prompts().render("describe", {"evidence": evidence, **RENDERED})

@@ -8,18 +8,10 @@ from typing import NamedTuple
 from benchmarks.gate import HELLO
 from benchmarks.harness import Case, Metrics, Row, Scale, interleave
 from vcgen import Endpoint, Engine, Limits
-from vcgen.http1 import Reply
-from vcgen.sim import (
-    Arrival,
-    Conditions,
-    Latency,
-    Outage,
-    SimTransport,
-    Simulator,
-    TrueLimits,
-)
+from vcgen.engine.transport.base import Reply
+from vcgen.sim import Arrival, Conditions, Latency, Outage, SimTransport, Simulator, TrueLimits
+from vcgen.sim.clock import virtual_clock
 from vcgen.sim.conditions import OutageKind
-from vcgen.testing import virtual_clock
 
 _MINUTES = 10
 _AWAY = 3, 6  # from and to, in such minutes

@@ -19,7 +19,7 @@ from vcgen.sim import (
     Simulator,
     TrueLimits,
 )
-from vcgen.testing import virtual_clock
+from vcgen.sim.clock import virtual_clock
 
 _RPM = 600
 _VCGEN = "vcgen"

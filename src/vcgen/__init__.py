@@ -2,8 +2,8 @@
 
     result = await vcgen.generate_batch("clips.jsonl", model="sim", output="runs/a")
 
-What is listed in `__all__` is the public surface; `vcgen.exporters`, `vcgen.testing` and
-`vcgen.sim` are public too.
+What is listed in `__all__` is the public surface; so are `vcgen.checks`,
+`vcgen.datasets.export` and `vcgen.sim`.
 """
 
 from importlib import import_module
@@ -12,12 +12,16 @@ from typing import TYPE_CHECKING, Any
 from vcgen._version import __version__
 
 if TYPE_CHECKING:
-    from vcgen.answers import Answer, Ask
-    from vcgen.api import Options, Result, generate_batch, run, stream
-    from vcgen.chat import ChatRequest, Completion, Message, Schema
-    from vcgen.clips import Clip, Segment
-    from vcgen.config import Budget, Endpoint, Limits
-    from vcgen.engine import Engine
+    from vcgen.data.clips import Clip, Segment
+    from vcgen.data.readers.read import read_clips
+    from vcgen.data.records import Outcome, Record, Reject, Turn
+    from vcgen.engine.budget import Budget
+    from vcgen.engine.chat import ChatRequest, Completion, Message, Schema, Usage
+    from vcgen.engine.config import Endpoint, Limits
+    from vcgen.engine.engine import Engine
+    from vcgen.engine.transport.asyncio_http import HttpTransport
+    from vcgen.engine.transport.base import Reply, Transport
+    from vcgen.engine.transport.httpx_client import HttpxTransport
     from vcgen.errors import (
         BudgetSpent,
         ConnectFailed,
@@ -32,14 +36,12 @@ if TYPE_CHECKING:
         UsageError,
         VcgenError,
     )
-    from vcgen.http1 import Reply
-    from vcgen.httpx_transport import HttpxTransport
-    from vcgen.recipe import Recipe
-    from vcgen.records import Outcome, Record, Reject, Turn, Usage
+    from vcgen.pipeline.api import Result, generate_batch, run, stream
+    from vcgen.pipeline.session import Options
     from vcgen.sim import SimTransport
-    from vcgen.sources import read_clips
-    from vcgen.tasks import Task, task
-    from vcgen.transport import HttpTransport, Transport
+    from vcgen.tasks.ask import Answer, Ask
+    from vcgen.tasks.recipe import Recipe
+    from vcgen.tasks.task import Task, task
 
 __all__ = [
     "Answer",
@@ -88,25 +90,27 @@ __all__ = [
     "task",
 ]
 
-# Loaded when asked for: all of it takes a third of a second, before which the command could not
-# say what a signal does.
+# Loaded on first use: importing all of it takes a third of a second, during which the command
+# could not yet handle a signal.
 _HOMES = {
-    "answers": "Answer Ask",
-    "api": "Options Result generate_batch run stream",
-    "chat": "ChatRequest Completion Message Schema",
-    "clips": "Clip Segment",
-    "config": "Budget Endpoint Limits",
-    "engine": "Engine",
+    "data.clips": "Clip Segment",
+    "data.readers.read": "read_clips",
+    "data.records": "Outcome Record Reject Turn",
+    "engine.budget": "Budget",
+    "engine.chat": "ChatRequest Completion Message Schema Usage",
+    "engine.config": "Endpoint Limits",
+    "engine.engine": "Engine",
+    "engine.transport.asyncio_http": "HttpTransport",
+    "engine.transport.base": "Reply Transport",
+    "engine.transport.httpx_client": "HttpxTransport",
     "errors": "BudgetSpent ConnectFailed ConnectionLost Reason Rejected ReplyTooLarge RunStopped "
     "StoreError TimedOut TransportError UsageError VcgenError",
-    "http1": "Reply",
-    "httpx_transport": "HttpxTransport",
-    "recipe": "Recipe",
-    "records": "Outcome Record Reject Turn Usage",
+    "pipeline.api": "Result generate_batch run stream",
+    "pipeline.session": "Options",
     "sim": "SimTransport",
-    "sources": "read_clips",
-    "tasks": "Task task",
-    "transport": "HttpTransport Transport",
+    "tasks.ask": "Answer Ask",
+    "tasks.recipe": "Recipe",
+    "tasks.task": "Task task",
 }
 
 

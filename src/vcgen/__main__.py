@@ -3,7 +3,7 @@
 import atexit
 import signal
 
-from vcgen.signals import end, end_at_once, heed
+from vcgen.cli.signals import end, end_at_once, heed
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     heed(end_at_once)
     # Python forgets handlers before it has ended, and by then how it ends is decided.
     atexit.register(heed, signal.SIG_IGN)
-    from vcgen.cli import main as act  # noqa: PLC0415 - takes half a second, in which one may end it
+    from vcgen.cli.main import main as act  # noqa: PLC0415 - takes half a second, in which one may end it
 
     heed(end)
     try:

@@ -3,8 +3,8 @@
 import time
 from pathlib import Path
 
-from completions import Spoiling, judge
-from conftest import make_clips
+from tests.support.common import make_clips
+from tests.support.completions import Spoiling, judge
 
 
 def test_2000_bad_completions_end_as_whole_records_or_rejects_with_a_reason(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from disk_faults import FAULTS, refuse_and_resume
-from power import fail_again_and_again
-from racing import race
-from rot import flip_bits
+
+from tests.support.disk_faults import FAULTS, refuse_and_resume
+from tests.support.power import fail_again_and_again
+from tests.support.racing import race
+from tests.support.rot import flip_bits
 
 
 @pytest.mark.timeout(300)

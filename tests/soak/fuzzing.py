@@ -6,10 +6,12 @@ import sys
 from pathlib import Path
 
 import pytest
-import targets
+
+from tests.support import targets
+from tests.support.common import ROOT
 
 SECONDS = 60
-PROGRAM = Path(__file__).parents[1] / "fuzz.py"
+PROGRAM = ROOT / "tests" / "support" / "fuzz.py"
 
 
 @pytest.mark.timeout(200)

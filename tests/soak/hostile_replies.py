@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from replies import survive
+
+from tests.support.replies import survive
 
 
 @pytest.mark.timeout(120)

@@ -4,9 +4,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Serving
-from crashes import CONCURRENCY, kill_again_and_again
-from story import STEPS
+
+from tests.support.common import Serving
+from tests.support.crashes import CONCURRENCY, kill_again_and_again
+from tests.support.story import STEPS
 
 
 @pytest.mark.timeout(300)

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 import uvloop
-from conftest import start_vcgen
-from heavy import load
+
+from tests.support.common import start_vcgen
+from tests.support.heavy import load
 
 IN_FLIGHT, LATENCY_S, SECONDS = 8000, 10.0, 60.0
 FILES = IN_FLIGHT + 1000

@@ -6,14 +6,14 @@ import sys
 import time
 
 import pytest
-from days import HOUR_S, Dated, Day, Ways, wall_clock
 
-from vcgen.config import Limits
-from vcgen.engine import Engine
-from vcgen.retry import ATTEMPTS
+from tests.support.days import HOUR_S, Dated, Day, Ways, wall_clock
+from vcgen.engine.config import Limits
+from vcgen.engine.engine import Engine
+from vcgen.engine.retry import ATTEMPTS
 from vcgen.sim import Conditions, Latency, Outage, TrueLimits, parse_faults
+from vcgen.sim.clock import virtual_clock
 from vcgen.sim.conditions import Capacity
-from vcgen.testing import virtual_clock
 
 RPM, ASKERS = 600, 200
 DAY_S = 24 * HOUR_S
@@ -53,7 +53,7 @@ async def blocks_in_use_at(hour: float) -> int:
 def test_a_day_loses_nothing_keeps_to_the_limit_is_fair_and_uses_what_there_is(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vcgen.ratelimits.datetime", wall_clock(stepped_every_s=HOUR_S))
+    monkeypatch.setattr("vcgen.engine.rate_headers.datetime", wall_clock(stepped_every_s=HOUR_S))
     simulator = Dated(CONDITIONS, seed=1, faults=parse_faults(FAULTS))
     ways = Ways([simulator])
     engine = Engine(ways.endpoints, limits=Limits(rpm=RPM), transport=ways, timeout_s=30)

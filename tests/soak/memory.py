@@ -6,7 +6,8 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 import pytest
-from heavy import measured_growth
+
+from tests.support.heavy import measured_growth
 
 CLIPS = int(os.environ.get("VCGEN_SOAK_CLIPS", "300000"))
 WARM_UP = 50_000

@@ -5,11 +5,11 @@ from itertools import islice
 from pathlib import Path
 
 import pytest
-from conftest import make_clip
-from pages import make_page
-from test_report_browser import CHROMIUM, chromium
 
 import vcgen
+from tests.datasets.report.test_browser import CHROMIUM, chromium
+from tests.support.common import make_clip
+from tests.support.pages import make_page
 
 CLIPS = 5_000  # two records each
 OPENED = 5

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from conftest import CLIPS, Serving, start_vcgen, wait_until
-from interrupts import STRICT, Interrupting
 
-from vcgen.batch import GRACE_S
+from tests.support.common import CLIPS, Serving, start_vcgen, wait_until
+from tests.support.interrupts import STRICT, Interrupting
+from vcgen.pipeline.runner import GRACE_S
 from vcgen.sim import Simulator
 
 LANES = 4  # runs at a time

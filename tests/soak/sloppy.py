@@ -1,9 +1,9 @@
 """20,000 samples of the careless model: what is found of each code, and of clean samples."""
 
 import pytest
-from conftest import ROOT
 
 from benchmarks.quality import clips_of, made_up_clips, table, tally
+from tests.support.common import ROOT
 
 
 @pytest.mark.timeout(200)

@@ -9,9 +9,10 @@ from subprocess import DEVNULL
 
 import orjson
 import pytest
-from conftest import Serving, children_of, is_running, start_vcgen, wait_until
-from crashes import CONCURRENCY, Evidence, Sized, assert_nothing_lost, row_of
-from story import STEPS
+
+from tests.support.common import ROOT, Serving, children_of, is_running, start_vcgen, wait_until
+from tests.support.crashes import CONCURRENCY, Evidence, Sized, assert_nothing_lost, row_of
+from tests.support.story import STEPS
 
 
 def all_ended(processes: list[int]) -> bool:
@@ -26,7 +27,7 @@ def test_kills_of_workers_and_of_who_started_them_lose_nothing(
     random, evidence, simulator = Random(1), Evidence(run), Sized({})  # noqa: S311 - repeatable
     rows = tmp_path / "clips.jsonl"
     rows.write_bytes(b"".join(orjson.dumps(row_of(at)) + b"\n" for at in range(clips)))
-    task = f"{Path(__file__).parents[1] / 'story.py'}:story"
+    task = f"{ROOT / 'tests/support/story.py'}:story"
     options = ("--model", "scripted", "--base-url", serving(simulator), "--tasks", task)
     limits = ("--workers", 2, "--concurrency", CONCURRENCY)
     command = ("generate", rows, *options, *limits, "-o", run)

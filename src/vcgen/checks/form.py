@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from vcgen.checks.problems import Problem, problem
-from vcgen.checks.words import Reading, count_words, word_set
+from vcgen.checks.codes import Problem, problem
+from vcgen.checks.tokenize import Reading, count_words, word_set
 
 
 class Span(NamedTuple):

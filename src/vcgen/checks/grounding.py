@@ -6,7 +6,8 @@ By words alone, so a paraphrase counts as unsupported: a score and flags, never 
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from vcgen.checks.facts import (
+from vcgen.checks.codes import Problem, problem
+from vcgen.checks.evidence_index import (
     COLOURS,
     NEGATIONS,
     NUMBERS,
@@ -15,8 +16,7 @@ from vcgen.checks.facts import (
     denials,
     qualified,
 )
-from vcgen.checks.problems import Problem, problem
-from vcgen.checks.words import Reading
+from vcgen.checks.tokenize import Reading
 
 LEAST = 0.5
 """The share of an answer's content words that must be in the evidence."""

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping
 from functools import lru_cache
 
-from vcgen.checks.problems import Problem, problem
-from vcgen.checks.words import Reading
+from vcgen.checks.codes import Problem, problem
+from vcgen.checks.tokenize import Reading
 
 _HAN, _KANA, _HANGUL = (
     r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff",

@@ -6,8 +6,8 @@ shows as something else has its mark on both sides of words, or at the beginning
 
 import re
 
-from vcgen.checks.problems import Problem, problem
-from vcgen.checks.words import Reading
+from vcgen.checks.codes import Problem, problem
+from vcgen.checks.tokenize import Reading
 
 # At the edges of words, and not within one: 2*3*4, snake_case, what the ****, rock `n` roll.
 _AROUND_WORDS = re.compile(

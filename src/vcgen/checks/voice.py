@@ -7,7 +7,9 @@ where one of its words occurs.
 import re
 from typing import NamedTuple
 
-from vcgen.checks.phrases import (
+from vcgen.checks.codes import Problem, problem
+from vcgen.checks.tokenize import Reading, read
+from vcgen.checks.voice_patterns import (
     ASIDE,
     ASIDE_SENTENCE,
     ASSISTANT,
@@ -21,8 +23,6 @@ from vcgen.checks.phrases import (
     REFUSAL,
     REFUSAL_OF_OTHERS,
 )
-from vcgen.checks.problems import Problem, problem
-from vcgen.checks.words import Reading, read
 
 
 class _Pattern(NamedTuple):

@@ -12,13 +12,7 @@ from typing import Literal, NamedTuple
 
 import orjson
 
-from vcgen.sim.contradictions import (
-    deny,
-    name_late_time,
-    other_colour,
-    other_number,
-    other_order,
-)
+from vcgen.sim.contradictions import deny, name_late_time, other_colour, other_number, other_order
 from vcgen.sim.slips import ANSWERS, DULL, ELSEWHERE, OTHER_KINDS, QUESTIONS
 from vcgen.sim.wording import sentences
 

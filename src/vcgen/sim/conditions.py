@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from vcgen.errors import UsageError
+from vcgen.sim.latency import Latency
 from vcgen.sim.limits import TrueLimits, require_count, require_one_of
-from vcgen.sim.service import Latency
 
 OutageKind = Literal["refused", "503", "hang"]
 

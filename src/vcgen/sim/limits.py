@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple, get_args
 
 from vcgen.errors import UsageError
-from vcgen.sim.meters import WINDOW_S, FixedWindow, Meter, SlidingWindow, TokenBucket
+from vcgen.sim.rate_windows import WINDOW_S, FixedWindow, Meter, SlidingWindow, TokenBucket
 
 # A constant, so that the same request brings the same bytes: 2026-01-01T00:00:00Z.
 CREATED = 1_767_225_600

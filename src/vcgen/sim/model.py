@@ -14,8 +14,9 @@ from typing import Any
 
 import orjson
 
-from vcgen.records import KINDS, Usage
-from vcgen.sim.family import MANNERS, as_it_is
+from vcgen.data.records import KINDS
+from vcgen.engine.chat import Usage
+from vcgen.sim.models import MANNERS, as_it_is
 from vcgen.sim.narrative import describe, refine
 from vcgen.sim.questions import answer_to, pairs
 from vcgen.sim.scene import Scene, fenced, read_narrative, read_scene

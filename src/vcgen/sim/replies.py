@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import vcgen.sim.faults as fault_kinds
-from vcgen.records import Usage
+from vcgen.engine.chat import Usage
 from vcgen.sim.limits import CREATED, Lack
 from vcgen.sim.model import Draft, completion
 from vcgen.sim.validation import Refusal

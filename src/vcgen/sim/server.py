@@ -21,8 +21,8 @@ import h11
 import orjson
 
 from vcgen.errors import UsageError
-from vcgen.sim.family import MANNERS
 from vcgen.sim.limits import CREATED
+from vcgen.sim.models import MANNERS
 from vcgen.sim.replies import Answer, refuse
 from vcgen.sim.simulator import Simulator
 from vcgen.sim.validation import Refusal

@@ -14,11 +14,11 @@ import orjson
 
 from vcgen.sim.conditions import Conditions
 from vcgen.sim.faults import INSTEAD, REFUSALS, Faults
+from vcgen.sim.latency import Latency, Slots
 from vcgen.sim.limits import Lack, Meters
 from vcgen.sim.model import Draft, write
-from vcgen.sim.prefixes import Prefixes, block_keys
+from vcgen.sim.prefix_cache import Prefixes, block_keys
 from vcgen.sim.replies import Answer, complete, limited, refuse, struck, told_usage
-from vcgen.sim.service import Latency, Slots
 from vcgen.sim.validation import NOT_JSON, Behaviour, Refusal, check
 
 _ONE_REQUEST = {"requests": 1}

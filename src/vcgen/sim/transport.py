@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 import anyio
 
+from vcgen.engine.transport.base import Reply
 from vcgen.errors import ConnectFailed, ConnectionLost, TimedOut
-from vcgen.http1 import Reply
 from vcgen.sim.simulator import Simulator
 
 

@@ -8,8 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from vcgen.checks.facts import COLOURS, NUMBERS, contents, qualified
-from vcgen.checks.words import words_of
+from vcgen.checks.evidence_index import COLOURS, NUMBERS, contents, qualified
+from vcgen.checks.tokenize import words_of
 
 _ANSWER = re.compile(r"^(\d+)\. Question: .*\n   Answer: (.*)$", re.MULTILINE)
 _PLACE = re.compile(r"^(?:\[[\d.-]+\] (?:\(\w+\) )?|(?:Caption|Summary|Tags): )")

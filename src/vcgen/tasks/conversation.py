@@ -10,13 +10,13 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from vcgen.answers import Accept, Answer, Ask
-from vcgen.checks import Checker, Problem
-from vcgen.clips import Clip
-from vcgen.evidence import fence
-from vcgen.records import Kind, Turn
-from vcgen.tasks import task
+from vcgen.checks.checker import Checker, Problem
+from vcgen.data.clips import Clip
+from vcgen.data.records import Kind, Turn
+from vcgen.tasks.ask import Accept, Answer, Ask
 from vcgen.tasks.description import narrative
+from vcgen.tasks.evidence import fence
+from vcgen.tasks.task import task
 
 # As in `converse.jinja`. With the shape of such questions and no content, which models would copy.
 MEANING = {

@@ -4,11 +4,11 @@ After VideoChat V1 (arXiv 2305.06355): a narrative from the video text, a post-p
 that removes repeats and mends broken sentences, and a question drawn from a pool of phrasings.
 """
 
-from vcgen.answers import Answer, Ask
-from vcgen.clips import Clip
-from vcgen.evidence import fence
-from vcgen.records import Turn
-from vcgen.tasks import task
+from vcgen.data.clips import Clip
+from vcgen.data.records import Turn
+from vcgen.tasks.ask import Answer, Ask
+from vcgen.tasks.evidence import fence
+from vcgen.tasks.task import task
 
 QUESTIONS = "description_questions.txt"
 

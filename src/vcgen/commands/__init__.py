@@ -1,1 +1,0 @@
-"""The commands of `vcgen`, a module each; `vcgen.cli` starts them."""

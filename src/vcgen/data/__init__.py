@@ -1,0 +1,1 @@
+"""Clips in, records out: value types, cleaning, readers."""

@@ -1,0 +1,1 @@
+"""Read clips from the layouts that video text comes in."""

@@ -1,0 +1,1 @@
+"""Export, import, validate and describe finished runs."""

@@ -1,0 +1,18 @@
+"""Export records for trainers.
+
+from vcgen.datasets.export import export_records
+
+written = export_records(result.records, "llava", "train.json")
+"""
+
+from vcgen.datasets.export.export import (
+    FORMATS,
+    Exported,
+    Selection,
+    Split,
+    Why,
+    export_records,
+    read_shuffled,
+)
+
+__all__ = ["FORMATS", "Exported", "Selection", "Split", "Why", "export_records", "read_shuffled"]

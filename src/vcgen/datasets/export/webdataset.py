@@ -1,0 +1,61 @@
+"""Records as WebDataset shards: tar files with one JSON file a record."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from tarfile import TarFile, TarInfo
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from vcgen.data.hashing import digest
+from vcgen.datasets.export.output import Sink, Target
+from vcgen.datasets.export.output_directory import replacing_directory
+
+_ROWS = 10_000
+_LONGEST_KEY = 200  # so that any file system takes it, with an ending
+_PLAIN = re.compile(r"[\w-]+", re.ASCII)
+
+
+def key_of(name: str) -> str:
+    """A record's id as the name of a file, without dots: readers take the first for its end."""
+    key = name if _PLAIN.fullmatch(name) else quote(name, safe="").replace(".", "%2E")
+    key = key.replace("~", "%7E")
+    return key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 17]}-{digest(name)}"
+
+
+class _Shards:
+    def __init__(self, directory: Path, side: str) -> None:
+        self.rows = 0
+        self._directory, self._side = directory, side
+        self._tar: TarFile | None = None
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        if self.rows % _ROWS == 0 or self._tar is None:
+            self.close()
+            name = f"{self._side}-{self.rows // _ROWS:06}.tar"
+            self._tar = TarFile.open(self._directory / name, "x")
+        content = orjson.dumps(row)
+        entry = TarInfo(f"{key_of(row['id'])}.json")
+        entry.size = len(content)
+        self._tar.addfile(entry, BytesIO(content))
+        self.rows += 1
+
+    def close(self) -> None:
+        if self._tar is not None:
+            self._tar.close()
+
+
+@contextmanager
+def open_shards(target: Target) -> Iterator[Sequence[Sink]]:
+    """A directory of shards `<side>-000000.tar`."""
+    with replacing_directory(target.output) as directory:
+        sinks = [_Shards(directory, side) for side in target.sides]
+        try:
+            yield sinks
+        finally:
+            for sink in sinks:
+                sink.close()

@@ -1,0 +1,1 @@
+"""Send many prompts to any chat endpoint, as fast as it allows."""

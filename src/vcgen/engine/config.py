@@ -1,0 +1,299 @@
+"""What a run is told of where to ask: endpoints, their limits, its budget. Checked when built."""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from enum import IntEnum
+from math import inf
+from typing import Literal, NamedTuple
+from urllib.parse import urlsplit
+
+from pydantic import SecretStr
+
+from vcgen.errors import UsageError
+
+
+class Structured(IntEnum):
+    """How a schema is asked for, strictest first; `PROMPT` leaves it to the prompt's words."""
+
+    JSON_SCHEMA = 2
+    JSON_OBJECT = 1
+    PROMPT = 0
+
+
+class Dialect(NamedTuple):
+    """What an endpoint has been found to understand."""
+
+    structured: Structured = Structured.JSON_SCHEMA
+    token_limit: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"  # noqa: S105
+
+
+OPENAI_URL = "https://api.openai.com/v1"
+LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
+_NAMED_HOST = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(:[0-9]*)?")
+# What is meant as an address and may be shown; anything else may be a key in the wrong place.
+_MEANT_AS_ADDRESS = re.compile(r"[a-z]*://|[\w.-]*:[0-9]{1,5}(/|$)")
+_VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_STRUCTURED = {
+    "auto": Structured.JSON_SCHEMA,
+    "json_schema": Structured.JSON_SCHEMA,
+    "json_object": Structured.JSON_OBJECT,
+    "prompt": Structured.PROMPT,
+}
+StructuredName = Literal["auto", "json_schema", "json_object", "prompt"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What the endpoint allows; None where it is not known.
+
+    Attributes:
+        rpm: requests a minute.
+        tpm: tokens a minute, input and output together.
+        input_tpm, output_tpm: the same by themselves, where the endpoint counts them so; input read
+            from its cache is not counted.
+        concurrency: requests in flight; None goes by `rpm`, or else finds how many the endpoint is
+            faster with.
+        shared_by: how many processes share what the endpoint says it allows; what is given here is
+            for this one alone.
+    """
+
+    rpm: int | None = None
+    tpm: int | None = None
+    input_tpm: int | None = None
+    output_tpm: int | None = None
+    concurrency: int | None = None
+    shared_by: int = 1
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if value is not None and value < 1:
+                raise UsageError(f"{each.name} must be at least 1, not {value}")
+
+    @property
+    def rates(self) -> tuple[int | None, int | None, int | None, int | None]:
+        """All that is counted by the minute."""
+        return self.rpm, self.tpm, self.input_tpm, self.output_tpm
+
+    @property
+    def in_flight(self) -> int | None:
+        """How many requests to keep in flight: what is given, else ten seconds' worth of `rpm`.
+
+        None where neither is given: their number is found.
+        """
+        if self.concurrency is not None or self.rpm is None:
+            return self.concurrency
+        return min(1000, max(16, self.rpm // 6))
+
+
+def together(limits: Sequence[Limits]) -> Limits:
+    """What endpoints allow in sum; a rate is known if that of each is."""
+
+    def whole(rates: Sequence[int | None]) -> int | None:
+        known = [rate for rate in rates if rate is not None]
+        return sum(known) if len(known) == len(rates) else None
+
+    rpm, tpm, input_tpm, output_tpm = map(whole, zip(*(each.rates for each in limits), strict=True))
+    return Limits(
+        rpm=rpm,
+        tpm=tpm,
+        input_tpm=input_tpm,
+        output_tpm=output_tpm,
+        concurrency=whole([each.in_flight for each in limits]),
+        shared_by=max(each.shared_by for each in limits),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """A server of chat completions and the model asked there.
+
+    Attributes:
+        model: what is asked; `sim` is the simulated endpoint.
+        base_url: up to and including the version, e.g. `https://api.openai.com/v1`.
+        served_as: what this endpoint calls the model, None if the same.
+        key: sent as a bearer token; None sends none.
+        price: US dollars a million tokens, of prompts and of replies; None looks it up.
+        structured: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
+            down where the endpoint refuses it.
+        limits: what this endpoint allows; None goes by the limits of the run.
+        trust_env: whether it is reached through the proxies that the environment names, if any;
+            they are ignored otherwise.
+
+    Raises:
+        UsageError: the address is none, the key is none, or it would travel unencrypted.
+    """
+
+    model: str
+    base_url: str = OPENAI_URL
+    served_as: str | None = None
+    key: SecretStr | None = None
+    structured: StructuredName = "auto"
+    price: tuple[float, float] | None = None
+    limits: Limits | None = None
+    trust_env: bool = False
+
+    def __post_init__(self) -> None:
+        if any(letter in self.base_url for letter in "@?#"):
+            raise UsageError(
+                "the base URL must carry no user, query or key; keys go into the environment"
+            )
+        if not _is_address(self.base_url):
+            meant = _MEANT_AS_ADDRESS.match(self.base_url)
+            shown = repr(self.base_url) if meant else "(not shown, as it may be a key)"
+            raise UsageError(f"base URL {shown} is not an http or https address")
+        parts = urlsplit(self.base_url)
+        if self.key is not None:
+            _require_key(self.key)
+        if self.key is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+            raise UsageError(
+                f"the key would travel unencrypted to {parts.hostname}: use https or unset the key"
+            )
+        if not self.model or self.served_as == "":
+            raise UsageError("the model has no name")
+        if is_simulated(self.model) != is_simulated(self.asked_for):
+            raise UsageError(
+                f"{self.model!r} cannot be served as {self.asked_for!r}: one of them is simulated"
+            )
+        if self.structured not in _STRUCTURED:
+            raise UsageError(
+                f"structured output {self.structured!r}: choose {', '.join(_STRUCTURED)}"
+            )
+        if self.price is not None and not all(0 <= dollars < inf for dollars in self.price):
+            raise UsageError(f"price {self.price}: must be two numbers from 0")
+
+    @property
+    def simulated(self) -> bool:
+        """Whether this is the simulator in memory rather than a server."""
+        return self.base_url == OPENAI_URL and is_simulated(self.model)
+
+    @property
+    def asked_for(self) -> str:
+        """The model's name in requests."""
+        return self.model if self.served_as is None else self.served_as
+
+    @property
+    def url(self) -> str:
+        """The address requests are posted to."""
+        return f"{self.base_url.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
+
+    @property
+    def dialect(self) -> Dialect:
+        """What to speak until the endpoint refuses it."""
+        host = urlsplit(self.base_url).hostname or ""
+        official = host.endswith(".openai.com") and not self.simulated
+        return Dialect(
+            structured=_STRUCTURED[self.structured],
+            token_limit="max_completion_tokens" if official else "max_tokens",
+        )
+
+    @classmethod
+    def from_environment(
+        cls,
+        model: str,
+        *,
+        base_url: str | None = None,
+        key_variable: str = "OPENAI_API_KEY",
+        structured: StructuredName = "auto",
+        price: tuple[float, float] | None = None,
+        trust_env: bool = False,
+        environment: Mapping[str, str] = os.environ,
+    ) -> "Endpoint":
+        """The endpoint that arguments and environment name.
+
+        Args:
+            base_url: None takes `OPENAI_BASE_URL`, then OpenAI's public API.
+            key_variable: the environment variable that holds the key.
+
+        Raises:
+            UsageError: an https endpoint and no key, or as for `Endpoint`.
+        """
+        common = cls(model=model, structured=structured, price=price, trust_env=trust_env)
+        keyless = Keyless.from_environment(common, base_url, key_variable, environment)
+        return keyless.with_key(environment)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Keyless:
+    """An endpoint without its key, as it may be written down and passed on.
+
+    Attributes:
+        endpoint: its `key` is None.
+        key_variable: the environment variable that holds the key, None if it needs none.
+    """
+
+    endpoint: Endpoint
+    key_variable: str | None = None
+
+    @property
+    def limits(self) -> Limits:
+        """What is known of what the endpoint allows."""
+        return self.endpoint.limits or Limits()
+
+    @classmethod
+    def from_environment(
+        cls,
+        common: Endpoint,
+        base_url: str | None,
+        key_variable: str,
+        environment: Mapping[str, str] = os.environ,
+    ) -> "Keyless":
+        """`common` at the address that arguments and environment name; over http a key may lack."""
+        if base_url is None and is_simulated(common.model):
+            return cls(endpoint=common)
+        url = base_url or environment.get("OPENAI_BASE_URL") or OPENAI_URL
+        needed = url.startswith("https:") or environment.get(key_variable)
+        return cls(
+            endpoint=replace(common, base_url=url), key_variable=key_variable if needed else None
+        )
+
+    def with_key(self, environment: Mapping[str, str] = os.environ) -> Endpoint:
+        """The endpoint, ready to be asked.
+
+        Raises:
+            UsageError: it needs a key and there is none.
+        """
+        endpoint, variable = self.endpoint, self.key_variable
+        if variable is None:
+            if endpoint.base_url.startswith("https:") and not endpoint.simulated:
+                raise UsageError(
+                    f"no key for {endpoint.base_url}: name the variable that holds it, key-env=NAME"
+                )
+            return endpoint
+        key = environment.get(variable)
+        if not key:
+            shown = variable if _VARIABLE.fullmatch(variable) else "the variable that holds it"
+            raise UsageError(
+                f"no key for {endpoint.base_url}: set {shown}, or name another variable "
+                "(--api-key-env, --judge-api-key-env; key-env in --endpoint), or try without one: "
+                "--model sim"
+            )
+        return replace(endpoint, key=SecretStr(key))
+
+
+def is_simulated(model: str) -> bool:
+    """Whether a model is the simulated one, in memory or served."""
+    return model.partition(":")[0] == "sim"
+
+
+def _require_key(key: SecretStr) -> None:
+    if not isinstance(key, SecretStr):  # a plain text would be in every repr
+        raise UsageError("the key must be a pydantic.SecretStr, which no repr shows")
+    secret = key.get_secret_value()
+    if not (secret.isascii() and secret.isprintable()) or " " in secret or not secret:
+        raise UsageError(
+            "the key is empty or has a space, a line end or a character that is not ASCII, as no "
+            "key has; set it anew without (it is not shown)"
+        )
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        # `[::1].host.example` is one host to this parser and another to the next.
+        named = bool(_NAMED_HOST.fullmatch(parts.netloc) and parts.hostname) and parts.port != 0
+    except ValueError:  # the port is no number, or a bracket is open
+        return False
+    return named and parts.scheme in {"http", "https"} and url.isprintable() and " " not in url

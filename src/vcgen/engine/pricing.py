@@ -1,0 +1,54 @@
+"""What tokens cost, in US dollars, by genai-prices. An unknown price is None and never zero."""
+
+from dataclasses import dataclass
+
+from vcgen.engine.chat import Usage
+
+_MANY = 1_000
+_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """US dollars a token."""
+
+    prompt: float
+    cached: float
+    completion: float
+
+    def of(self, usage: Usage) -> float:
+        """US dollars for a usage; `cached_tokens` are part of `prompt_tokens`."""
+        fresh = usage.prompt_tokens - usage.cached_tokens
+        return (
+            fresh * self.prompt
+            + usage.cached_tokens * self.cached
+            + usage.completion_tokens * self.completion
+        )
+
+
+FREE = Price(0.0, 0.0, 0.0)
+
+
+def per_million(prompt: float, completion: float) -> Price:
+    """A price given in US dollars a million tokens; cached tokens count as others do."""
+    return Price(prompt / _MILLION, prompt / _MILLION, completion / _MILLION)
+
+
+def find_price(model: str, base_url: str) -> Price | None:
+    """The price of a model at an endpoint, None if it is not listed."""
+    # 0.4 s of tables, and no use to a simulated run.
+    from genai_prices import Usage as Tokens  # noqa: PLC0415
+    from genai_prices import calc_price  # noqa: PLC0415
+
+    def dollars(**tokens: int) -> float:
+        priced = calc_price(Tokens(**tokens), model_ref=model, provider_api_url=base_url)
+        return float(priced.total_price) / _MANY
+
+    try:
+        return Price(
+            prompt=dollars(input_tokens=_MANY),
+            cached=dollars(input_tokens=_MANY, cache_read_tokens=_MANY),
+            completion=dollars(output_tokens=_MANY),
+        )
+    except LookupError:
+        return None

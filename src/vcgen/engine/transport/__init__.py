@@ -1,0 +1,1 @@
+"""Send bytes and receive bytes over HTTP."""

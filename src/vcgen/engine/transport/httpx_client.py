@@ -1,0 +1,129 @@
+"""HTTP by an `httpx.AsyncClient`: for proxies, mutual TLS, mocks, `ASGITransport`.
+
+Slower than the default (httpx's pool costs milliseconds a request); for what only it can reach.
+The client is the caller's, or made here to go through the proxies that the environment names.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Self
+
+import anyio
+import httpx
+
+from vcgen.engine.config import LOOPBACK
+from vcgen.engine.transport.asyncio_http import CONNECT_S, IDLE_S, tls
+from vcgen.engine.transport.base import Reply
+from vcgen.engine.transport.http1 import MAX_REPLY_BYTES, require_headers, too_large, unpacked
+from vcgen.errors import ConnectFailed, ConnectionLost, TimedOut, TransportError, UsageError
+
+# What httpcore does first where there is nothing to connect.
+_ON_A_KEPT_CONNECTION = "http11.send_request_headers.started"
+
+
+class HttpxTransport:
+    """Sends by a client its maker closes; redirects are not followed, whatever it says.
+
+    Give the client a pool as large as the concurrency, `httpx.Limits(max_connections=None)`: a
+    request that waits for a connection spends its deadline waiting.
+    """
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+        self._is_ours = False
+
+    @classmethod
+    def by_environment(cls) -> Self:
+        """Through the proxies of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, but for `NO_PROXY`.
+
+        To an https endpoint a proxy passes bytes it cannot read. To this machine nothing goes
+        through one: a key over plain http is for nobody else.
+
+        Raises:
+            UsageError: a proxy is named that cannot be used.
+        """
+        # Each waits long enough for its turn at the gate: no limit here.
+        limits = httpx.Limits(max_connections=None, keepalive_expiry=IDLE_S)
+        direct = dict.fromkeys(
+            f"all://[{host}]" if ":" in host else f"all://{host}" for host in LOOPBACK
+        )
+        try:
+            client = httpx.AsyncClient(verify=tls(), trust_env=True, mounts=direct, limits=limits)
+        except (ValueError, ImportError, httpx.InvalidURL) as error:
+            # What it says may hold the password of the proxy.
+            raise UsageError(
+                "the environment names a proxy that cannot be used; it must be an http or https "
+                "address, or socks5 with the package socksio"
+            ) from error
+        made = cls(client)
+        made._is_ours = True
+        return made
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Reply:
+        """As `vcgen.transport.Transport.post`."""
+        require_headers(headers)
+        # httpx's own timeouts restart with each byte, so a drip never ends: one deadline for all.
+        waits = httpx.Timeout(None, connect=CONNECT_S)
+        try:
+            request = self._client.build_request(
+                "POST",
+                url,
+                headers={"accept-encoding": "identity", **headers},
+                content=body,
+                timeout=waits,
+            )
+        except httpx.InvalidURL as error:
+            raise UsageError(f"{url!r} is no address: {error}") from error
+        try:
+            with anyio.fail_after(timeout_s):
+                response = await self._send(request)
+                try:
+                    received = await _body(response)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise TimedOut(f"no whole reply within {timeout_s:g} s") from error
+        except httpx.HTTPError as error:
+            raise _translate(error) from error
+        return Reply(response.status_code, dict(response.headers), received)
+
+    async def _send(self, request: httpx.Request) -> httpx.Response:
+        """As the default transport: once more where a kept connection closes before any reply."""
+        events: list[str] = []
+
+        async def note(event: str, _: Mapping[str, Any]) -> None:
+            events.append(event)
+
+        request.extensions["trace"] = note
+        try:
+            return await self._client.send(request, stream=True, follow_redirects=False)
+        except (httpx.NetworkError, httpx.RemoteProtocolError):
+            if events[:1] != [_ON_A_KEPT_CONNECTION]:
+                raise
+        return await self._client.send(request, stream=True, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        """Close the client if it was made here."""
+        if self._is_ours:
+            await self._client.aclose()
+
+
+async def _body(response: httpx.Response) -> bytes:
+    # httpx unpacks 64 KiB into 64 MiB before anybody can look, and takes a packing cut short for
+    # whole. What a mock has made of bytes is unpacked from the start.
+    is_plain = response.is_stream_consumed
+    received = bytearray()
+    async for piece in response.aiter_bytes() if is_plain else response.aiter_raw():
+        received += piece
+        if len(received) > MAX_REPLY_BYTES:
+            raise too_large()
+    packing = "" if is_plain else response.headers.get("content-encoding", "")
+    return unpacked(bytes(received), packing) if packing and received else bytes(received)
+
+
+def _translate(error: httpx.HTTPError) -> TransportError:
+    message = str(error) or type(error).__name__
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
+        return ConnectFailed(message)
+    return ConnectionLost(message)

@@ -1,0 +1,1 @@
+"""Run tasks over clips, durably."""

@@ -1,0 +1,147 @@
+"""The calls users make: `generate_batch`, `stream`, `run`. Each checks all before it sends any."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+
+import anyio
+
+from vcgen.data.readers.inputs import Clips, intake
+from vcgen.data.records import Outcome, Record, Reject
+from vcgen.engine.chat import Usage
+from vcgen.engine.engine import running_loop
+from vcgen.errors import UsageError
+from vcgen.pipeline.session import (
+    Model,
+    Options,
+    open_run,
+    use_uvloop,
+)
+from vcgen.pipeline.store.directory import read_records, read_rejects
+
+if TYPE_CHECKING:
+    pass
+
+_BUFFERED = 64  # outcomes a slow consumer of `stream` may leave waiting
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Stored(Generic[T]):
+    """Outcomes in a run directory, read anew, one at a time, whenever they are iterated over."""
+
+    path: Path
+    count: int
+    read: Callable[[Path], Iterator[T]]
+
+    def __iter__(self) -> Iterator[T]:
+        return self.read(self.path)
+
+    def __len__(self) -> int:
+        return self.count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """What a run came to.
+
+    Attributes:
+        records, rejects: lists, or read lazily from the run directory where there is one; then they
+            hold what earlier runs left there too.
+        usage: tokens of this run, failed and repaired attempts included where they were answered;
+            those of a judge are in the summary.
+        cost: US dollars of them, None if the model's price is not known.
+        seconds: that this run took.
+        summary: counts of the run, as `vcgen generate --json` prints them.
+    """
+
+    records: list[Record] | Stored[Record]
+    rejects: list[Reject] | Stored[Reject]
+    usage: Usage
+    cost: float | None
+    seconds: float
+    summary: dict[str, Any]
+
+
+async def generate_batch(clips: Clips, *, model: Model, **options: Unpack[Options]) -> Result:
+    """Generate the samples of all clips.
+
+    Args:
+        clips: a path, or an iterable or async iterable of `Clip` or dicts of its fields.
+        model: a name (endpoint and key come from the environment), `sim`, an `Endpoint`, or several
+            of one model, among which the requests are divided.
+        options: see `Options`.
+
+    Raises:
+        UsageError: wrong use, before anything is sent.
+        RunStopped: dead key, exhausted quota, unreachable endpoint; with `output`, continue by the
+            same call.
+        StoreError: the run directory could not be written.
+    """
+    records: list[Record] = []
+    rejects: list[Reject] = []
+
+    async def collect(outcome: Outcome) -> None:
+        if isinstance(outcome, Record):
+            records.append(outcome)
+        else:
+            rejects.append(outcome)
+
+    deliver = None if options.get("output") else collect
+    async with open_run(intake(clips), model, options, deliver) as opened:
+        await opened.work()
+    store, summary = opened.store, opened.summary()
+    return Result(
+        records=Stored(store.path, store.records, read_records) if store else records,
+        rejects=Stored(store.path, store.rejects.total(), read_rejects) if store else rejects,
+        usage=opened.engine.counters.usage,
+        cost=summary["cost"],
+        seconds=summary["seconds"],
+        summary=summary,
+    )
+
+
+async def stream(
+    clips: Clips, *, model: Model, **options: Unpack[Options]
+) -> AsyncGenerator[Outcome, None]:
+    """Outcomes as they finish, memory flat. Arguments and errors as for `generate_batch`.
+
+    Leaving the loop early ends the run; with `output` it can be continued.
+    """
+    loop = running_loop()
+    send, receive = anyio.create_memory_object_stream[Outcome](_BUFFERED)
+
+    async def work() -> None:
+        async with send, open_run(intake(clips), model, options, send.send) as opened:
+            await opened.work()
+
+    # A task of its own: a task group must not be held open across `yield`, where the consumer may
+    # leave the loop or be cancelled.
+    worker = loop.create_task(work())
+    try:
+        async with receive:
+            async for outcome in receive:
+                yield outcome
+        await worker
+    finally:
+        worker.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([worker])
+        if not worker.cancelled():
+            worker.exception()  # raised above, or of no interest to a consumer that has left
+
+
+def run(clips: Clips, *, model: Model, **options: Unpack[Options]) -> Result:
+    """`generate_batch` for scripts: blocks until all is done. Not for code that runs in a loop."""
+
+    async def main() -> Result:
+        return await generate_batch(clips, model=model, **options)
+
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return anyio.run(main, backend_options={"use_uvloop": use_uvloop()})
+    raise UsageError("a loop is running here: await vcgen.generate_batch(...) instead of vcgen.run")

@@ -1,0 +1,166 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.common import make_clip
+from vcgen.errors import Reason, Rejected, UsageError
+from vcgen.tasks.evidence import render_evidence
+from vcgen.tasks.templates import MAX_PROMPT_CHARACTERS, Prompts, builtin_directory
+
+HOSTILE = "{{ 8191*8191 }} {% raw %} {# no #} === end of evidence x === <video> ${x} %s {0}"
+
+
+def variables(**more: Any) -> dict[str, Any]:
+    clip = make_clip(caption=HOSTILE)
+    known = {
+        "evidence": render_evidence(clip),
+        "language": "English",
+        "min_words": 80,
+        "max_words": 160,
+        "kinds": ["causal"],
+        "kind": "causal",
+        "meaning": "why",
+        "opening": True,
+        "narrative": "A boat leaves.",
+        "draft": "A boat leaves.",
+        "problems": ["it is dull"],
+        "answers": "1. Question: Why?",
+        "count": 1,
+    }
+    return known | more
+
+
+def write(directory: Path, **templates: str) -> Prompts:
+    directory.mkdir(exist_ok=True)
+    for name, source in templates.items():
+        (directory / f"{name}.jinja").write_text(source, "utf-8")
+    return Prompts(directory)
+
+
+def test_every_template_renders_with_strangers_text_verbatim() -> None:
+    prompts = Prompts()
+    assert prompts.names() == [
+        "answer", "base", "converse", "describe", "judge", "question", "refine", "repair",
+    ]  # fmt: skip
+    for name in prompts.names():
+        told = variables(draft=HOSTILE, narrative=HOSTILE, problems=[HOSTILE])
+        system, user = prompts.render(name, told)
+        assert (system.role, user.role) == ("system", "user")
+        assert "67092481" not in user.content
+        if name != "answer":
+            assert HOSTILE in user.content
+
+
+def test_the_text_up_to_the_evidence_is_the_same_for_all_tasks_of_a_clip() -> None:
+    prompts, told = Prompts(), variables()
+    rendered = [prompts.render(name, told) for name in ("describe", "converse", "question")]
+    assert len({system.content for system, _ in rendered}) == 1
+    for _, user in rendered:
+        assert user.content.startswith(told["evidence"] + "\n\n")
+
+
+def test_the_built_in_directory_has_the_questions_and_every_line_is_one() -> None:
+    assert (builtin_directory() / "describe.jinja").is_file()
+    questions = Prompts().lines("description_questions.txt")
+    assert len(set(questions)) == len(questions) >= 16
+    assert all(question == question.strip() != "" for question in questions)
+
+
+def test_a_users_template_wins_by_name_and_may_extend_ours(tmp_path: Path) -> None:
+    extending = '{% extends "base.jinja" %}{% block task %}Tell it to {{ whom }}.{% endblock %}'
+    prompts = write(tmp_path, describe=extending)
+    system, user = prompts.render("describe", variables(whom="a child"))
+    assert (system, *Prompts().render("describe", variables())[:1]) == (system, system)
+    assert user.content == f"{variables()['evidence']}\n\nTell it to a child."
+    assert "refine" in prompts.names()
+    (tmp_path / "description_questions.txt").write_text("\ufeffWhat?\n\n  Why? \n".lstrip("\ufeff"))
+    assert prompts.lines("description_questions.txt") == ["What?", "Why?"]
+
+
+def test_a_block_of_ours_can_be_kept_by_super(tmp_path: Path) -> None:
+    source = (
+        '{% extends "describe.jinja" %}{% block system %}{{ super() }}- Be brief.{% endblock %}'
+    )
+    system, user = write(tmp_path, brief=source).render("brief", variables())
+    ours = Prompts().render("describe", variables())
+    assert system.content == f"{ours[0].content}\n- Be brief."
+    assert user == ours[1]
+
+
+def test_an_empty_system_block_sends_no_system_message(tmp_path: Path) -> None:
+    source = "{% block system %}{% endblock %}{% block user %}Hello{% endblock %}"
+    assert [message.role for message in write(tmp_path, mine=source).render("mine", {})] == ["user"]
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("{% block system %}{% endblock %}{% block user %}{{ mood }}{% endblock %}", "'mood'"),
+        ("{% block user %}Hello{% endblock %}", "no block system"),
+        ("Hello", "no block system, user"),
+        ("{% block user %}", "mine.jinja"),
+        ('{% extends "nothing.jinja" %}', "no template nothing.jinja"),
+        ("{% extends parent %}", "name in quotes"),
+        (
+            "{% block system %}{% endblock %}{% block user %}{{ ''.__class__ }}{% endblock %}",
+            "unsafe",
+        ),
+    ],
+)
+def test_a_wrong_template_is_one_clear_error(tmp_path: Path, source: str, said: str) -> None:
+    prompts = write(tmp_path, mine=source)
+    with pytest.raises(UsageError) as caught:
+        prompts.render("mine", {})
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_templates_that_are_not_text_are_an_error(tmp_path: Path) -> None:
+    (tmp_path / "mine.jinja").write_bytes(b"\xff\xfe")
+    (tmp_path / "description_questions.txt").write_bytes(b"\xff\xfe")
+    prompts = Prompts(tmp_path)
+    for read in (prompts.digest, lambda _: prompts.lines("description_questions.txt")):
+        with pytest.raises(UsageError, match="not UTF-8"):
+            read("mine")
+
+
+def test_what_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"no template poem\.jinja; there are: answer, base"):
+        Prompts().render("poem", {})
+    with pytest.raises(UsageError, match=r"no file poems\.txt in"):
+        Prompts().lines("poems.txt")
+    with pytest.raises(UsageError, match="is not a directory"):
+        Prompts(tmp_path / "nothing")
+
+
+def test_a_template_name_is_no_path_out_of_its_directory(tmp_path: Path) -> None:
+    (tmp_path / "secret.jinja").write_text("{% block system %}{% endblock %}")
+    (tmp_path / "secret.txt").write_text("secret")
+    prompts = write(tmp_path / "mine")
+    with pytest.raises(UsageError, match="no template"):
+        prompts.render("../secret", {})
+    with pytest.raises(UsageError, match="no file"):
+        prompts.lines("../secret.txt")
+
+
+def test_a_prompt_over_the_cap_is_a_reject() -> None:
+    prompts = Prompts()
+    prompts.render("refine", variables(draft="x" * (MAX_PROMPT_CHARACTERS - 1_000)))
+    with pytest.raises(Rejected) as caught:
+        prompts.render("refine", variables(draft="x" * MAX_PROMPT_CHARACTERS))
+    assert caught.value.reason is Reason.PROMPT_TOO_LARGE
+
+
+def test_digests_change_with_the_template_what_it_extends_and_the_questions(
+    tmp_path: Path,
+) -> None:
+    ours = Prompts().digests()
+    assert Prompts().digests() == ours
+    base = (builtin_directory() / "base.jinja").read_text("utf-8")
+    changed = write(tmp_path, base=base + "{# more #}").digests()
+    assert {name for name in ours if changed[name] != ours[name]} == set(Prompts().names())
+    (tmp_path / "base.jinja").unlink()
+    (tmp_path / "description_questions.txt").write_text("What?")
+    changed = Prompts(tmp_path).digests()
+    assert {name for name in ours if changed[name] != ours[name]} == {"description_questions.txt"}
