@@ -11,7 +11,7 @@ import uvloop
 
 from benchmarks.harness import Case, Metrics, Row, Scale, ask, interleave, ratio
 from vcgen import ChatRequest, Endpoint, Engine, Limits, Message, RunStopped
-from vcgen.sim import Conditions, Latency, Outage, SimTransport, Simulator
+from vcgen.sim import Latency, Outage, Scenario, SimTransport, Simulator
 from vcgen.sim.clock import virtual_clock
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello."),), max_tokens=40)
@@ -36,7 +36,7 @@ def hedging(scale: Scale) -> Iterator[Row]:
 
     def measure(case: Case) -> Metrics:
         seeds[key := tuple(case.values())] += 1
-        sim = Simulator(Conditions(latency=_LATENCIES[str(case["latency"])]), seed=seeds[key])
+        sim = Simulator(Scenario(latency=_LATENCIES[str(case["latency"])]), seed=seeds[key])
         engine = Engine(
             Endpoint(model="sim"),
             limits=Limits(concurrency=_IN_FLIGHT),
@@ -96,7 +96,7 @@ def waiting(scale: Scale) -> Iterator[Row]:
 def wait(requests: int, endpoints: int, gates: str, seconds: float) -> Metrics:
     """What it takes of a core to do nothing for some seconds."""
     outages = [Outage(0, float("inf"))] if gates == "closed" else []
-    sim = Simulator(Conditions(latency=Latency(0.2), outages=outages))
+    sim = Simulator(Scenario(latency=Latency(0.2), outages=outages))
     engine = Engine(
         [Endpoint(model="sim", base_url=f"http://{at}.in.memory/v1") for at in range(endpoints)],
         limits=Limits(rpm=60, concurrency=_IN_FLIGHT),

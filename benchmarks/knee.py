@@ -8,7 +8,7 @@ from typing import NamedTuple
 from benchmarks.harness import Case, Metrics, Row, Scale, interleave
 from vcgen import ChatRequest, Endpoint, Engine, Limits, Message
 from vcgen.engine.transport.base import Reply
-from vcgen.sim import Conditions, Latency, SimTransport, Simulator
+from vcgen.sim import Latency, Scenario, SimTransport, Simulator
 from vcgen.sim.clock import virtual_clock
 
 _FIXED = (16, 32, 64, 128, 256, 512, 1024)
@@ -69,7 +69,7 @@ def _measure(server: Server, seeds: dict[str | int, int], scale: Scale, case: Ca
     way = case["in flight"]
     seeds[way] += 1
     given = Limits() if isinstance(way, str) else Limits(concurrency=way)
-    conditions = Conditions(latency=server.latency, slots=server.slots)
+    conditions = Scenario(latency=server.latency, slots=server.slots)
     transport = _Timed(Simulator(conditions, seed=seeds[way]))
     with virtual_clock() as runner:
         return runner.run(_send(transport, given, scale.knee_requests))

@@ -10,8 +10,8 @@ from benchmarks.harness import Case, Metrics, Row, Scale, interleave
 from benchmarks.servers import clip_rows
 from benchmarks.several import Routes
 from vcgen import ChatRequest, Completion, Endpoint, Engine, Limits
-from vcgen.engine.limits.queue import Work
-from vcgen.sim import Conditions, Latency, Simulator, TrueLimits
+from vcgen.engine.limits.queue import Affinity
+from vcgen.sim import Latency, Scenario, ServerLimits, Simulator
 from vcgen.sim.clock import virtual_clock
 from vcgen.sim.prefix_cache import BLOCK_TOKENS
 
@@ -69,8 +69,8 @@ def order(scale: Scale) -> Iterator[Row]:
 
 def _run(count: int, setting: _Setting, blocks: int) -> list[Simulator]:
     """The simulators after all tasks of so many clips."""
-    limits = TrueLimits(rpm=setting.limits.rpm)
-    conditions = Conditions(limits=limits, latency=_LATENCY, prefix_blocks=blocks)
+    limits = ServerLimits(rpm=setting.limits.rpm)
+    conditions = Scenario(limits=limits, latency=_LATENCY, prefix_blocks=blocks)
     model = [
         Endpoint(model="sim", base_url=f"http://{at}.in.memory/v1", limits=setting.limits)
         for at in range(setting.endpoints)
@@ -95,5 +95,5 @@ def _cached(simulators: Sequence[Simulator]) -> float:
 _complete = Engine.complete
 
 
-async def _as_new(engine: Engine, request: ChatRequest, *, work: Work) -> Completion:  # noqa: ARG001 - as `complete`
+async def _as_new(engine: Engine, request: ChatRequest, *, work: Affinity) -> Completion:  # noqa: ARG001 - as `complete`
     return await _complete(engine, request)

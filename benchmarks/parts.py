@@ -73,9 +73,9 @@ def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
     from vcgen.engine.chat import decode, encode
     from vcgen.pipeline.store.lines import encode_line
     from vcgen.tasks.evidence import render_evidence
-    from vcgen.tasks.templates import Prompts
+    from vcgen.tasks.templates import Templates
 
-    clip, prompts = vcgen.Clip.model_validate(next(clip_rows(1))), Prompts()
+    clip, prompts = vcgen.Clip.model_validate(next(clip_rows(1))), Templates()
     variables = {"evidence": render_evidence(clip), **RENDERED}
     request = vcgen.ChatRequest(messages=prompts.render("describe", variables))
     dialect = vcgen.Endpoint(model=MODEL).dialect
@@ -95,12 +95,12 @@ def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
 async def _admission(calls: int) -> float:
     """Seconds for some requests to pass a gate that never closes."""
     from vcgen import Limits, Usage
-    from vcgen.engine.limits.limiter import Gate
-    from vcgen.engine.limits.scheduler import Admission
+    from vcgen.engine.limits.limiter import EndpointLimiter
+    from vcgen.engine.limits.scheduler import Scheduler
 
     limits, used = Limits(rpm=10**9, tpm=10**12, concurrency=64), Usage(480, 160)
-    gate = Gate(limits, Random(0))  # noqa: S311 - jitter
-    admission, began = Admission([gate]), time.perf_counter()
+    gate = EndpointLimiter(limits, Random(0))  # noqa: S311 - jitter
+    admission, began = Scheduler([gate]), time.perf_counter()
     for _ in range(calls):
         departure = await admission.enter(2000, 1024)
         admission.leave(departure)

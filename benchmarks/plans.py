@@ -10,7 +10,7 @@ import orjson
 
 from benchmarks.harness import ROOT, Case, Metrics, Row, Scale, interleave
 from vcgen import Endpoint, Limits, Recipe
-from vcgen.data.readers.inputs import PlacedStream, intake, intake_files
+from vcgen.data.readers.inputs import PlacedStream, open_input, open_input_files
 from vcgen.pipeline.plan import Plan, estimate
 from vcgen.pipeline.session import Options, open_run
 from vcgen.sim import SimTransport, Simulator
@@ -42,8 +42,8 @@ def plans(scale: Scale) -> Iterator[Row]:
 
     def clips(name: str) -> PlacedStream:
         if inputs[name]:
-            return intake_files(inputs[name], "auto", None)
-        return intake(_examples(_COPIES if name == copied else 1))
+            return open_input_files(inputs[name], "auto", None)
+        return open_input(_examples(_COPIES if name == copied else 1))
 
     def measure(case: Case) -> Metrics:
         name, limits = str(case["clips"]), _LIMITS[str(case["limited by"])]

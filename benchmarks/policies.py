@@ -13,7 +13,7 @@ from aiolimiter import AsyncLimiter
 
 from vcgen.engine.chat import Completion, Failure, decode
 from vcgen.engine.limits.backoff import backoff_s
-from vcgen.engine.limits.token_bucket import bucket
+from vcgen.engine.limits.token_bucket import bucket_size
 from vcgen.errors import ConnectFailed
 from vcgen.sim import SimTransport
 
@@ -39,7 +39,7 @@ class Wire:
         self.random = Random(seed)  # noqa: S311 - jitter
         self._transport = transport
         self._turn = asyncio.Lock()
-        self._limiter = None if rpm is None else AsyncLimiter(*bucket(rpm))
+        self._limiter = None if rpm is None else AsyncLimiter(*bucket_size(rpm))
 
     async def send(self) -> Completion | Failure:
         """One request and its answer."""

@@ -22,11 +22,11 @@ import vcgen
 from vcgen.checks.checker import CODES, Problem, check
 from vcgen.data.records import Kind, Turn
 from vcgen.engine.chat import ChatRequest, Message, encode
-from vcgen.engine.config import Dialect
+from vcgen.engine.config import Capabilities
 from vcgen.sim.model import Draft, write
 from vcgen.sim.sloppiness import plant
 from vcgen.tasks.evidence import fence, render_evidence
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
 ROOT = Path(__file__).parents[1]
 KINDS: Sequence[Kind] = ("descriptive", "temporal", "causal", "temporal")
@@ -81,7 +81,7 @@ class Tally:
 
 def samples(clips: Iterable[vcgen.Clip], *, count: int) -> Iterator[Sample]:
     """So many samples: descriptions, conversations, and turns of a question and an answer."""
-    prompts = Prompts()
+    prompts = Templates()
     for number, clip in enumerate(islice(cycle(clips), count)):
         writer = _Writer(prompts, clip, str(number))
         yield (writer.description, writer.conversation, writer.turn)[number % 3]()
@@ -90,7 +90,7 @@ def samples(clips: Iterable[vcgen.Clip], *, count: int) -> Iterator[Sample]:
 class _Writer:
     """What the model writes about a clip, from a seed."""
 
-    def __init__(self, prompts: Prompts, clip: vcgen.Clip, seed: str) -> None:
+    def __init__(self, prompts: Templates, clip: vcgen.Clip, seed: str) -> None:
         self._prompts, self._clip, self._seed = prompts, clip, seed
         self._story = {"narrative": fence("narrative", self._plain(self._describe()))}
 
@@ -129,7 +129,7 @@ class _Writer:
         return self._render("describe", min_words=80, max_words=160)
 
     def _plain(self, messages: tuple[Message, ...]) -> str:
-        body = encode(ChatRequest(messages=messages), "sim", Dialect())
+        body = encode(ChatRequest(messages=messages), "sim", Capabilities())
         draft = write(orjson.loads(body), body, self._seed)
         return draft.text if isinstance(draft, Draft) else ""
 

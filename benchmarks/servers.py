@@ -80,10 +80,10 @@ def render_prompt() -> str:
     """The prompt vcgen makes of the first clip: what the peers are given ready-made."""
     from vcgen.data.clips import Clip
     from vcgen.tasks.evidence import render_evidence
-    from vcgen.tasks.templates import Prompts
+    from vcgen.tasks.templates import Templates
 
     evidence = render_evidence(Clip.model_validate(next(clip_rows(1))))
-    messages = Prompts().render("describe", {"evidence": evidence, **RENDERED})
+    messages = Templates().render("describe", {"evidence": evidence, **RENDERED})
     return "\n\n".join(text for _, text in messages)
 
 

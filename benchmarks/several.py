@@ -9,7 +9,7 @@ from benchmarks.gate import HELLO
 from benchmarks.harness import Case, Metrics, Row, Scale, interleave
 from vcgen import Endpoint, Engine, Limits
 from vcgen.engine.transport.base import Reply
-from vcgen.sim import Arrival, Conditions, Latency, Outage, SimTransport, Simulator, TrueLimits
+from vcgen.sim import Arrival, Latency, Outage, Scenario, ServerLimits, SimTransport, Simulator
 from vcgen.sim.clock import virtual_clock
 from vcgen.sim.conditions import OutageKind
 
@@ -81,8 +81,8 @@ def _simulator(at: int, fault: Fault | None, minute_s: float, seed: int) -> Simu
             key = "another"
         else:
             away = [Outage(_AWAY[0] * minute_s, _AWAY[1] * minute_s, fault.outage)]
-    limits, latency = TrueLimits(rpm=_RPM[at]), Latency(_LATENCY_S[at], 0.3)
-    conditions = Conditions(limits=limits, latency=latency, outages=away)
+    limits, latency = ServerLimits(rpm=_RPM[at]), Latency(_LATENCY_S[at], 0.3)
+    conditions = Scenario(limits=limits, latency=latency, outages=away)
     return Simulator(conditions, seed=seed + at, key=key, log_arrivals=True)
 
 

@@ -12,12 +12,12 @@ from vcgen.errors import VcgenError
 from vcgen.sim import (
     Arrival,
     Capacity,
-    Conditions,
     Latency,
     Outage,
+    Scenario,
+    ServerLimits,
     SimTransport,
     Simulator,
-    TrueLimits,
 )
 from vcgen.sim.clock import virtual_clock
 
@@ -29,10 +29,10 @@ _HALVED = (Capacity(120.0, 0.5), Capacity(300.0, 1.0))
 _STRIDE = 37  # so that few of the servers are of all kinds
 
 
-class Scenario(NamedTuple):
+class Storm(NamedTuple):
     """An endpoint, and how many times too high the limit is that its user gives, None for none."""
 
-    conditions: Conditions
+    conditions: Scenario
     times: int | None
 
 
@@ -55,8 +55,8 @@ def _endpoint(
     retry_after: bool = True,
     capacity: Sequence[Capacity] = (),
     outages: Sequence[Outage] = (),
-) -> Conditions:
-    limits = TrueLimits(
+) -> Scenario:
+    limits = ServerLimits(
         rpm=_RPM,
         kind=kind.kind,
         burst_s=kind.burst_s,
@@ -65,16 +65,16 @@ def _endpoint(
         refusal_s=refusal_s,
     )
     latency = Latency(median_s, sigma=0.4)
-    return Conditions(limits=limits, latency=latency, capacity=capacity, outages=outages)
+    return Scenario(limits=limits, latency=latency, capacity=capacity, outages=outages)
 
 
 _SCENARIOS = {
-    "limit 2x too high": Scenario(_endpoint(), 2),
-    "limit 10x too high": Scenario(_endpoint(), 10),
-    "no limit given": Scenario(_endpoint(), None),
-    "120 s refused": Scenario(_endpoint(outages=[Outage(60.0, 180.0)]), 1),
-    "120 s of 503": Scenario(_endpoint(outages=[Outage(60.0, 180.0, "503")]), 1),
-    "no burst, slow 429s, 2x": Scenario(
+    "limit 2x too high": Storm(_endpoint(), 2),
+    "limit 10x too high": Storm(_endpoint(), 10),
+    "no limit given": Storm(_endpoint(), None),
+    "120 s refused": Storm(_endpoint(outages=[Outage(60.0, 180.0)]), 1),
+    "120 s of 503": Storm(_endpoint(outages=[Outage(60.0, 180.0, "503")]), 1),
+    "no burst, slow 429s, 2x": Storm(
         _endpoint(Kind("strict"), refusal_s=2.0, retry_after=False), 2
     ),
 }
@@ -108,13 +108,13 @@ def storms(scale: Scale) -> Iterator[Row]:
     for name, times in (("2x too high", 2), ("10x too high", 10), ("none", None)):
         row = Row("storms", {"limits given": name, "servers": len(chosen)})
         for seed, conditions in enumerate(chosen):
-            scenario = Scenario(conditions, times)
+            scenario = Storm(conditions, times)
             for metric, value in _run(_VCGEN, scenario, scale.storm_samples, seed).items():
                 row.metrics.setdefault(metric, []).append(value)
         yield row
 
 
-def _servers() -> list[Conditions]:
+def _servers() -> list[Scenario]:
     choices = product(_KINDS, (1.8, 10.0), (0.05, 2.0), ((), _HALVED), (False, True))
     return [
         _endpoint(
@@ -124,7 +124,7 @@ def _servers() -> list[Conditions]:
     ]
 
 
-def _run(policy: str, scenario: Scenario, samples: int, seed: int) -> Metrics:
+def _run(policy: str, scenario: Storm, samples: int, seed: int) -> Metrics:
     conditions, times = scenario
     rpm = None if times is None else _RPM * times
     sim = Simulator(conditions, seed=seed, log_arrivals=True)
@@ -180,7 +180,7 @@ async def _work(
     return sum(good), asyncio.get_running_loop().time()
 
 
-def figures(arrivals: Sequence[Arrival], conditions: Conditions) -> Metrics:
+def figures(arrivals: Sequence[Arrival], conditions: Scenario) -> Metrics:
     """What became of requests at an endpoint, as a part of all and of what it allows."""
     refused = sum(arrival.status != 200 for arrival in arrivals)
     granted = len(arrivals) - refused
@@ -192,7 +192,7 @@ def figures(arrivals: Sequence[Arrival], conditions: Conditions) -> Metrics:
     }
 
 
-def _allowed(conditions: Conditions, until_s: float) -> float:
+def _allowed(conditions: Scenario, until_s: float) -> float:
     """How many requests after the first an endpoint allows, none saved up."""
     changes = [change.from_s for change in conditions.capacity]
     changes += [at for outage in conditions.outages for at in (outage.from_s, outage.to_s)]

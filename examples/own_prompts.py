@@ -18,7 +18,7 @@ async def slogan(engine: vcgen.Engine, place: str) -> str:
     request = vcgen.ChatRequest(messages=(vcgen.Message("user", prompt),), max_tokens=50)
     try:
         completion = await engine.complete(request)
-    except vcgen.Rejected as error:
+    except vcgen.SampleRejected as error:
         return f"no slogan: {error.message}"
     return completion.text
 

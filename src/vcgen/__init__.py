@@ -2,97 +2,66 @@
 
     result = await vcgen.generate_batch("clips.jsonl", model="sim", output="runs/a")
 
-What is listed in `__all__` is the public surface; so are `vcgen.checks`,
-`vcgen.datasets.export` and `vcgen.sim`.
+The names in `__all__` are the public surface; so are `vcgen.checks`, `vcgen.datasets.export` and
+`vcgen.sim`.
 """
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from vcgen._version import __version__
+from vcgen._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from vcgen.data.clips import Clip, Segment
-    from vcgen.data.readers.read import read_clips
-    from vcgen.data.records import Outcome, Record, Reject, Turn
-    from vcgen.engine.budget import Budget
-    from vcgen.engine.chat import ChatRequest, Completion, Message, Schema, Usage
-    from vcgen.engine.config import Endpoint, Limits
-    from vcgen.engine.engine import Engine
-    from vcgen.engine.transport.asyncio_http import HttpTransport
-    from vcgen.engine.transport.base import Reply, Transport
-    from vcgen.engine.transport.httpx_client import HttpxTransport
-    from vcgen.errors import (
-        BudgetSpent,
-        ConnectFailed,
-        ConnectionLost,
-        Reason,
-        Rejected,
-        ReplyTooLarge,
-        RunStopped,
-        StoreError,
-        TimedOut,
-        TransportError,
-        UsageError,
-        VcgenError,
+    from vcgen.data.clips import Clip as Clip, Segment as Segment
+    from vcgen.data.readers.read import read_clips as read_clips
+    from vcgen.data.records import (
+        Outcome as Outcome,
+        Record as Record,
+        Reject as Reject,
+        Turn as Turn,
     )
-    from vcgen.pipeline.api import Result, generate_batch, run, stream
-    from vcgen.pipeline.session import Options
-    from vcgen.sim import SimTransport
-    from vcgen.tasks.ask import Answer, Ask
-    from vcgen.tasks.recipe import Recipe
-    from vcgen.tasks.task import Task, task
-
-__all__ = [
-    "Answer",
-    "Ask",
-    "Budget",
-    "BudgetSpent",
-    "ChatRequest",
-    "Clip",
-    "Completion",
-    "ConnectFailed",
-    "ConnectionLost",
-    "Endpoint",
-    "Engine",
-    "HttpTransport",
-    "HttpxTransport",
-    "Limits",
-    "Message",
-    "Options",
-    "Outcome",
-    "Reason",
-    "Recipe",
-    "Record",
-    "Reject",
-    "Rejected",
-    "Reply",
-    "ReplyTooLarge",
-    "Result",
-    "RunStopped",
-    "Schema",
-    "Segment",
-    "SimTransport",
-    "StoreError",
-    "Task",
-    "TimedOut",
-    "Transport",
-    "TransportError",
-    "Turn",
-    "Usage",
-    "UsageError",
-    "VcgenError",
-    "__version__",
-    "generate_batch",
-    "read_clips",
-    "run",
-    "stream",
-    "task",
-]
+    from vcgen.engine.budget import Budget as Budget
+    from vcgen.engine.chat import (
+        ChatRequest as ChatRequest,
+        Completion as Completion,
+        Message as Message,
+        Schema as Schema,
+        Usage as Usage,
+    )
+    from vcgen.engine.config import Endpoint as Endpoint, Limits as Limits
+    from vcgen.engine.engine import Engine as Engine
+    from vcgen.engine.transport.asyncio_http import HttpTransport as HttpTransport
+    from vcgen.engine.transport.base import Reply as Reply, Transport as Transport
+    from vcgen.engine.transport.httpx_client import HttpxTransport as HttpxTransport
+    from vcgen.errors import (
+        BudgetSpent as BudgetSpent,
+        ConnectFailed as ConnectFailed,
+        ConnectionLost as ConnectionLost,
+        Reason as Reason,
+        ReplyTooLarge as ReplyTooLarge,
+        RunStopped as RunStopped,
+        SampleRejected as SampleRejected,
+        StoreError as StoreError,
+        TimedOut as TimedOut,
+        TransportError as TransportError,
+        UsageError as UsageError,
+        VcgenError as VcgenError,
+    )
+    from vcgen.pipeline.api import (
+        Result as Result,
+        generate_batch as generate_batch,
+        run as run,
+        stream as stream,
+    )
+    from vcgen.pipeline.session import Options as Options
+    from vcgen.sim import SimTransport as SimTransport
+    from vcgen.tasks.ask import Answer as Answer, Ask as Ask
+    from vcgen.tasks.recipe import Recipe as Recipe
+    from vcgen.tasks.task import Task as Task, task as task
 
 # Loaded on first use: importing all of it takes a third of a second, during which the command
 # could not yet handle a signal.
-_HOMES = {
+_MODULES = {
     "data.clips": "Clip Segment",
     "data.readers.read": "read_clips",
     "data.records": "Outcome Record Reject Turn",
@@ -103,8 +72,8 @@ _HOMES = {
     "engine.transport.asyncio_http": "HttpTransport",
     "engine.transport.base": "Reply Transport",
     "engine.transport.httpx_client": "HttpxTransport",
-    "errors": "BudgetSpent ConnectFailed ConnectionLost Reason Rejected ReplyTooLarge RunStopped "
-    "StoreError TimedOut TransportError UsageError VcgenError",
+    "errors": "BudgetSpent ConnectFailed ConnectionLost Reason ReplyTooLarge RunStopped "
+    "SampleRejected StoreError TimedOut TransportError UsageError VcgenError",
     "pipeline.api": "Result generate_batch run stream",
     "pipeline.session": "Options",
     "sim": "SimTransport",
@@ -112,11 +81,17 @@ _HOMES = {
     "tasks.recipe": "Recipe",
     "tasks.task": "Task task",
 }
+_MODULE_OF = {name: module for module, names in _MODULES.items() for name in names.split()}
+
+__all__ = sorted(["__version__", *_MODULE_OF])  # noqa: PLE0605 - a list, made of the table
 
 
 def __getattr__(name: str) -> Any:
-    for module, names in _HOMES.items():
-        if name in names.split():
-            found = globals()[name] = getattr(import_module(f"vcgen.{module}"), name)
-            return found
-    raise AttributeError(f"module 'vcgen' has no attribute {name!r}")
+    if name not in _MODULE_OF:
+        raise AttributeError(f"module 'vcgen' has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(f"vcgen.{_MODULE_OF[name]}"), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

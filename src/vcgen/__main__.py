@@ -3,7 +3,7 @@
 import atexit
 import signal
 
-from vcgen.cli.signals import end, end_at_once, heed
+from vcgen.cli.signals import end, end_at_once, install_handlers
 
 
 def main() -> None:
@@ -13,16 +13,16 @@ def main() -> None:
     while files are read. Only a run that works deals with signals in its own way.
     """
     # Neither an import nor the end of the interpreter takes an exception well.
-    heed(end_at_once)
+    install_handlers(end_at_once)
     # Python forgets handlers before it has ended, and by then how it ends is decided.
-    atexit.register(heed, signal.SIG_IGN)
+    atexit.register(install_handlers, signal.SIG_IGN)
     from vcgen.cli.main import main as act  # noqa: PLC0415 - takes half a second, in which one may end it
 
-    heed(end)
+    install_handlers(end)
     try:
         act()
     finally:
-        heed(end_at_once)
+        install_handlers(end_at_once)
 
 
 if __name__ == "__main__":

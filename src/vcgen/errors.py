@@ -63,7 +63,7 @@ class StoreError(VcgenError):
     """The run directory could not be written or read."""
 
 
-class Rejected(VcgenError):
+class SampleRejected(VcgenError):
     """One sample ends without a record.
 
     Attributes:

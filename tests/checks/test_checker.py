@@ -1,8 +1,7 @@
 """Each code of one text: where it must be found, and near misses in which it must not."""
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.common import make_clip
 from vcgen.checks.checker import CODES, Checker, Problem, check

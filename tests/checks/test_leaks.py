@@ -3,8 +3,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.common import generate, make_clip
 from tests.support.injections import ATTACKS

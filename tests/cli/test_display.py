@@ -7,15 +7,14 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.common import make_clips
 from vcgen import Endpoint, Limits
 from vcgen.cli.display import LATE_S, MINUTE_S, Meter, View, show_progress
 from vcgen.cli.output import print_summary
-from vcgen.data.readers.inputs import intake
-from vcgen.engine.limits.bottleneck import Limiting
+from vcgen.data.readers.inputs import open_input
+from vcgen.engine.limits.bottleneck import BottleneckTimes
 from vcgen.pipeline.runner import Run
 from vcgen.pipeline.session import Options, open_run
 from vcgen.sim import SimTransport, Simulator
@@ -31,7 +30,7 @@ async def slow_run(clips: int, latency_s: float, **limits: int) -> AsyncIterator
         transport=SimTransport(Simulator(latency_s=latency_s)),
         limits=Limits(**limits),
     )
-    async with open_run(intake(make_clips(clips)), Endpoint(model="sim"), options) as run:
+    async with open_run(open_input(make_clips(clips)), Endpoint(model="sim"), options) as run:
         yield run
 
 
@@ -69,10 +68,10 @@ def test_a_meter_knows_the_growth_of_the_last_minute_and_no_more(
 
 
 def test_a_meter_that_saw_nothing_has_no_growth() -> None:
-    meter = Meter(Limiting())
-    assert (meter.growth, meter.seconds) == (Limiting(), 0.0)
-    meter.look(5.0, Limiting(rpm=3.0))
-    assert (meter.growth, meter.seconds) == (Limiting(), 0.0)
+    meter = Meter(BottleneckTimes())
+    assert (meter.growth, meter.seconds) == (BottleneckTimes(), 0.0)
+    meter.look(5.0, BottleneckTimes(rpm=3.0))
+    assert (meter.growth, meter.seconds) == (BottleneckTimes(), 0.0)
 
 
 def test_the_fields_end_at_what_the_run_counted() -> None:
@@ -100,7 +99,7 @@ def test_what_the_judge_was_asked_is_shown_apart() -> None:
             limits=Limits(concurrency=3),
             judge=Endpoint(model="sim", price=(1e6, 1e6), limits=Limits(concurrency=3)),
         )
-        async with open_run(intake(make_clips(9)), Endpoint(model="sim"), options) as run:
+        async with open_run(open_input(make_clips(9)), Endpoint(model="sim"), options) as run:
             *_, last = await watch(run, 9)
             judge = run.summary()["judge"]
         assert last["requests"] == "18, 0 repeated"
@@ -171,7 +170,7 @@ def test_a_run_of_rows_that_are_no_clips_ends_at_its_total() -> None:
     async def main() -> None:
         rows = [{"id": f"none-{n}"} for n in range(4)] + make_clips(6)
         options = Options(tasks=["description", "conversation"], transport=SimTransport())
-        async with open_run(intake(rows), Endpoint(model="sim"), options) as run:
+        async with open_run(open_input(rows), Endpoint(model="sim"), options) as run:
             *_, last = await watch(run, len(rows))
         assert last["samples"] == "16 of ~16"
 

@@ -5,17 +5,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from pydantic import SecretStr
 
 from tests.support.canary import KEY
 from tests.support.common import CLIPS, Command, Serving
 from vcgen.cli.endpoint_specs import choose_endpoints, parse_file, parse_spec, read_endpoint
 from vcgen.engine.budget import Budget
-from vcgen.engine.config import Endpoint, Keyless, Limits, together
+from vcgen.engine.config import Endpoint, EndpointSpec, Limits, together
 from vcgen.errors import UsageError
-from vcgen.pipeline.workers.protocol import Job, decode, encode
+from vcgen.pipeline.workers.protocol import WorkerSpec, decode, encode
 from vcgen.sim import Simulator
 from vcgen.tasks.recipe import Recipe
 
@@ -25,7 +24,7 @@ MODEL = Endpoint(model="writer-8b")
 LOCAL = Endpoint(model="sim", base_url="http://127.0.0.1:9/v1")
 
 
-def choose(*specs: str, common: Endpoint = MODEL) -> tuple[Keyless, ...]:
+def choose(*specs: str, common: Endpoint = MODEL) -> tuple[EndpointSpec, ...]:
     return choose_endpoints(specs, common, base_url=None, key_variable=None)
 
 
@@ -36,7 +35,7 @@ def refusal(*specs: str) -> str:
     return str(raised.value)
 
 
-FULL = Keyless(
+FULL = EndpointSpec(
     endpoint=Endpoint(
         model="writer-8b",
         base_url=URL,
@@ -232,11 +231,11 @@ def test_limits_add_up_and_are_unknown_where_one_is() -> None:
 
 def test_a_job_carries_endpoints_and_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY_A", KEY)
-    job = Job(
+    job = WorkerSpec(
         inputs=(CLIPS,),
         input_format="auto",
         speech=None,
-        endpoints=(FULL, Keyless(endpoint=LOCAL)),
+        endpoints=(FULL, EndpointSpec(endpoint=LOCAL)),
         output=Path("run"),
         recipe=Recipe(tasks=("description",)),
         templates=None,
@@ -246,7 +245,7 @@ def test_a_job_carries_endpoints_and_no_key(monkeypatch: pytest.MonkeyPatch) -> 
     )
     line = encode(job)
     assert KEY.encode() not in line
-    told = decode(Job, line)
+    told = decode(WorkerSpec, line)
     assert told.endpoints == job.endpoints
     assert told.recipe == job.recipe
     assert told.endpoints[0].with_key().key == SecretStr(KEY)

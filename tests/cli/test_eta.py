@@ -10,12 +10,12 @@ import pytest
 from tests.support.common import make_clip
 from vcgen import Budget, Endpoint, Limits
 from vcgen.cli.display import View
-from vcgen.cli.eta import Forecast
+from vcgen.cli.eta import EtaEstimate
 from vcgen.data.clips import Clip, Segment
-from vcgen.data.readers.inputs import Clips, intake
+from vcgen.data.readers.inputs import Clips, open_input
 from vcgen.data.records import Outcome
 from vcgen.engine.transport.base import Reply
-from vcgen.pipeline.progress import Ended, Progress, Tally
+from vcgen.pipeline.progress import FinishedClips, Progress, RunSnapshot
 from vcgen.pipeline.session import Options, open_run
 from vcgen.sim import SimTransport, Simulator, parse_faults
 from vcgen.sim.clock import virtual_clock
@@ -73,7 +73,7 @@ def watch(
         outcomes_at.append(anyio.current_time())
 
     async def main() -> None:
-        async with open_run(intake(rows), Endpoint(model="sim"), options, note) as run:
+        async with open_run(open_input(rows), Endpoint(model="sim"), options, note) as run:
             view = View(run)
             view.rows = len(rows) if isinstance(rows, list) else count
 
@@ -190,7 +190,7 @@ def test_the_last_clips_take_a_clip_time_however_few_they_are() -> None:
 
 
 def test_nothing_is_told_before_some_clips_have_ended() -> None:
-    forecast = Forecast()
+    forecast = EtaEstimate()
     assert forecast.seconds_left(10) is None
-    forecast.look(1.0, Tally(Progress(clips=10, continued=Ended(10), resumed=20)))
+    forecast.look(1.0, RunSnapshot(Progress(clips=10, continued=FinishedClips(10), resumed=20)))
     assert forecast.seconds_left(10) is None

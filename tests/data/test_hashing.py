@@ -3,17 +3,16 @@
 import tracemalloc
 from collections import Counter
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from vcgen.pipeline.store.compact import HashIndex, HashSet
+from vcgen.pipeline.store.compact import CompactMap, CompactSet
 
 NAMES = st.text("ab", max_size=4)
 
 
 @given(st.lists(st.tuples(NAMES, st.booleans())))
 def test_a_name_is_in_the_set_once_it_was_added(steps: list[tuple[str, bool]]) -> None:
-    names, known = HashSet(), set[str]()
+    names, known = CompactSet(), set[str]()
     for name, adding in steps:
         if adding:
             names.add(name)
@@ -24,7 +23,7 @@ def test_a_name_is_in_the_set_once_it_was_added(steps: list[tuple[str, bool]]) -
 
 @given(st.lists(st.tuples(NAMES, st.integers(0, 2**32 - 1))))
 def test_a_name_keeps_the_number_it_was_given_first(rows: list[tuple[str, int]]) -> None:
-    index, known = HashIndex("I"), dict[str, int]()
+    index, known = CompactMap("I"), dict[str, int]()
     for name, number in rows:
         assert index.get(name) == known.get(name)
         assert index.add(name, number) == known.get(name)
@@ -37,11 +36,11 @@ def test_many_names_are_all_found_and_take_few_bytes() -> None:
     count, most = 50_000, 2**64 - 1
     tracemalloc.start()
     try:
-        index = HashIndex("Q")
+        index = CompactMap("Q")
         for number in range(count):
             assert index.add(f"clip{number}", most - number) is None
         indexed, _ = tracemalloc.get_traced_memory()
-        names = HashSet()
+        names = CompactSet()
         for number in range(count):
             names.add(f"clip{number}")
         assert "clip" not in names
@@ -57,7 +56,7 @@ def test_many_names_are_all_found_and_take_few_bytes() -> None:
 
 @given(st.lists(NAMES))
 def test_a_count_is_how_often_a_name_came(names: list[str]) -> None:
-    index, known = HashIndex("I"), Counter[str]()
+    index, known = CompactMap("I"), Counter[str]()
     for name in names:
         known[name] += 1
         assert index.count(name) == known[name]

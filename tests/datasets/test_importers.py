@@ -5,8 +5,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.trainers import JSON_FILES, JSON_FORMATS
 from vcgen.data.records import Outcome, Record, Reject, Turn

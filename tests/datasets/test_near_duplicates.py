@@ -4,7 +4,7 @@ import random
 
 import pytest
 
-from vcgen.datasets.near_duplicates import LEAST_WORDS, Duplicates, Seen
+from vcgen.datasets.near_duplicates import LEAST_WORDS, Duplicate, Duplicates
 
 WORDS = [f"word{number}" for number in range(3000)]
 
@@ -27,7 +27,7 @@ def known() -> Duplicates:
     """A thousand answers, each about a video of its own."""
     kept = Duplicates()
     for number, text in enumerate(texts(1000)):
-        assert kept.look(f"video-{number}", [text]) == [Seen.NEW]
+        assert kept.look(f"video-{number}", [text]) == [Duplicate.NEW]
     return kept
 
 
@@ -38,20 +38,20 @@ def test_an_answer_with_a_word_in_a_hundred_changed_is_nearly_the_same(
     known: Duplicates, words: int, least: float, most: float
 ) -> None:
     seen = [known.look("other", [changed(text, words)])[0] for text in texts(1000)[:200]]
-    assert Seen.SAME not in seen
-    assert least <= seen.count(Seen.NEARLY) / len(seen) <= most
+    assert Duplicate.SAME not in seen
+    assert least <= seen.count(Duplicate.NEARLY) / len(seen) <= most
 
 
 def test_an_answer_word_for_word_is_the_same_about_another_video_only() -> None:
     kept, text = Duplicates(), "A man carries two crates along a pier to his boat."
-    assert kept.look("a", [text]) == [Seen.NEW]
-    assert kept.look("a", [text]) == [Seen.NEARLY]
-    assert kept.look("b", [text.upper().replace(" ", "\n")]) == [Seen.SAME]
+    assert kept.look("a", [text]) == [Duplicate.NEW]
+    assert kept.look("a", [text]) == [Duplicate.NEARLY]
+    assert kept.look("b", [text.upper().replace(" ", "\n")]) == [Duplicate.SAME]
 
 
 def test_an_answer_is_compared_with_earlier_records_alone() -> None:
     text = texts(1)[0]
-    assert Duplicates().look("a", [text, text]) == [Seen.NEW, Seen.NEW]
+    assert Duplicates().look("a", [text, text]) == [Duplicate.NEW, Duplicate.NEW]
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_an_answer_is_compared_with_earlier_records_alone() -> None:
 )
 def test_a_short_answer_may_be_said_of_many_videos(text: str) -> None:
     kept = Duplicates()
-    assert kept.look("a", [text]) + kept.look("b", [text]) == [Seen.NEW, Seen.NEW]
+    assert kept.look("a", [text]) + kept.look("b", [text]) == [Duplicate.NEW, Duplicate.NEW]
 
 
 def test_an_answer_without_spaces_is_as_long_as_its_characters() -> None:
     kept, text = Duplicates(), "一个男人沿着码头把两个箱子搬到他的船上。"
-    assert kept.look("a", [text]) + kept.look("b", [text]) == [Seen.NEW, Seen.SAME]
+    assert kept.look("a", [text]) + kept.look("b", [text]) == [Duplicate.NEW, Duplicate.SAME]
 
 
 def test_a_record_is_the_same_with_all_its_texts_and_its_video() -> None:
@@ -77,12 +77,12 @@ def test_a_record_is_the_same_with_all_its_texts_and_its_video() -> None:
 
 def test_a_record_of_four_answers_takes_at_most_64_bytes_and_none_is_found_that_was_not() -> None:
     kept, records = Duplicates(), 24_000  # just fewer than fill a layer
-    seen = list[Seen]()
+    seen = list[Duplicate]()
     for number, text in enumerate(texts(records, 4 * LEAST_WORDS)):
         words = text.split()
         answers = [" ".join(words[at::4]) for at in range(4)]
         assert not kept.has_record(f"video-{number}", answers)
         seen += kept.look(f"video-{number}", answers)
-    assert Seen.SAME not in seen
-    assert seen.count(Seen.NEARLY) < len(seen) / 1000
+    assert Duplicate.SAME not in seen
+    assert seen.count(Duplicate.NEARLY) < len(seen) / 1000
     assert kept.size / records <= 64

@@ -7,14 +7,13 @@ from pathlib import Path
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import vcgen
 from tests.support.common import make_clips
 from vcgen.data.records import KINDS, Outcome, Record, Reject, Turn
 from vcgen.datasets.histograms import LONGEST, MOMENTS, SHARES, Lengths, Names, Shares, Timeline
-from vcgen.datasets.statistics import MOST_FIRST, MOST_SECOND, Survey
+from vcgen.datasets.statistics import MOST_FIRST, MOST_SECOND, DatasetStatistics
 from vcgen.errors import Reason
 from vcgen.pipeline.store.directory import read_manifest, read_records, read_rejects
 
@@ -34,8 +33,8 @@ def outcomes(path: Path) -> list[Outcome]:
     return [*read_records(path), *read_rejects(path)]
 
 
-def surveyed(outcomes: list[Outcome]) -> Survey:
-    survey = Survey()
+def surveyed(outcomes: list[Outcome]) -> DatasetStatistics:
+    survey = DatasetStatistics()
     for outcome in outcomes:
         survey.add(outcome)
     return survey
@@ -98,7 +97,7 @@ def test_records_that_say_nothing_of_their_making_are_surveyed() -> None:
 
 
 def test_nothing_at_all_has_a_summary() -> None:
-    found = Survey().summary()
+    found = DatasetStatistics().summary()
     assert (found["records"], found["turns"], found["time"]) == (0, None, None)
     assert found["words"] == {"questions": {}, "answers": {}}
 
@@ -237,7 +236,7 @@ def test_very_many_names_take_no_more_room_and_the_frequent_ones_stay() -> None:
 
 
 def test_the_survey_of_many_records_takes_no_more_room() -> None:
-    survey = Survey()
+    survey = DatasetStatistics()
     held = []
     for number in range(3_000):
         turn = Turn(KINDS[number % 4], f"What is {number}?", "word " * (number % 300))

@@ -15,11 +15,11 @@ from vcgen.data.cleaning import CANARY
 from vcgen.data.records import Record, Reject, Turn
 from vcgen.datasets.export.export import export_records
 from vcgen.datasets.importers import LAYOUTS
-from vcgen.datasets.validate import EXAMPLES, Audit
+from vcgen.datasets.validate import EXAMPLES, Validation
 from vcgen.errors import Reason
 from vcgen.pipeline.store.directory import read_records
 from vcgen.pipeline.store.lines import encode_line
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
 GOOD = "A man carries two crates along a pier and unties the rope of his boat."
 OTHER = "A woman in a yellow coat opens an umbrella at the bus stop across the street."
@@ -39,8 +39,8 @@ def record(
     )
 
 
-def audited(*records: Record | Reject) -> tuple[Audit, list[bool]]:
-    audit = Audit()
+def audited(*records: Record | Reject) -> tuple[Validation, list[bool]]:
+    audit = Validation()
     return audit, [audit.is_clean(each) for each in records]
 
 
@@ -133,7 +133,7 @@ LEAKS = {
 @pytest.mark.parametrize("code", LEAKS)
 @pytest.mark.parametrize("side", ["question", "answer"])
 def test_what_ends_a_sample_of_a_run_is_found_in_a_record(code: str, side: str) -> None:
-    audit = Audit(instructions=Prompts().instructions())
+    audit = Validation(instructions=Templates().instructions())
     texts = (LEAKS[code], GOOD) if side == "answer" else (GOOD, LEAKS[code])
     assert not audit.is_clean(record("a", *texts), make_clip())
     (example,) = audit.examples[code]
@@ -144,7 +144,7 @@ def test_what_ends_a_sample_of_a_run_is_found_in_a_record(code: str, side: str) 
 def test_an_address_is_a_flag_where_the_evidence_names_it_or_is_not_there() -> None:
     said = record("a", LEAKS["unknown-address"])
     for clip in (None, make_clip(caption="The boat has evil.com on it.")):
-        audit = Audit()
+        audit = Validation()
         assert audit.is_clean(said, clip)
         assert audit.counts["address"] == 1
 

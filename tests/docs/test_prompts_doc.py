@@ -10,7 +10,7 @@ from tests.support.prompts_page import PAGE, ROOT, renewed
 from vcgen.checks.checker import CODES
 from vcgen.tasks.conversation import MEANING
 from vcgen.tasks.evidence import render_evidence
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
 SHARED = {"evidence", "language", "duration", "clip", "canary", "loop"}
 # What tells a model of each code that costs a second request.
@@ -48,7 +48,7 @@ def told(name: str) -> str:
         "kinds": ["causal"],
         "narrative": "A boat leaves.",
     }
-    return "\n".join(message.content for message in Prompts().render(name, variables))
+    return "\n".join(message.content for message in Templates().render(name, variables))
 
 
 def test_the_page_shows_what_its_commands_print(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from tests.support.canary import KEY
 from vcgen import Clip
 from vcgen.data.readers.read import FORMATS as INPUTS
 from vcgen.datasets.export.export import FORMATS as EXPORTS
-from vcgen.sim import Behaviour, Simulator, serve
+from vcgen.sim import ServerCapabilities, Simulator, serve
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -46,7 +46,7 @@ def directory(tmp_path: Path) -> Path:
 @pytest.fixture
 def endpoint() -> Iterator[str]:
     """A server that stands in for any model."""
-    simulator = Simulator(behaviour=Behaviour(model=""))
+    simulator = Simulator(behaviour=ServerCapabilities(model=""))
     with (
         start_blocking_portal() as portal,
         portal.wrap_async_context_manager(serve(simulator)) as base_url,

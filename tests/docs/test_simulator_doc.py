@@ -5,7 +5,7 @@ from dataclasses import fields
 from typing import Any
 
 from tests.support.common import ROOT
-from vcgen.sim import Conditions, Latency, TrueLimits
+from vcgen.sim import Latency, Scenario, ServerLimits
 
 PAGE = (ROOT / "docs/simulator.md").read_text("utf-8")
 
@@ -20,5 +20,5 @@ def test_the_example_test_passes() -> None:
 
 
 def test_every_setting_is_on_the_page() -> None:
-    settings = [field.name for kind in (Conditions, Latency, TrueLimits) for field in fields(kind)]
+    settings = [field.name for kind in (Scenario, Latency, ServerLimits) for field in fields(kind)]
     assert not [name for name in settings if not re.search(rf"\b{name}\b", PAGE)]

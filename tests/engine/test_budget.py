@@ -4,11 +4,10 @@ from pathlib import Path
 
 import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.common import CLIPS, Command, Watched, generate, make_clips, outcome_ids, run
-from vcgen.engine.budget import Amount, Budget, Spending
+from vcgen.engine.budget import Budget, BudgetLedger, Reservation
 from vcgen.engine.chat import ChatRequest, Message, Usage
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
@@ -26,8 +25,8 @@ PRICE = per_million(1.0, 3.0)
 def test_whatever_comes_back_no_budget_is_overspent(
     tokens: int, requests: list[tuple[int, int, float]]
 ) -> None:
-    spending = Spending(Budget(tokens=tokens, requests=30, cost=tokens / 1e6), PRICE)
-    out: list[tuple[Amount, Usage]] = []
+    spending = BudgetLedger(Budget(tokens=tokens, requests=30, cost=tokens / 1e6), PRICE)
+    out: list[tuple[Reservation, Usage]] = []
     used = []
     for prompt_bytes, max_tokens, part in requests:
         amount = spending.set_aside(prompt_bytes, max_tokens)
@@ -45,7 +44,7 @@ def test_whatever_comes_back_no_budget_is_overspent(
 
 
 def test_what_a_request_used_nobody_knows_stays_spent() -> None:
-    spending = Spending(Budget(tokens=1000), None)
+    spending = BudgetLedger(Budget(tokens=1000), None)
     for _ in range(2):
         amount = spending.set_aside(300, 200)
         assert amount is not None
@@ -58,7 +57,7 @@ def test_who_waits_for_a_budget_hears_what_another_engine_gives_back() -> None:
 
     async def main() -> None:
         # Room for one request at a time: a reply is much shorter than the longest there may be.
-        spending = Spending(Budget(tokens=1500), PRICE)
+        spending = BudgetLedger(Budget(tokens=1500), PRICE)
         endpoint = Endpoint(model="sim")
         transport = SimTransport(Simulator(latency_s=1.0))
         engines = [

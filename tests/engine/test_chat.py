@@ -4,8 +4,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from vcgen.engine.chat import (
     ChatRequest,
@@ -17,7 +16,7 @@ from vcgen.engine.chat import (
     decode,
     encode,
 )
-from vcgen.engine.config import Dialect, Structured
+from vcgen.engine.config import Capabilities, Structured
 
 REQUEST = ChatRequest(
     messages=(Message("system", "Be brief."), Message("user", "Reply in JSON.")),
@@ -52,7 +51,7 @@ headers = st.dictionaries(
 )
 
 
-def sent(request: ChatRequest, dialect: Dialect) -> dict[str, Any]:
+def sent(request: ChatRequest, dialect: Capabilities) -> dict[str, Any]:
     body: dict[str, Any] = orjson.loads(encode(request, "m", dialect))
     return body
 
@@ -72,7 +71,7 @@ def choice(**changes: Any) -> bytes:
 
 
 def test_a_request_is_sent_in_the_words_of_the_api() -> None:
-    body = sent(REQUEST, Dialect())
+    body = sent(REQUEST, Capabilities())
     assert body["messages"][1] == {"role": "user", "content": "Reply in JSON."}
     assert body["max_tokens"] == 77
     assert body["response_format"]["json_schema"] == {
@@ -84,11 +83,11 @@ def test_a_request_is_sent_in_the_words_of_the_api() -> None:
 
 
 def test_the_dialect_names_the_token_limit_and_the_format() -> None:
-    body = sent(REQUEST, Dialect(Structured.JSON_OBJECT, "max_completion_tokens"))
+    body = sent(REQUEST, Capabilities(Structured.JSON_OBJECT, "max_completion_tokens"))
     assert body["response_format"] == {"type": "json_object"}
     assert body["max_completion_tokens"] == 77
     assert "max_tokens" not in body
-    assert "response_format" not in sent(REQUEST, Dialect(Structured.PROMPT))
+    assert "response_format" not in sent(REQUEST, Capabilities(Structured.PROMPT))
 
 
 def test_a_whole_reply_is_a_completion_with_its_usage() -> None:

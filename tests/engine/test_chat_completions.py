@@ -6,7 +6,7 @@ from random import Random
 from tests.support.common import completion, make_clips
 from tests.support.completions import GARBAGE, HEADERS, Spoiling, judge, spoilt
 from vcgen.engine.chat import Completion, Failure, decode
-from vcgen.engine.rate_headers import announced
+from vcgen.engine.rate_headers import announced_limits
 
 TURNS = '{"turns": [{"kind": "causal", "question": "Why?", "answer": "It floats."}]}'
 
@@ -17,7 +17,7 @@ def test_2000_bad_completions_are_each_a_completion_or_a_failure_that_says_why()
     kinds = set()
     for _ in range(2_000):
         headers = {random.choice(HEADERS): random.choice(GARBAGE)}
-        announced(headers)
+        announced_limits(headers)
         found = decode(200, headers, spoilt(random.choice(whole), random))
         kinds.add(type(found))
         if isinstance(found, Failure):

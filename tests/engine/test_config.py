@@ -7,7 +7,7 @@ import pytest
 from pydantic import SecretStr
 
 from tests.support.canary import KEY
-from vcgen.engine.config import OPENAI_URL, Dialect, Endpoint, Limits, Structured
+from vcgen.engine.config import OPENAI_URL, Capabilities, Endpoint, Limits, Structured
 from vcgen.errors import UsageError
 from vcgen.tasks.recipe import Recipe
 
@@ -98,8 +98,8 @@ def test_requests_are_posted_below_the_base_url(end: str) -> None:
 
 def test_the_dialect_starts_strict_and_follows_the_host() -> None:
     official, other = Endpoint(model="m"), Endpoint(model="m", base_url="http://localhost")
-    assert official.dialect == Dialect(Structured.JSON_SCHEMA, "max_completion_tokens")
-    assert other.dialect == Dialect(Structured.JSON_SCHEMA, "max_tokens")
+    assert official.dialect == Capabilities(Structured.JSON_SCHEMA, "max_completion_tokens")
+    assert other.dialect == Capabilities(Structured.JSON_SCHEMA, "max_tokens")
     fixed = Endpoint(model="m", structured="prompt")
     assert fixed.dialect.structured is Structured.PROMPT
 

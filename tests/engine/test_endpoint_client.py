@@ -5,16 +5,15 @@ from collections.abc import Mapping
 import anyio
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.support.common import run
 from vcgen.engine.chat import ChatRequest, Completion, Message, Schema
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
 from vcgen.engine.transport.base import Reply
-from vcgen.errors import Reason, Rejected
-from vcgen.sim import Behaviour, SimTransport, Simulator, parse_faults
+from vcgen.errors import Reason, SampleRejected
+from vcgen.sim import ServerCapabilities, SimTransport, Simulator, parse_faults
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))
 STRICT = ChatRequest(
@@ -43,9 +42,9 @@ def many(
 
 
 FORMATS = [
-    (Behaviour(), 0, "json_schema"),
-    (Behaviour(json_schema=False), 1, "json_object"),
-    (Behaviour(json_schema=False, json_object=False), 2, None),
+    (ServerCapabilities(), 0, "json_schema"),
+    (ServerCapabilities(json_schema=False), 1, "json_object"),
+    (ServerCapabilities(json_schema=False, json_object=False), 2, None),
 ]
 
 
@@ -65,7 +64,7 @@ class Formats(SimTransport):
 
 @pytest.mark.parametrize(("behaviour", "steps", "settled"), FORMATS)
 def test_64_first_requests_step_down_together_and_later_ones_know(
-    behaviour: Behaviour, steps: int, settled: str | None
+    behaviour: ServerCapabilities, steps: int, settled: str | None
 ) -> None:
     transport = Formats(Simulator(behaviour=behaviour, latency_s=1))
     engine = Engine(SIM, transport=transport)
@@ -78,11 +77,11 @@ def test_64_first_requests_step_down_together_and_later_ones_know(
 
 
 def test_a_format_that_was_chosen_is_not_given_up() -> None:
-    transport = Formats(Simulator(behaviour=Behaviour(json_schema=False)))
+    transport = Formats(Simulator(behaviour=ServerCapabilities(json_schema=False)))
     engine = Engine(Endpoint(model="sim", structured="json_schema"), transport=transport)
 
     async def main() -> None:
-        with pytest.raises(Rejected, match="not supported"):
+        with pytest.raises(SampleRejected, match="not supported"):
             await engine.complete(STRICT)
 
     run(main)
@@ -90,7 +89,7 @@ def test_a_format_that_was_chosen_is_not_given_up() -> None:
 
 
 def test_the_token_limits_other_name_is_learned() -> None:
-    simulator = Simulator(behaviour=Behaviour(max_tokens=False))
+    simulator = Simulator(behaviour=ServerCapabilities(max_tokens=False))
     endpoint = Endpoint(model="sim", base_url="http://localhost/v1")
     engine = Engine(endpoint, transport=SimTransport(simulator))
     assert len(many(engine, 1) + many(engine, 9)) == 10
@@ -126,7 +125,7 @@ def test_a_request_larger_than_the_endpoints_tpm_is_rejected_and_the_rest_pass()
     huge = ChatRequest(messages=(Message("user", "word " * 4000),))
 
     async def main() -> None:
-        with pytest.raises(Rejected) as raised:
+        with pytest.raises(SampleRejected) as raised:
             await engine.complete(huge)
         assert raised.value.reason is Reason.PROMPT_TOO_LARGE
         assert (await engine.complete(HELLO)).text

@@ -16,7 +16,14 @@ from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.endpoint_client import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.engine import REACH_AGAIN_S, Engine
 from vcgen.engine.transport.base import Reply
-from vcgen.errors import ConnectFailed, ConnectionLost, Reason, Rejected, RunStopped, UsageError
+from vcgen.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    Reason,
+    RunStopped,
+    SampleRejected,
+    UsageError,
+)
 from vcgen.sim import SimTransport, Simulator
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))
@@ -68,7 +75,7 @@ def play(*events: Event, request: ChatRequest = HELLO) -> tuple[Any, Script, Eng
     async def main() -> None:
         try:
             ended.append(await engine.complete(request))
-        except (Rejected, RunStopped) as raised:
+        except (SampleRejected, RunStopped) as raised:
             ended.append(raised)
 
     run(main)
@@ -86,7 +93,7 @@ def test_an_answer_counts_its_requests_and_their_usage() -> None:
 
 def test_attempts_end_in_a_reject_with_the_last_word() -> None:
     ended, script, _ = play(error(500, message="over capacity"))
-    assert isinstance(ended, Rejected)
+    assert isinstance(ended, SampleRejected)
     assert (ended.reason, ended.message, ended.attempts) == (
         Reason.SERVER_ERROR,
         "over capacity",
@@ -194,7 +201,7 @@ def test_a_bad_request_after_a_proven_format_is_that_requests_fault() -> None:
 
     async def main() -> None:
         await engine.complete(STRICT)
-        with pytest.raises(Rejected):
+        with pytest.raises(SampleRejected):
             await engine.complete(STRICT)
 
     run(main)

@@ -4,18 +4,17 @@ from itertools import count
 
 import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.common import run
-from vcgen.engine.budget import Budget, Spending
+from vcgen.engine.budget import Budget, BudgetLedger
 from vcgen.engine.chat import ChatRequest, Completion, Message
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
-from vcgen.engine.hedging import MOST, Hedging
+from vcgen.engine.hedging import MOST, HedgePolicy
 from vcgen.engine.pricing import FREE
 from vcgen.sim import SimTransport, Simulator
-from vcgen.sim.conditions import Conditions
+from vcgen.sim.conditions import Scenario
 from vcgen.sim.latency import Latency
 
 SIM = Endpoint(model="sim")
@@ -24,7 +23,7 @@ TAIL = Latency(2.0, 0.5, straggler_share=0.02, straggler_times=20.0)
 
 @given(st.lists(st.sampled_from(["sent", "copied"]), max_size=500))
 def test_copies_are_at_most_their_share_of_all_requests(events: list[str]) -> None:
-    hedging, sent, copies = Hedging(), 0, 0
+    hedging, sent, copies = HedgePolicy(), 0, 0
     for event in events:
         if event == "sent":
             hedging.sent()
@@ -37,7 +36,7 @@ def test_copies_are_at_most_their_share_of_all_requests(events: list[str]) -> No
 
 def late_s(returned: int, in_flight: int) -> float:
     """After so many requests, of which the n-th in a hundred took n seconds."""
-    hedging = Hedging()
+    hedging = HedgePolicy()
     for at in range(returned):
         hedging.sent()
         hedging.back(at % 100, in_flight)
@@ -46,7 +45,7 @@ def late_s(returned: int, in_flight: int) -> float:
 
 
 def test_nothing_is_late_before_enough_have_come_back() -> None:
-    hedging = Hedging()
+    hedging = HedgePolicy()
     for _ in range(99):
         hedging.back(1.0, 1)
     assert hedging.late_s is None
@@ -91,7 +90,7 @@ def test_the_last_samples_do_not_wait_for_stragglers(
 ) -> None:
     took = []
     for hedge in (False, True):
-        simulator = Simulator(Conditions(latency=latency), seed=seed)
+        simulator = Simulator(Scenario(latency=latency), seed=seed)
         transport = SimTransport(simulator)
         engine = Engine(SIM, transport=transport, limits=Limits(concurrency=64), hedge=hedge)
         done = work_off(engine, 5000, 64)
@@ -104,8 +103,8 @@ def test_the_last_samples_do_not_wait_for_stragglers(
 
 
 def test_the_books_hold_both_copies() -> None:
-    simulator = Simulator(Conditions(latency=TAIL), seed=1)
-    spending = Spending(Budget(requests=10_000, tokens=10**9), FREE)
+    simulator = Simulator(Scenario(latency=TAIL), seed=1)
+    spending = BudgetLedger(Budget(requests=10_000, tokens=10**9), FREE)
     engine = Engine(
         SIM,
         transport=SimTransport(simulator),
@@ -123,12 +122,12 @@ def test_the_books_hold_both_copies() -> None:
 
 
 def test_copies_that_never_left_cost_the_budget_nothing() -> None:
-    simulator = Simulator(Conditions(latency=TAIL), seed=1)
+    simulator = Simulator(Scenario(latency=TAIL), seed=1)
     engine = Engine(
         SIM,
         transport=SimTransport(simulator),
         limits=Limits(concurrency=64),
-        spending=Spending(Budget(requests=1500), FREE),
+        spending=BudgetLedger(Budget(requests=1500), FREE),
         hedge=True,
     )
     with pytest.raises(ExceptionGroup):  # of BudgetSpent

@@ -3,11 +3,10 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
-from vcgen.engine.limits.per_limit import Rates
-from vcgen.engine.rate_headers import announced, duration_s, retry_after
+from vcgen.engine.limits.per_limit import PerLimit
+from vcgen.engine.rate_headers import announced_limits, duration_s, retry_after
 
 NOW = datetime(2026, 1, 1, 12, 0, 0, tzinfo=UTC)
 
@@ -67,7 +66,7 @@ def test_a_limit_is_announced_if_its_window_is_a_minute(
     limit: str, reset: str, allowed: int | None
 ) -> None:
     headers = {"x-ratelimit-limit-requests": limit, "x-ratelimit-reset-requests": reset}
-    assert announced(headers) == Rates(allowed, None, None, None)
+    assert announced_limits(headers) == PerLimit(allowed, None, None, None)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_anthropics_limits_are_announced_with_input_and_output_apart(
     for what, limit in limits.items():
         headers[f"anthropic-ratelimit-{what}-limit"] = limit
         headers[f"anthropic-ratelimit-{what}-reset"] = reset
-    assert announced(headers) == Rates(*[allowed] * 4)
+    assert announced_limits(headers) == PerLimit(*[allowed] * 4)
 
 
 NAMES = st.sampled_from(
@@ -103,5 +102,5 @@ NAMES = st.sampled_from(
 def test_no_header_whatever_it_says_raises_or_allows_nothing_at_all(
     headers: dict[str, str],
 ) -> None:
-    assert all(limit is None or limit > 0 for limit in announced(headers))
+    assert all(limit is None or limit > 0 for limit in announced_limits(headers))
     assert (retry_after(headers) or 0) >= 0

@@ -3,16 +3,15 @@
 from typing import Literal
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from vcgen.engine.chat import Failure
 from vcgen.engine.retry import (
     ATTEMPTS,
     LONGEST_WAIT_S,
-    Again,
     Decision,
-    GiveUp,
+    Fail,
+    Retry,
     Stop,
     Throttle,
     decide,
@@ -37,7 +36,7 @@ def decided(
 
 @pytest.mark.parametrize("status", [400, 404, 413, 422, 405, 451])
 def test_a_refused_request_is_given_up_at_once(status: int) -> None:
-    assert decided(status) == GiveUp(Reason.BAD_REQUEST)
+    assert decided(status) == Fail(Reason.BAD_REQUEST)
 
 
 @pytest.mark.parametrize(
@@ -87,7 +86,7 @@ def test_who_asks_for_more_than_the_longest_wait_stops_the_run(status: int) -> N
 
 def test_a_request_larger_than_a_minutes_tokens_is_given_up() -> None:
     too_large = "Request too large for m on tokens per min (TPM): Limit 10000, Requested 12000."
-    assert decided(429, "rate_limit_exceeded", message=too_large) == GiveUp(Reason.PROMPT_TOO_LARGE)
+    assert decided(429, "rate_limit_exceeded", message=too_large) == Fail(Reason.PROMPT_TOO_LARGE)
 
 
 @pytest.mark.parametrize(
@@ -107,30 +106,30 @@ def test_what_may_pass_is_tried_again_until_the_attempts_are_used_up(
     status: int, code: str, reason: Reason
 ) -> None:
     for attempt in range(1, ATTEMPTS):
-        assert isinstance(decided(status, code, attempt=attempt), Again)
-    assert decided(status, code, attempt=ATTEMPTS) == GiveUp(reason)
+        assert isinstance(decided(status, code, attempt=attempt), Retry)
+    assert decided(status, code, attempt=ATTEMPTS) == Fail(reason)
 
 
 def test_the_endpoints_word_on_retrying_wins() -> None:
-    assert decided(500, retry=False) == GiveUp(Reason.SERVER_ERROR)
-    assert isinstance(decided(400, retry=True), Again)
-    assert decided(0, "too_large", retry=False) == GiveUp(Reason.NETWORK)
+    assert decided(500, retry=False) == Fail(Reason.SERVER_ERROR)
+    assert isinstance(decided(400, retry=True), Retry)
+    assert decided(0, "too_large", retry=False) == Fail(Reason.NETWORK)
 
 
 def test_a_filter_and_an_answer_without_content_have_their_own_reasons() -> None:
-    assert decided(400, "content_filter") == GiveUp(Reason.CONTENT_FILTER)
-    assert decided(304) == GiveUp(Reason.INVALID_RESPONSE)
+    assert decided(400, "content_filter") == Fail(Reason.CONTENT_FILTER)
+    assert decided(304) == Fail(Reason.INVALID_RESPONSE)
 
 
 def test_a_retry_waits_as_long_as_asked_but_not_for_ever() -> None:
-    assert decided(500, wait=45.0) == Again(45.0)
-    assert decided(500, wait=1e9) == Again(LONGEST_WAIT_S)
+    assert decided(500, wait=45.0) == Retry(45.0)
+    assert decided(500, wait=1e9) == Retry(LONGEST_WAIT_S)
 
 
 @given(st.integers(1, ATTEMPTS - 1), st.floats(0, 1))
 def test_a_retry_waits_at_most_half_a_minute_by_itself(attempt: int, draw: float) -> None:
     decision = decide(Failure(status=500, code="", message=""), attempt, draw)
-    assert isinstance(decision, Again)
+    assert isinstance(decision, Retry)
     assert 0 <= decision.delay_s <= min(30, 0.5 * 2**attempt)
 
 
@@ -145,4 +144,4 @@ def test_every_failure_comes_to_an_end(
     status: int, code: str, wait: float | None, retry: Literal[True, False] | None, attempt: int
 ) -> None:
     decision = decided(status, code, wait=wait, retry=retry, attempt=attempt)
-    assert attempt < ATTEMPTS or not isinstance(decision, Again)
+    assert attempt < ATTEMPTS or not isinstance(decision, Retry)

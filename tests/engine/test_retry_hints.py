@@ -13,8 +13,8 @@ from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
 from vcgen.engine.retry import LONGEST_WAIT_S
 from vcgen.engine.transport.base import Reply
-from vcgen.errors import Rejected, RunStopped
-from vcgen.sim import Answer, Simulator
+from vcgen.errors import RunStopped, SampleRejected
+from vcgen.sim import SimReply, Simulator
 
 DATE = "Thu, 01 Jan 2026 12:00:00 GMT"
 # Seconds the endpoint asks for, None where it says nothing that can be understood.
@@ -113,7 +113,7 @@ def test_who_says_not_to_retry_is_not_asked_again(said: str) -> None:
 
     async def main() -> None:
         async with Engine(Endpoint(model="m"), transport=endpoint) as engine:
-            with pytest.raises(Rejected):
+            with pytest.raises(SampleRejected):
                 await engine.complete(REQUEST)
 
     run(main)
@@ -126,7 +126,7 @@ def test_what_cannot_succeed_is_sent_once(status: int) -> None:
 
     async def main() -> None:
         async with Engine(Endpoint(model="m"), transport=endpoint) as engine:
-            with pytest.raises(RunStopped if status in {401, 403} else Rejected):
+            with pytest.raises(RunStopped if status in {401, 403} else SampleRejected):
                 await engine.complete(REQUEST)
 
     run(main)
@@ -141,7 +141,7 @@ class Ending(Simulator):
         self._granted, self._status = granted, status
         self._body = orjson.dumps({"error": {"message": "No more.", "code": code}})
 
-    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
         answer = super().answer(headers, body, now)
         if self.requests <= self._granted:
             return answer

@@ -5,7 +5,7 @@ import pytest
 
 from tests.support.common import CLIPS, Command, Watched, generate, make_clip, run
 from vcgen.data.clips import Clip, Segment
-from vcgen.data.readers.inputs import intake
+from vcgen.data.readers.inputs import open_input
 from vcgen.engine.chat import Usage
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.pricing import per_million
@@ -42,7 +42,7 @@ def planned(
     async def main() -> None:
         options = Options(tasks=TASKS, recipe=Recipe(), limits=limits)
         plans.append(
-            await estimate(intake(clips), per_million(1.0, 2.0), options, latency_s, judge)
+            await estimate(open_input(clips), per_million(1.0, 2.0), options, latency_s, judge)
         )
 
     run(main)
@@ -131,7 +131,7 @@ def test_the_limit_that_binds_is_named(
 
 def test_a_sample_is_spread_over_the_input_in_its_order() -> None:
     async def main() -> None:
-        count, rows = await draw(intake({"id": f"{n}"} for n in range(10_000)), 100, seed=0)
+        count, rows = await draw(open_input({"id": f"{n}"} for n in range(10_000)), 100, seed=0)
         numbers = [int(row["id"]) for _, row in rows]
         assert (count, len(numbers)) == (10_000, 100)
         assert numbers == sorted(set(numbers))
@@ -143,7 +143,7 @@ def test_a_sample_is_spread_over_the_input_in_its_order() -> None:
 def test_an_empty_input_is_wrong_use() -> None:
     async def main() -> None:
         with pytest.raises(UsageError, match="no clips"):
-            await estimate(intake([]), None, SETTINGS)
+            await estimate(open_input([]), None, SETTINGS)
 
     run(main)
 

@@ -23,14 +23,14 @@ from tests.support.common import (
     make_clips,
     outcome_ids,
 )
-from vcgen.data.readers.inputs import intake, intake_files
+from vcgen.data.readers.inputs import open_input, open_input_files
 from vcgen.engine.config import Limits
 from vcgen.errors import Reason, RunStopped, StoreError
 from vcgen.pipeline.session import open_run
 from vcgen.pipeline.store.directory import read_rejects
-from vcgen.sim import Answer, Simulator, parse_faults, serve
+from vcgen.sim import SimReply, Simulator, parse_faults, serve
 from vcgen.sim.clock import virtual_clock
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
 BOTH = ["description", "conversation"]
 
@@ -136,7 +136,7 @@ REJECTED = {
 
 
 def of_list(_directory: Path) -> Any:
-    return intake(ROWS)
+    return open_input(ROWS)
 
 
 def of_files(directory: Path) -> Any:
@@ -145,7 +145,7 @@ def of_files(directory: Path) -> Any:
     for path, part in zip(paths, (lines[:5], [*lines[5:], b"{broken\n"]), strict=True):
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(b"".join(part))
-    return intake_files(paths, "auto", None)
+    return open_input_files(paths, "auto", None)
 
 
 def work(placed: Any, output: Path, transport: Any) -> dict[str, Any]:
@@ -218,7 +218,7 @@ def test_another_row_where_one_was_rejected_has_its_own_reject(tmp_path: Path) -
 def test_a_directory_of_an_older_version_opens_and_nothing_is_sent(tmp_path: Path) -> None:
     before = contents(ROOT / "tests" / "support" / "run_of_0_1_0")
     manifest = orjson.loads(before["run.json"])
-    digests = Prompts().digests()  # they may change, and are then named
+    digests = Templates().digests()  # they may change, and are then named
     manifest["run"]["templates"] = {name: digests[name] for name in digests if name != "judge"}
     for name, content in (before | {"run.json": orjson.dumps(manifest)}).items():
         (tmp_path / name).write_bytes(content)
@@ -353,7 +353,7 @@ def test_a_failing_sync_stops_an_endless_run(
         raise OSError(5, "Input/output error")
 
     async def main() -> None:
-        async with open_run(intake(endless()), "sim", {"output": tmp_path}) as run:
+        async with open_run(open_input(endless()), "sim", {"output": tmp_path}) as run:
             monkeypatch.setattr(os, "fsync", fail)
             await run.work()
 
@@ -367,7 +367,7 @@ def test_a_stop_from_outside_waits_for_what_is_in_flight(tmp_path: Path) -> None
         transport = Watched(Simulator(latency_s=5.0))
         options = vcgen.Options(output=tmp_path, limits=LIMITS, transport=transport)
         async with (
-            open_run(intake(make_clips(20)), "sim", options) as run,
+            open_run(open_input(make_clips(20)), "sim", options) as run,
             anyio.create_task_group() as group,
         ):
             group.start_soon(stop_after, run, 7.0)
@@ -391,7 +391,7 @@ def test_more_requests_in_flight_are_used_as_soon_as_they_are_allowed() -> None:
     async def main() -> None:
         options = vcgen.Options(limits=LIMITS, transport=Watched(Simulator(latency_s=2.0)))
         async with (
-            open_run(intake(make_clips(60)), "sim", options) as run,
+            open_run(open_input(make_clips(60)), "sim", options) as run,
             anyio.create_task_group() as group,
         ):
             group.start_soon(change, run)
@@ -416,7 +416,7 @@ class Killing(Simulator):
     fatal = frozenset({2, 17, 34})
     victim = 0
 
-    def answer(self, headers: Any, body: bytes, now: float) -> Answer:
+    def answer(self, headers: Any, body: bytes, now: float) -> SimReply:
         if self.requests + 1 in self.fatal:
             os.kill(self.victim, signal.SIGKILL)
         return super().answer(headers, body, now)

@@ -7,14 +7,14 @@ import pytest
 
 import vcgen
 from tests.support.common import Dying, Watched, generate, make_clip, make_clips
-from vcgen.data.hashing import digest
+from vcgen.data.hashing import hash_hex
 from vcgen.data.records import Turn
 from vcgen.errors import Reason, RunStopped, UsageError
 from vcgen.pipeline.store.directory import read_manifest, read_rejects
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks.evidence import render_evidence
 from vcgen.tasks.recipe import Recipe
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
 
 def task_of(function: Any) -> vcgen.Task:
@@ -100,13 +100,13 @@ def test_a_record_says_what_it_was_made_with() -> None:
     )
     assert record.video == clip.video
     meta = record.meta
-    digests = Prompts().digests()
+    digests = Templates().digests()
     assert meta["templates"] == {name: digests[name] for name in ("describe", "refine")}
     assert (meta["model"], meta["seed"], meta["attempts"], meta["cost"]) == ("sim", 7, 2, 0.0)
     assert meta["usage"]["prompt_tokens"] > 0
     assert meta["version"] == vcgen.__version__
     assert meta["parameters"] == {"temperature": None, "max_tokens": 1024}
-    assert meta["evidence"] == digest(render_evidence(clip))
+    assert meta["evidence"] == hash_hex(render_evidence(clip))
     assert meta["repairs"] == 0
     assert "cleaned" not in meta
     assert meta["time"].endswith("+00:00")

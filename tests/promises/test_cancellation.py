@@ -20,7 +20,7 @@ from tests.support.common import CLIPS, Serving, outcome_ids
 from tests.support.heavy import open_files, wait_until_closed
 from tests.support.interrupts import STRICT, Interrupting, without_debug
 from vcgen.cli.display import show_progress
-from vcgen.data.readers.inputs import intake
+from vcgen.data.readers.inputs import open_input
 from vcgen.engine.chat import ChatRequest, Message
 from vcgen.errors import RunStopped, UsageError
 from vcgen.pipeline.session import open_run
@@ -212,7 +212,7 @@ def test_a_long_input_being_counted_holds_nobody_up() -> None:
     async def main() -> None:
         options = vcgen.Options()
         async with (
-            open_run(intake([]), vcgen.Endpoint(model="sim"), options) as run,
+            open_run(open_input([]), vcgen.Endpoint(model="sim"), options) as run,
             anyio.create_task_group() as group,
         ):
             group.start_soon(show_progress, run, count)

@@ -9,15 +9,15 @@ from tests.support.common import Servers, run
 from vcgen.engine.chat import ChatRequest, Completion, Message
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
-from vcgen.errors import Rejected, RunStopped
+from vcgen.errors import RunStopped, SampleRejected
 from vcgen.sim import (
-    Behaviour,
-    Conditions,
     Latency,
     Outage,
+    Scenario,
+    ServerCapabilities,
+    ServerLimits,
     SimTransport,
     Simulator,
-    TrueLimits,
     parse_faults,
 )
 
@@ -50,7 +50,7 @@ def ask_all(engine: Engine, samples: int, workers: int) -> list[tuple[float, Com
 def test_two_minutes_of_outage_cost_few_requests_and_no_sample(
     outage: Outage, workers: int
 ) -> None:
-    conditions = Conditions(limits=TrueLimits(rpm=600), latency=LATENCY, outages=[outage])
+    conditions = Scenario(limits=ServerLimits(rpm=600), latency=LATENCY, outages=[outage])
     simulator = Simulator(conditions, log_arrivals=True)
     limits = Limits(rpm=600, concurrency=workers)
     engine = Engine(Endpoint(model="sim"), transport=SimTransport(simulator), limits=limits)
@@ -61,11 +61,11 @@ def test_two_minutes_of_outage_cost_few_requests_and_no_sample(
 
 
 def test_a_request_that_always_fails_is_given_up_though_it_is_the_only_one() -> None:
-    simulator = Simulator(Conditions(latency=LATENCY), faults=parse_faults("500:1"))
+    simulator = Simulator(Scenario(latency=LATENCY), faults=parse_faults("500:1"))
     engine = Engine(Endpoint(model="sim"), transport=SimTransport(simulator))
 
     async def main() -> None:
-        with pytest.raises(Rejected):
+        with pytest.raises(SampleRejected):
             await engine.complete(ChatRequest(messages=(Message("user", "Hello."),)))
         assert anyio.current_time() < 300
 
@@ -74,7 +74,7 @@ def test_a_request_that_always_fails_is_given_up_though_it_is_the_only_one() -> 
 
 def test_a_server_that_fails_every_third_request_is_not_taken_for_out() -> None:
     simulator = Simulator(
-        Conditions(limits=TrueLimits(rpm=600), latency=LATENCY), faults=parse_faults("500:0.33")
+        Scenario(limits=ServerLimits(rpm=600), latency=LATENCY), faults=parse_faults("500:0.33")
     )
     limits = Limits(rpm=600, concurrency=64)
     engine = Engine(Endpoint(model="sim"), transport=SimTransport(simulator), limits=limits)
@@ -85,7 +85,7 @@ def test_a_server_that_fails_every_third_request_is_not_taken_for_out() -> None:
         try:
             text = f"Say {number}."
             await engine.complete(ChatRequest(messages=(Message("user", text),), max_tokens=40))
-        except Rejected:
+        except SampleRejected:
             lost += 1
 
     async def main() -> None:
@@ -100,10 +100,10 @@ def test_a_server_that_fails_every_third_request_is_not_taken_for_out() -> None:
 
 
 def test_the_load_of_an_endpoint_that_is_out_moves_and_comes_back() -> None:
-    out = Conditions(latency=LATENCY, outages=[Outage(60, 240)])
+    out = Scenario(latency=LATENCY, outages=[Outage(60, 240)])
     simulators = [
         Simulator(out, rpm=300, log_arrivals=True),
-        Simulator(Conditions(latency=LATENCY), rpm=600, log_arrivals=True),
+        Simulator(Scenario(latency=LATENCY), rpm=600, log_arrivals=True),
     ]
     servers = Servers(simulators)
     engine = Engine(servers.endpoints, transport=servers)
@@ -126,10 +126,10 @@ def test_the_load_of_an_endpoint_that_is_out_moves_and_comes_back() -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 def test_an_endpoint_that_hung_is_found_again_without_waiting_for_its_timeout(seed: int) -> None:
-    hung = Conditions(latency=LATENCY, outages=[Outage(60, 300, "hang")])
+    hung = Scenario(latency=LATENCY, outages=[Outage(60, 300, "hang")])
     simulators = [
         Simulator(hung, rpm=300, seed=seed, log_arrivals=True),
-        Simulator(Conditions(latency=LATENCY), rpm=600),
+        Simulator(Scenario(latency=LATENCY), rpm=600),
     ]
     servers = Servers(simulators)
     engine = Engine(servers.endpoints, transport=servers, seed=seed)
@@ -144,7 +144,7 @@ def test_an_endpoint_that_hung_is_found_again_without_waiting_for_its_timeout(se
 @pytest.mark.parametrize("refused", [0, 1])
 def test_a_refused_key_takes_out_its_endpoint_and_not_the_run(refused: int) -> None:
     simulators = [
-        Simulator(Conditions(latency=LATENCY), key="the right one" if at == refused else None)
+        Simulator(Scenario(latency=LATENCY), key="the right one" if at == refused else None)
         for at in range(2)
     ]
     servers = Servers(simulators)
@@ -167,16 +167,16 @@ def test_the_last_refused_key_ends_the_run() -> None:
 
 
 def test_an_endpoint_that_is_not_there_does_not_end_a_run_that_has_another() -> None:
-    away = Conditions(outages=[Outage(0, 10_000)])
-    servers = Servers([Simulator(away), Simulator(Conditions(latency=LATENCY), rpm=60)])
+    away = Scenario(outages=[Outage(0, 10_000)])
+    servers = Servers([Simulator(away), Simulator(Scenario(latency=LATENCY), rpm=60)])
     engine = Engine(servers.endpoints, transport=servers)
     assert len(ask_all(engine, 200, 8)) == 200
 
 
 def test_what_one_endpoint_understands_says_nothing_of_another() -> None:
     simulators = [
-        Simulator(Conditions(latency=LATENCY), behaviour=Behaviour(max_tokens=False)),
-        Simulator(Conditions(latency=LATENCY)),
+        Simulator(Scenario(latency=LATENCY), behaviour=ServerCapabilities(max_tokens=False)),
+        Simulator(Scenario(latency=LATENCY)),
     ]
     servers = Servers(simulators)
     engine = Engine(servers.endpoints, transport=servers, limits=Limits(concurrency=4))

@@ -21,7 +21,7 @@ from vcgen.engine.config import Endpoint
 from vcgen.engine.endpoint_client import HIDDEN
 from vcgen.engine.transport.http1 import require_headers
 from vcgen.errors import UsageError
-from vcgen.sim import Answer, Simulator
+from vcgen.sim import SimReply, Simulator
 
 LONG = "x" * 480
 
@@ -29,7 +29,7 @@ LONG = "x" * 480
 class Repeating(Simulator):
     """An endpoint that repeats the key it was sent, each time in another way."""
 
-    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
         answer = super().answer(headers, body, now)
         key = headers["authorization"].removeprefix("Bearer ")
         # The second is cut short in the middle of the key.
@@ -64,7 +64,7 @@ def test_a_key_is_known_however_json_writes_it(
     key: str,
 ) -> None:
     class Escaping(Simulator):
-        def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+        def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
             answer = super().answer(headers, body, now)
             said = orjson.dumps({"error": {"message": LONG + key}})
             return answer._replace(status=400, body=said.replace(b"/", b"\\/"))

@@ -21,7 +21,7 @@ from vcgen.engine.budget import Budget
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.directory import read_manifest
-from vcgen.sim import Behaviour, Conditions, Latency, Simulator, TrueLimits
+from vcgen.sim import Latency, Scenario, ServerCapabilities, ServerLimits, Simulator
 
 LOCAL = Endpoint(model="sim", base_url="http://127.0.0.1:9/v1")
 
@@ -54,7 +54,7 @@ def test_endpoints_may_come_and_go_between_two_calls_of_a_run(tmp_path: Path) ->
     other = Endpoint(model="sim", base_url="http://127.0.0.1:10/v1", served_as="sim:other")
     third = Endpoint(model="sim", base_url="http://127.0.0.1:11/v1")
     for requests, endpoints in ((2, [LOCAL, other]), (3, [other]), (4, [third, other, LOCAL])):
-        transport = Watched(Simulator(behaviour=Behaviour(model="")))
+        transport = Watched(Simulator(behaviour=ServerCapabilities(model="")))
         budget = Budget(requests=requests)
         result = generate(
             make_clips(3), model=endpoints, transport=transport, output=tmp_path, budget=budget
@@ -66,7 +66,7 @@ def test_endpoints_may_come_and_go_between_two_calls_of_a_run(tmp_path: Path) ->
 
 
 def test_an_endpoint_is_asked_for_the_model_by_its_own_name() -> None:
-    transport = Watched(Simulator(behaviour=Behaviour(model="")))
+    transport = Watched(Simulator(behaviour=ServerCapabilities(model="")))
     endpoint = Endpoint(model="writer", base_url=LOCAL.base_url, served_as="writer-8b-awq")
     result = generate(make_clips(1), model=endpoint, transport=transport)
     assert {body["model"] for body in transport.bodies} == {"writer-8b-awq"}
@@ -92,8 +92,8 @@ def test_a_price_that_differs_is_unknown_and_no_budget_in_dollars(other: Endpoin
 
 def test_endpoints_find_as_much_of_their_prompts_cached_as_a_single_one_would() -> None:
     def cached(count: int) -> float:
-        conditions = Conditions(
-            limits=TrueLimits(rpm=600 // count), latency=Latency(2.0, 0.3), prefix_blocks=10_000
+        conditions = Scenario(
+            limits=ServerLimits(rpm=600 // count), latency=Latency(2.0, 0.3), prefix_blocks=10_000
         )
         servers = Servers([Simulator(conditions, seed=at) for at in range(count)])
         limits = Limits(rpm=600 // count, concurrency=64 // count)
@@ -119,7 +119,7 @@ def test_a_run_goes_to_all_its_endpoints(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     simulators = [
-        Simulator(latency_s=0.05, key=key, behaviour=Behaviour(model=model))
+        Simulator(latency_s=0.05, key=key, behaviour=ServerCapabilities(model=model))
         for key, model in ((None, "sim"), (KEY, "sim:b"))
     ]
     urls = [serving(simulator) for simulator in simulators]

@@ -13,7 +13,7 @@ from tests.support.days import Dated, Day, Watch, Ways, Window, wall_clock
 from vcgen.engine.config import Limits
 from vcgen.engine.engine import Engine
 from vcgen.pipeline.api import generate_batch
-from vcgen.sim import Conditions, Latency, Outage, Simulator, TrueLimits, parse_faults
+from vcgen.sim import Latency, Outage, Scenario, ServerLimits, Simulator, parse_faults
 from vcgen.sim.clock import virtual_clock
 from vcgen.sim.conditions import Capacity
 
@@ -59,7 +59,7 @@ def simulator(random: Random, rpm: int, tpm: int | None, spoilt: str) -> Simulat
         out_at, out_at + random.uniform(20, 150), random.choice(["refused", "503", "hang"])
     )
     capacity = [Capacity(halved_at, 0.5), Capacity(halved_at + random.uniform(60, 400), 1)]
-    limits = TrueLimits(
+    limits = ServerLimits(
         rpm=rpm,
         tpm=tpm,
         kind=random.choice(["sliding", "fixed", "bucket", "strict"]),
@@ -68,7 +68,7 @@ def simulator(random: Random, rpm: int, tpm: int | None, spoilt: str) -> Simulat
         refusal_s=random.choice([0.05, 2.0]),
     )
     median_s, sigma = random.choice([0.3, 2.0, 8.0]), random.choice([0, 0.5, 1.0])
-    conditions = Conditions(
+    conditions = Scenario(
         limits=limits,
         latency=Latency(median_s, sigma, straggler_share=random.choice([0, 0.01])),
         outages=[outage] if random.random() < 0.6 else (),

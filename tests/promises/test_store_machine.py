@@ -8,8 +8,7 @@ from tempfile import mkdtemp
 
 import orjson
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
+from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from vcgen.data.records import Record, Reject, Turn

@@ -9,21 +9,21 @@ from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
 from vcgen.sim import (
     Capacity,
-    Conditions,
     Latency,
+    Scenario,
+    ServerLimits,
     SimTransport,
     Simulator,
-    TrueLimits,
     parse_faults,
 )
 
 RPM, SAMPLES = 600, 3000
 HELLO = ChatRequest(messages=(Message("user", "Say hello."),), max_tokens=40)
-STRICT = TrueLimits(rpm=RPM, kind="strict", headers="none")
-SLOW = TrueLimits(rpm=RPM, kind="strict", headers="none", refusal_s=2.0, retry_after=False)
-BUCKET = TrueLimits(rpm=RPM, kind="bucket", burst_s=6.0, headers="none")
-SLIDING = TrueLimits(rpm=RPM, kind="sliding", headers="none", retry_after=False)
-FIXED = TrueLimits(rpm=RPM, kind="fixed", headers="none")
+STRICT = ServerLimits(rpm=RPM, kind="strict", headers="none")
+SLOW = ServerLimits(rpm=RPM, kind="strict", headers="none", refusal_s=2.0, retry_after=False)
+BUCKET = ServerLimits(rpm=RPM, kind="bucket", burst_s=6.0, headers="none")
+SLIDING = ServerLimits(rpm=RPM, kind="sliding", headers="none", retry_after=False)
+FIXED = ServerLimits(rpm=RPM, kind="fixed", headers="none")
 
 
 def storm(simulator: Simulator, limits: Limits, samples: int = SAMPLES) -> float:
@@ -63,9 +63,9 @@ def storm(simulator: Simulator, limits: Limits, samples: int = SAMPLES) -> float
     ],
 )
 def test_a_limit_that_is_not_as_told_is_found(
-    allowed: TrueLimits, times: int | None, wasted: float, goodput: float
+    allowed: ServerLimits, times: int | None, wasted: float, goodput: float
 ) -> None:
-    simulator = Simulator(Conditions(limits=allowed, latency=Latency(1.8, 0.4)))
+    simulator = Simulator(Scenario(limits=allowed, latency=Latency(1.8, 0.4)))
     seconds = storm(simulator, Limits(rpm=None if times is None else RPM * times))
     assert simulator.statuses[200] == SAMPLES
     assert simulator.statuses[429] <= wasted * simulator.requests
@@ -74,7 +74,7 @@ def test_a_limit_that_is_not_as_told_is_found(
 
 def test_half_the_capacity_for_some_minutes_is_followed_down_and_up() -> None:
     halved = (Capacity(60.0, 0.5), Capacity(180.0, 1.0))
-    conditions = Conditions(limits=STRICT, latency=Latency(1.8, 0.4), capacity=halved)
+    conditions = Scenario(limits=STRICT, latency=Latency(1.8, 0.4), capacity=halved)
     simulator = Simulator(conditions)
     seconds = storm(simulator, Limits(rpm=RPM))
     assert simulator.statuses[429] < 0.01 * simulator.requests
@@ -82,8 +82,8 @@ def test_half_the_capacity_for_some_minutes_is_followed_down_and_up() -> None:
 
 
 @pytest.mark.parametrize("allowed", [STRICT, BUCKET, SLIDING, FIXED])
-def test_a_limit_that_is_right_is_used_and_never_refused(allowed: TrueLimits) -> None:
-    simulator = Simulator(Conditions(limits=allowed, latency=Latency(1.8, 0.4)), log_arrivals=True)
+def test_a_limit_that_is_right_is_used_and_never_refused(allowed: ServerLimits) -> None:
+    simulator = Simulator(Scenario(limits=allowed, latency=Latency(1.8, 0.4)), log_arrivals=True)
     storm(simulator, Limits(rpm=RPM), samples=1200)
     assert simulator.statuses.keys() == {200}
     assert simulator.arrivals is not None
@@ -94,8 +94,8 @@ def test_a_limit_that_is_right_is_used_and_never_refused(allowed: TrueLimits) ->
 def test_an_endpoint_that_refuses_some_whatever_the_rate_is_not_slowed_down_for_ever(
     *, retry_after: bool
 ) -> None:
-    allowed = TrueLimits(retry_after=retry_after, headers="none")
-    conditions = Conditions(limits=allowed, latency=Latency(1.8, 0.4))
+    allowed = ServerLimits(retry_after=retry_after, headers="none")
+    conditions = Scenario(limits=allowed, latency=Latency(1.8, 0.4))
     simulator = Simulator(conditions, faults=parse_faults("429:0.05"), log_arrivals=True)
     storm(simulator, Limits(rpm=RPM), samples=6000)
     assert simulator.arrivals is not None
@@ -104,8 +104,8 @@ def test_an_endpoint_that_refuses_some_whatever_the_rate_is_not_slowed_down_for_
 
 
 def test_tokens_beyond_what_is_allowed_slow_requests_down_too() -> None:
-    allowed = TrueLimits(tpm=20_000, headers="none")
-    simulator = Simulator(Conditions(limits=allowed, latency=Latency(1.8, 0.4)), log_arrivals=True)
+    allowed = ServerLimits(tpm=20_000, headers="none")
+    simulator = Simulator(Scenario(limits=allowed, latency=Latency(1.8, 0.4)), log_arrivals=True)
     seconds = storm(simulator, Limits(rpm=6000, tpm=40_000), samples=1500)
     assert simulator.arrivals is not None
     tokens = sum(arrival.tokens for arrival in simulator.arrivals)
@@ -115,7 +115,7 @@ def test_tokens_beyond_what_is_allowed_slow_requests_down_too() -> None:
 
 def test_a_429_now_and_then_within_announced_limits_does_not_slow_a_run_down() -> None:
     simulator = Simulator(
-        Conditions(limits=TrueLimits(rpm=RPM), latency=Latency(0.5, 0.3)),
+        Scenario(limits=ServerLimits(rpm=RPM), latency=Latency(0.5, 0.3)),
         faults=parse_faults("429:0.005"),
     )
     assert storm(simulator, Limits(rpm=RPM), samples=6000) < 1.15 * 6000 / RPM * 60

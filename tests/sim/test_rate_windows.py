@@ -6,18 +6,23 @@ from collections.abc import Callable
 from itertools import accumulate, pairwise
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
-from vcgen.sim.rate_windows import WINDOW_S, FixedWindow, Meter, SlidingWindow, TokenBucket
+from vcgen.sim.rate_windows import (
+    WINDOW_S,
+    FixedWindow,
+    RefilledBucket,
+    RequestWindow,
+    SlidingWindow,
+)
 
-Makers = dict[str, Callable[[int], Meter]]
+Makers = dict[str, Callable[[int], RequestWindow]]
 KINDS: Makers = {
     "sliding": SlidingWindow,
     "fixed": FixedWindow,
-    "bucket of a minute": lambda limit: TokenBucket(limit, WINDOW_S),
-    "bucket of a second": lambda limit: TokenBucket(limit, 1.0),
-    "strict": lambda limit: TokenBucket(limit, 0.0),
+    "bucket of a minute": lambda limit: RefilledBucket(limit, WINDOW_S),
+    "bucket of a second": lambda limit: RefilledBucket(limit, 1.0),
+    "strict": lambda limit: RefilledBucket(limit, 0.0),
 }
 # Times that floats hold exactly, so that a minute's turn is one.
 GAPS = st.sampled_from([0, 1, 64, 60 * 64 - 1, 60 * 64]) | st.integers(0, 20 * 64)
@@ -29,7 +34,7 @@ LIMITS = st.integers(1, 60)
 Grants = list[tuple[float, int]]
 
 
-def granted(meter: Meter, times: list[float], amounts: list[int]) -> Grants:
+def granted(meter: RequestWindow, times: list[float], amounts: list[int]) -> Grants:
     """What a meter grants of amounts that come at those times, and never come again."""
     grants = []
     for now, amount in zip(times, amounts, strict=False):
@@ -63,7 +68,7 @@ def test_no_minute_of_the_clock_holds_more_than_a_fixed_window_allows(
 def test_no_time_holds_more_than_a_bucketful_and_the_refill(
     limit: int, burst_s: float, times: list[float], amounts: list[int]
 ) -> None:
-    grants = granted(TokenBucket(limit, burst_s), times, amounts)
+    grants = granted(RefilledBucket(limit, burst_s), times, amounts)
     for at, (began, _) in enumerate(grants):
         held = 0
         for now, amount in grants[at:]:
@@ -74,7 +79,7 @@ def test_no_time_holds_more_than_a_bucketful_and_the_refill(
 
 @given(LIMITS, TIMES)
 def test_a_strict_limit_spaces_requests_evenly(limit: int, times: list[float]) -> None:
-    grants = granted(TokenBucket(limit, 0.0), times, [1] * len(times))
+    grants = granted(RefilledBucket(limit, 0.0), times, [1] * len(times))
     gaps = [late - early for (early, _), (late, _) in pairwise(grants)]
     assert all(gap >= WINDOW_S / limit - 1e-6 for gap in gaps)
 

@@ -16,7 +16,7 @@ from tests.support.simulated import KINDS, STEPS, TURNS, body_of, post, prompt, 
 from vcgen.data.clips import Clip
 from vcgen.engine.chat import Completion, Failure
 from vcgen.errors import ConnectionLost, TimedOut, UsageError
-from vcgen.sim import Behaviour, Faults, SimTransport, Simulator, parse_faults
+from vcgen.sim import Faults, ServerCapabilities, SimTransport, Simulator, parse_faults
 from vcgen.tasks.evidence import fence
 
 
@@ -98,14 +98,14 @@ def test_any_name_that_starts_with_sim_is_the_model() -> None:
 
 def test_a_stand_in_for_any_model_still_says_that_it_is_simulated() -> None:
     body = orjson.dumps({"model": "gpt-4o-mini", "messages": HELLO})
-    reply = post(body, Simulator(behaviour=Behaviour(model="")))
+    reply = post(body, Simulator(behaviour=ServerCapabilities(model="")))
     assert isinstance(reply, Completion)
     assert reply.model == "sim"
 
 
 @pytest.mark.parametrize("refused", ["json_schema", "json_object", "max_tokens"])
 def test_behaviour_refuses_what_it_does_not_know(refused: str) -> None:
-    simulator = Simulator(behaviour=Behaviour(**{refused: False}))  # type: ignore[arg-type]
+    simulator = Simulator(behaviour=ServerCapabilities(**{refused: False}))  # type: ignore[arg-type]
     kind = {"type": refused, "json_schema": {"name": "x", "schema": {"type": "object"}}}
     body: dict[str, Any] = {"model": "sim", "messages": [{"role": "user", "content": "json"}]}
     body |= {"max_tokens": 9} if refused == "max_tokens" else {"response_format": kind}

@@ -17,7 +17,7 @@ from vcgen.engine.chat import Completion, decode
 from vcgen.engine.transport.asyncio_http import HttpTransport
 from vcgen.engine.transport.base import Reply
 from vcgen.errors import ConnectionLost, TimedOut, TransportError, UsageError
-from vcgen.sim import Conditions, Outage, Simulator, parse_faults, serve
+from vcgen.sim import Outage, Scenario, Simulator, parse_faults, serve
 
 HELLO: list[ChatCompletionUserMessageParam] = [{"role": "user", "content": "Say hello."}]
 BODY = json.dumps({"model": "sim", "messages": HELLO}).encode()
@@ -160,7 +160,7 @@ def test_faults_of_the_connection_happen_on_the_wire(kind: str, error: type[Exce
 
 
 def test_in_an_outage_the_connection_closes_before_any_reply() -> None:
-    simulator = Simulator(Conditions(outages=[Outage(0, 3600)]))
+    simulator = Simulator(Scenario(outages=[Outage(0, 3600)]))
     with pytest.raises(ConnectionLost, match="closed the connection"):
         post(simulator)
     assert simulator.faults_met["refused"] >= 1

@@ -11,21 +11,20 @@ from typing import Any
 import anyio
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.common import generate, make_clips, run
 from vcgen.errors import ConnectFailed, TimedOut, UsageError
 from vcgen.sim import (
-    Answer,
     Arrival,
     Capacity,
-    Conditions,
     Latency,
     Outage,
+    Scenario,
+    ServerLimits,
+    SimReply,
     SimTransport,
     Simulator,
-    TrueLimits,
     parse_faults,
 )
 from vcgen.sim.latency import Slots
@@ -36,10 +35,10 @@ USAGE = orjson.loads(Simulator().answer({}, BODY, 0.0).body)["usage"]
 
 
 def limited(**limits: Any) -> Simulator:
-    return Simulator(Conditions(limits=TrueLimits(**limits)))
+    return Simulator(Scenario(limits=ServerLimits(**limits)))
 
 
-def answers(simulator: Simulator, *times: float) -> list[Answer]:
+def answers(simulator: Simulator, *times: float) -> list[SimReply]:
     return [simulator.answer({}, BODY, now) for now in times]
 
 
@@ -114,17 +113,17 @@ def test_an_endpoint_may_say_nothing_of_its_limits() -> None:
 
 
 def test_a_429_takes_its_own_time_whether_it_is_of_a_limit_or_drawn() -> None:
-    limits = TrueLimits(rpm=1, refusal_s=0.25, retry_after=False)
-    simulator = Simulator(Conditions(limits=limits), latency_s=3.0)
+    limits = ServerLimits(rpm=1, refusal_s=0.25, retry_after=False)
+    simulator = Simulator(Scenario(limits=limits), latency_s=3.0)
     assert [answer.delay_s for answer in answers(simulator, 0, 1)] == [3.0, 0.25]
-    drawn = Simulator(Conditions(limits=limits), latency_s=3.0, faults=parse_faults("429:1"))
+    drawn = Simulator(Scenario(limits=limits), latency_s=3.0, faults=parse_faults("429:1"))
     (struck,) = answers(drawn, 0)
     assert (struck.status, struck.delay_s) == (429, 0.25)
     assert "retry-after" not in struck.headers
 
 
 def test_plain_arguments_stand_for_those_of_the_conditions() -> None:
-    conditions = Conditions(limits=TrueLimits(rpm=5, kind="strict"), latency=Latency(9.0))
+    conditions = Scenario(limits=ServerLimits(rpm=5, kind="strict"), latency=Latency(9.0))
     simulator = Simulator(conditions, rpm=60, latency_s=1.0)
     assert statuses(simulator, 0, 0.5, 1) == [200, 429, 200]
     assert simulator.answer({}, BODY, 2.0).delay_s == 1.0
@@ -142,7 +141,7 @@ def test_latency_has_the_median_the_spread_and_the_stragglers_asked_for() -> Non
 
 
 def test_a_repeated_run_takes_as_long_and_a_copy_of_a_request_draws_anew() -> None:
-    conditions = Conditions(latency=Latency(1.0, sigma=1.0))
+    conditions = Scenario(latency=Latency(1.0, sigma=1.0))
     first, again, other = (
         answers(Simulator(conditions, seed=seed), *range(50)) for seed in (1, 1, 2)
     )
@@ -158,7 +157,7 @@ def test_a_repeated_run_takes_as_long_and_a_copy_of_a_request_draws_anew() -> No
 def test_an_outage_breaks_connections_from_its_beginning_to_its_end(
     kind: Any, error: type[Exception], took_s: float
 ) -> None:
-    transport = SimTransport(Simulator(Conditions(outages=(Outage(60, 180, kind),))))
+    transport = SimTransport(Simulator(Scenario(outages=(Outage(60, 180, kind),))))
 
     async def post() -> int:
         return (await transport.post("http://sim", {}, BODY, 5.0)).status
@@ -179,7 +178,7 @@ def test_an_outage_breaks_connections_from_its_beginning_to_its_end(
 
 
 def test_an_outage_of_503s_says_nothing_of_limits_and_takes_none_of_them() -> None:
-    conditions = Conditions(limits=TrueLimits(rpm=1), outages=[Outage(0, 5, "503")])
+    conditions = Scenario(limits=ServerLimits(rpm=1), outages=[Outage(0, 5, "503")])
     simulator = Simulator(conditions, log_arrivals=True)
     out, *later = answers(simulator, 4.9, 5, 6)
     assert out.status == 503
@@ -192,9 +191,9 @@ def test_an_outage_of_503s_says_nothing_of_limits_and_takes_none_of_them() -> No
 
 @pytest.mark.parametrize("kind", ["sliding", "fixed", "bucket", "strict"])
 def test_capacity_changes_every_limit_by_the_clock(kind: Any) -> None:
-    limits = TrueLimits(rpm=60, tpm=100_000, kind=kind, burst_s=1.0)
+    limits = ServerLimits(rpm=60, tpm=100_000, kind=kind, burst_s=1.0)
     changes = [Capacity(660, 2.0), Capacity(300, 0.5), Capacity(480, 1.0)]
-    simulator = Simulator(Conditions(limits=limits, capacity=changes))
+    simulator = Simulator(Scenario(limits=limits, capacity=changes))
     granted, told = [], {}
     for tick in range(900 * 4):
         answer = simulator.answer({}, BODY, tick / 4)
@@ -242,8 +241,8 @@ def test_a_server_works_on_as_many_requests_as_it_has_slots_and_idles_for_none(
 
 
 def test_the_same_seed_brings_the_same_run_byte_for_byte() -> None:
-    conditions = Conditions(
-        limits=TrueLimits(rpm=120, tpm=200_000, kind="bucket", burst_s=1.0, retry_after=False),
+    conditions = Scenario(
+        limits=ServerLimits(rpm=120, tpm=200_000, kind="bucket", burst_s=1.0, retry_after=False),
         latency=Latency(2.0, sigma=0.7, straggler_share=0.05),
         slots=3,
         prefix_blocks=1000,
@@ -266,13 +265,13 @@ def test_the_same_seed_brings_the_same_run_byte_for_byte() -> None:
 
 
 def test_throughput_saturates_and_latency_grows_with_what_is_in_flight() -> None:
-    conditions = Conditions(slots=4, latency=Latency(2.0))
+    conditions = Scenario(slots=4, latency=Latency(2.0))
     delays = [answer.delay_s for answer in answers(Simulator(conditions), *[0.0] * 12)]
     assert delays == [2.0] * 4 + [4.0] * 4 + [6.0] * 4
 
 
 def test_slots_that_go_finish_their_work_and_come_back_empty() -> None:
-    conditions = Conditions(
+    conditions = Scenario(
         slots=4, latency=Latency(10.0), capacity=[Capacity(5, 0.5), Capacity(100, 1.0)]
     )
     simulator = Simulator(conditions)
@@ -296,7 +295,7 @@ A, B, C = ("".join(f"{letter}{number:05}" for number in range(1000)) for letter 
 
 
 def test_a_prompt_is_cached_as_far_as_it_begins_as_an_earlier_one() -> None:
-    simulator = Simulator(Conditions(prefix_blocks=10_000))
+    simulator = Simulator(Scenario(prefix_blocks=10_000))
     whole = len(f"user\n{A}\nuser\n{B}\n") // 256 * 64
     assert cached(simulator, A, B) == 0
     assert cached(simulator, A, B) == whole
@@ -315,7 +314,7 @@ def test_without_a_prefix_cache_nothing_is_cached() -> None:
 
 def test_prompts_used_longest_ago_leave_the_cache_first_from_their_ends() -> None:
     blocks = len(f"user\n{A}\n") // 256
-    simulator = Simulator(Conditions(prefix_blocks=2 * blocks + 5))
+    simulator = Simulator(Scenario(prefix_blocks=2 * blocks + 5))
     for text in (A, B, A, C):
         cached(simulator, text)
     assert cached(simulator, A) == blocks * 64
@@ -325,8 +324,8 @@ def test_prompts_used_longest_ago_leave_the_cache_first_from_their_ends() -> Non
 def test_cached_tokens_do_not_count_against_the_limit_of_prompts() -> None:
     body = words_body(A)
     limit = len(body) // 4
-    limits = TrueLimits(tpm=100 * limit, input_tpm=limit + limit // 2, headers="anthropic")
-    simulator = Simulator(Conditions(limits=limits, prefix_blocks=1000))
+    limits = ServerLimits(tpm=100 * limit, input_tpm=limit + limit // 2, headers="anthropic")
+    simulator = Simulator(Scenario(limits=limits, prefix_blocks=1000))
     assert [simulator.answer({}, body, 0.0).status for _ in range(5)] == [200] * 5
     assert simulator.answer({}, words_body(B), 0.0).status == 429
     assert cached(simulator, A) > 0
@@ -355,17 +354,17 @@ def test_no_more_is_cached_than_the_longest_common_beginning(
 
 
 WRONG: list[tuple[Callable[[], object], str]] = [
-    (lambda: TrueLimits(input_tpm=0), "input_tpm is 0"),
-    (lambda: TrueLimits(burst_s=-1), "burst_s is -1"),
-    (lambda: TrueLimits(refusal_s=math.nan), "refusal_s is nan"),
+    (lambda: ServerLimits(input_tpm=0), "input_tpm is 0"),
+    (lambda: ServerLimits(burst_s=-1), "burst_s is -1"),
+    (lambda: ServerLimits(refusal_s=math.nan), "refusal_s is nan"),
     (lambda: Latency(1, sigma=-1), "sigma is -1"),
     (lambda: Latency(1, straggler_share=2), "straggler_share is 2"),
     (lambda: Latency(1, straggler_times=math.inf), "straggler_times is inf"),
     (lambda: Capacity(0, 0), "capacity is 0"),
-    (lambda: Conditions(slots=0), "slots is 0"),
-    (lambda: Conditions(prefix_blocks=0), "prefix_blocks is 0"),
-    (lambda: TrueLimits(kind="leaky"), "kind is 'leaky'"),  # type: ignore[arg-type]
-    (lambda: TrueLimits(headers="azure"), "headers is 'azure'"),  # type: ignore[arg-type]
+    (lambda: Scenario(slots=0), "slots is 0"),
+    (lambda: Scenario(prefix_blocks=0), "prefix_blocks is 0"),
+    (lambda: ServerLimits(kind="leaky"), "kind is 'leaky'"),  # type: ignore[arg-type]
+    (lambda: ServerLimits(headers="azure"), "headers is 'azure'"),  # type: ignore[arg-type]
     (lambda: Outage(0, 1, "flood"), "outage is 'flood'"),  # type: ignore[arg-type]
 ]
 

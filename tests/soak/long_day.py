@@ -11,15 +11,15 @@ from tests.support.days import HOUR_S, Dated, Day, Ways, wall_clock
 from vcgen.engine.config import Limits
 from vcgen.engine.engine import Engine
 from vcgen.engine.retry import ATTEMPTS
-from vcgen.sim import Conditions, Latency, Outage, TrueLimits, parse_faults
+from vcgen.sim import Latency, Outage, Scenario, ServerLimits, parse_faults
 from vcgen.sim.clock import virtual_clock
 from vcgen.sim.conditions import Capacity
 
 RPM, ASKERS = 600, 200
 DAY_S = 24 * HOUR_S
 FAULTS = "429:0.005,500:0.004,502:0.001,reset:0.002,close:0.001,hang:0.0001"
-CONDITIONS = Conditions(
-    limits=TrueLimits(rpm=RPM),
+CONDITIONS = Scenario(
+    limits=ServerLimits(rpm=RPM),
     latency=Latency(0.5, 0.3, straggler_share=0.001),
     outages=[
         Outage(2.5 * HOUR_S, 2.5 * HOUR_S + 300, "refused"),

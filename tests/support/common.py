@@ -16,7 +16,7 @@ from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.transport.base import Reply
 from vcgen.pipeline.api import Result, generate_batch
 from vcgen.pipeline.store.directory import read_records, read_rejects
-from vcgen.sim import Answer, SimTransport, Simulator
+from vcgen.sim import SimReply, SimTransport, Simulator
 from vcgen.sim.clock import virtual_clock
 
 
@@ -140,7 +140,7 @@ class Dying(Simulator):
         super().__init__(**options)
         self._granted = granted
 
-    def answer(self, headers: Any, body: bytes, now: float) -> Answer:
+    def answer(self, headers: Any, body: bytes, now: float) -> SimReply:
         refused = Simulator(key="another").answer(headers, body, now)
         return super().answer(headers, body, now) if self.requests < self._granted else refused
 

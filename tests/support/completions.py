@@ -15,7 +15,7 @@ from vcgen.data.clips import Clip
 from vcgen.data.records import Record
 from vcgen.errors import Reason
 from vcgen.pipeline.store.directory import read_records, read_rejects
-from vcgen.sim import Answer, SimTransport, Simulator
+from vcgen.sim import SimReply, SimTransport, Simulator
 from vcgen.tasks.conversation import mix_problems
 from vcgen.tasks.recipe import Recipe
 
@@ -103,7 +103,7 @@ class Spoiling(Simulator):
         self.spoilt = 0
         self._share, self._draws = share, Random(7)  # noqa: S311 - repeatable
 
-    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
         answer = super().answer(headers, body, now)
         if answer.status != 200 or self._draws.random() >= self._share:
             return answer

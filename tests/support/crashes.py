@@ -27,7 +27,7 @@ import vcgen.tasks.templates
 from tests.support.common import Serving, outcome_ids
 from tests.support.story import STEPS, story
 from vcgen.pipeline.store.lines import line_id
-from vcgen.sim import Answer, Simulator
+from vcgen.sim import SimReply, Simulator
 
 CONCURRENCY = 4
 LARGE = 1_000_000
@@ -62,7 +62,7 @@ class Sized(Simulator):
         self.wanted, self._in_life = number, 0
         self.reached.clear()
 
-    def answer(self, headers: Any, body: bytes, now: float) -> Answer:  # noqa: ARG002 - as given
+    def answer(self, headers: Any, body: bytes, now: float) -> SimReply:  # noqa: ARG002 - as given
         found = _NUMBER.search(body)
         assert found is not None
         number, step = int(found[1]), body.count(b'"role":"assistant"')
@@ -77,7 +77,7 @@ class Sized(Simulator):
         choice = {"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}
         usage = {"prompt_tokens": 9, "completion_tokens": 9, "total_tokens": 18}
         reply = orjson.dumps({"model": "scripted", "choices": [choice], "usage": usage})
-        return Answer(200, {"content-type": "application/json"}, reply)
+        return SimReply(200, {"content-type": "application/json"}, reply)
 
 
 def sizes_of(clips: int, large: Sequence[int], random: Random) -> dict[tuple[int, int], int]:

@@ -12,8 +12,8 @@ from vcgen.engine.chat import ChatRequest, Message
 from vcgen.engine.config import Endpoint
 from vcgen.engine.engine import Engine
 from vcgen.engine.transport.base import Reply
-from vcgen.errors import Rejected
-from vcgen.sim import Answer, SimTransport, Simulator
+from vcgen.errors import SampleRejected
+from vcgen.sim import SimReply, SimTransport, Simulator
 from vcgen.sim.limits import CREATED
 
 HOUR_S = 3600.0
@@ -37,7 +37,7 @@ def wall_clock(stepped_every_s: float) -> type[datetime]:
 class Dated(Simulator):
     """An endpoint that says when to come again by a date, and then what the date is."""
 
-    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
         answer = super().answer(headers, body, now)
         told = answer.headers
         if "retry-after" in told or _BY_DATE in told:
@@ -162,7 +162,7 @@ class Day:
             request = ChatRequest(messages=(Message("user", str(number)),), max_tokens=16)
             try:
                 await self._engine.complete(request)
-            except Rejected:
+            except SampleRejected:
                 self.rejected += 1
             else:
                 self.answered += 1

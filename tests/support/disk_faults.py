@@ -11,10 +11,10 @@ import pytest
 from tests.support.common import Watched, generate, make_clips, outcome_ids
 from vcgen.errors import StoreError, UsageError
 from vcgen.pipeline.store.lines import line_id
-from vcgen.sim import Conditions, Latency, Simulator
+from vcgen.sim import Latency, Scenario, Simulator
 
 CLIPS = make_clips(26)
-CONDITIONS = Conditions(latency=Latency(0.8, 0.5))
+CONDITIONS = Scenario(latency=Latency(0.8, 0.5))
 FAULTS = {
     # What is refused, with what, whether after the half of it, and whether only once.
     "full": ("write", errno.ENOSPC, True, False),

@@ -28,11 +28,11 @@ from tests.engine.transport.test_asyncio_http import (
 from tests.support.common import completion
 from vcgen.engine.chat import ChatRequest, Completion, Failure, Message
 from vcgen.engine.config import Endpoint, Limits
-from vcgen.engine.endpoint_client import Lane
+from vcgen.engine.endpoint_client import EndpointClient
 from vcgen.engine.engine import Engine
 from vcgen.engine.retry import ATTEMPTS
 from vcgen.engine.transport.http1 import MAX_HEAD_BYTES, MAX_REPLY_BYTES
-from vcgen.errors import Rejected
+from vcgen.errors import SampleRejected
 
 Then = Literal["stay", "close", "reset", "hang", "drip"]
 Outcome = tuple[int, str]  # status and code of a `Failure`
@@ -242,7 +242,7 @@ async def strike(name: str, opening: Opening, timeout_s: float) -> None:
     outcome = outcome_of(name, opening)
     server = Faulty(FAULTS[name], lambda text, _: text in {"0", "2", "4"})
     async with leaving_nothing(server) as url, asynccontextmanager(opening)() as sender:
-        lane = Lane(Endpoint(model="m", base_url=url), Limits(), Random(0), 1)  # noqa: S311 - jitter
+        lane = EndpointClient(Endpoint(model="m", base_url=url), Limits(), Random(0), 1)  # noqa: S311 - jitter
         for number in range(5):
             began = anyio.current_time()
             result = await lane.post(
@@ -279,7 +279,7 @@ async def finish(name: str, opening: Opening, count: int, share: float) -> Tally
         for text in texts:
             try:
                 answer = await engine.complete(asking(text))
-            except Rejected:
+            except SampleRejected:
                 rejected += 1
             else:
                 assert answer.text == text

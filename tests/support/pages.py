@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from vcgen.data.clip_index import KnownClips
+from vcgen.data.clip_index import ClipIndex
 from vcgen.data.records import Outcome, Record, Reject, Turn
 from vcgen.datasets.report.report import write_report
 from vcgen.errors import Reason
@@ -75,7 +75,7 @@ def make_run(path: Path, outcomes: Iterable[Outcome], **manifest: Any) -> Path:
 def make_page(run: Path, *clips: Path, limit: int = 10_000) -> Path:
     """The report of a run, beside it."""
     page = run.with_name("page.html")
-    write_report(run, page, KnownClips(clips, "auto"), limit=limit)
+    write_report(run, page, ClipIndex(clips, "auto"), limit=limit)
     return page
 
 

@@ -7,12 +7,12 @@ from typing import Any
 
 from vcgen.data.clips import Clip, Segment
 from vcgen.engine.chat import ChatRequest, Completion, Failure, Message, Schema, decode, encode
-from vcgen.engine.config import Dialect
+from vcgen.engine.config import Capabilities
 from vcgen.sim import Simulator
 from vcgen.tasks.evidence import fence, render_evidence
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
-PROMPTS = Prompts()
+PROMPTS = Templates()
 KINDS = ["descriptive", "temporal", "causal", "temporal", "descriptive"]
 BANNED = re.compile(
     r"\b(?:captions?|descriptions?|evidence|tags?|frames|transcripts?)\b", re.IGNORECASE
@@ -44,7 +44,7 @@ def body_of(
     messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int = 1024
 ) -> bytes:
     request = ChatRequest(messages=tuple(messages), schema=schema, max_tokens=max_tokens)
-    return encode(request, "sim", Dialect())
+    return encode(request, "sim", Capabilities())
 
 
 def post(body: bytes, simulator: Simulator | None = None) -> Completion | Failure:

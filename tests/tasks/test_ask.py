@@ -10,15 +10,15 @@ from vcgen.engine.chat import Usage
 from vcgen.engine.config import Endpoint
 from vcgen.engine.engine import Engine
 from vcgen.engine.transport.base import Reply
-from vcgen.errors import Reason, Rejected
+from vcgen.errors import Reason, SampleRejected
 from vcgen.sim import Simulator, parse_faults
 from vcgen.sim.clock import virtual_clock
 from vcgen.tasks.ask import Answer, Ask
-from vcgen.tasks.clip_context import ClipCalls
+from vcgen.tasks.clip_context import ClipContext
 from vcgen.tasks.conversation import Conversation
 from vcgen.tasks.parsing import MAX_REPLY_CHARACTERS, json_schema, parse
 from vcgen.tasks.recipe import Recipe
-from vcgen.tasks.templates import MAX_PROMPT_CHARACTERS, Prompts
+from vcgen.tasks.templates import MAX_PROMPT_CHARACTERS, Templates
 
 T = TypeVar("T")
 WORDS: dict[str, Any] = {"min_words": 5, "max_words": 20}
@@ -61,8 +61,8 @@ def asking(
 
     async def main() -> T:
         async with Engine(Endpoint(model="sim"), transport=transport) as engine:
-            calls = ClipCalls(make_clip(), engine, kept)
-            return await do(Ask(calls, Prompts(), Recipe(**recipe), "harbour-1/x/0"))
+            calls = ClipContext(make_clip(), engine, kept)
+            return await do(Ask(calls, Templates(), Recipe(**recipe), "harbour-1/x/0"))
 
     with virtual_clock() as runner:
         return runner.run(main())
@@ -76,8 +76,10 @@ async def boat(ask: Ask) -> Answer:
     return await ask("describe", schema=Boat, **WORDS)
 
 
-def rejected(transport: Watched, do: Callable[[Ask], Awaitable[Any]], **recipe: Any) -> Rejected:
-    with pytest.raises(Rejected) as caught:
+def rejected(
+    transport: Watched, do: Callable[[Ask], Awaitable[Any]], **recipe: Any
+) -> SampleRejected:
+    with pytest.raises(SampleRejected) as caught:
         asking(transport, do, **recipe)
     return caught.value
 

@@ -17,9 +17,9 @@ from tests.support.common import (
     completion,
     generate,
     lines_of,
+    make_clip as make,
     make_clips,
 )
-from tests.support.common import make_clip as make
 from vcgen.data.records import Turn
 from vcgen.engine.budget import Budget
 from vcgen.engine.config import Endpoint, Limits

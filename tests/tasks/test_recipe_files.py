@@ -6,8 +6,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import vcgen
 from tests.pipeline.workers.test_supervisor import write_clips
@@ -22,14 +21,14 @@ from tests.support.common import (
     outcome_ids,
 )
 from vcgen.checks.checker import CODES, Checker
-from vcgen.checks.codes import Judged
+from vcgen.checks.codes import SeverityOverride
 from vcgen.data.records import Turn
 from vcgen.engine.config import Limits
 from vcgen.errors import RunStopped, UsageError
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks.recipe_files import builtin_recipes, parse_recipe, read_recipe, recipe_text
 from vcgen.tasks.registry import builtin_tasks
-from vcgen.tasks.task_mix import Mix
+from vcgen.tasks.task_mix import TaskMix
 
 VIDEOCHAT = read_recipe("videochat")
 TASKS = tuple(builtin_tasks().values())[:2]
@@ -90,7 +89,7 @@ async def list_steps(clip: vcgen.Clip, ask: vcgen.Ask) -> list[Turn]:
     ],
 )
 def test_a_run_and_vcgen_check_go_by_the_checks_of_its_recipe(
-    severity: Judged,
+    severity: SeverityOverride,
     records: int,
     flags: set[str],
     codes: dict[str, str],
@@ -157,7 +156,7 @@ def test_a_recipe_that_is_not_there_is_one_clear_line(name: str) -> None:
 
 
 def test_the_mix_of_videochat_is_seven_to_four() -> None:
-    mix = Mix(TASKS, VIDEOCHAT.weights)
+    mix = TaskMix(TASKS, VIDEOCHAT.weights)
     drawn = Counter(mix.of(f"video{number}")[0].name for number in range(11_000))
     assert drawn["description"] + drawn["conversation"] == 11_000
     assert 6_850 < drawn["description"] < 7_150  # three standard deviations
@@ -167,7 +166,7 @@ def test_the_mix_of_videochat_is_seven_to_four() -> None:
 def test_a_clip_draws_the_same_task_for_the_same_seed_wherever_it_stands(
     clip_id: str, seed: int
 ) -> None:
-    tasks = [Mix(TASKS, (7.0, 4.0), seed).of(clip_id) for _ in range(2)]
+    tasks = [TaskMix(TASKS, (7.0, 4.0), seed).of(clip_id) for _ in range(2)]
     assert tasks[0] == tasks[1]
     assert len(tasks[0]) == 1
 
@@ -175,7 +174,8 @@ def test_a_clip_draws_the_same_task_for_the_same_seed_wherever_it_stands(
 def test_another_seed_draws_anew() -> None:
     ids = [f"video{number}" for number in range(100)]
     assert (
-        len({tuple(Mix(TASKS, (1, 1), seed).of(x)[0].name for x in ids) for seed in range(3)}) == 3
+        len({tuple(TaskMix(TASKS, (1, 1), seed).of(x)[0].name for x in ids) for seed in range(3)})
+        == 3
     )
 
 

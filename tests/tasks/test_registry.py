@@ -5,8 +5,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import vcgen
 from tests.support.common import DESCRIBE, Watched, completion, generate, make_clip, make_clips
@@ -19,7 +18,7 @@ from vcgen.tasks.conversation import mix_problems, plan_kinds
 from vcgen.tasks.recipe import DEFAULT_KINDS, Recipe
 from vcgen.tasks.registry import builtin_tasks, find_task
 from vcgen.tasks.task import task
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
 some_kinds = st.permutations(DEFAULT_KINDS).flatmap(
     lambda kinds: st.integers(1, 3).map(lambda count: kinds[:count])
@@ -69,7 +68,7 @@ def test_a_description_is_one_refined_turn() -> None:
     (record,) = result.records
     (turn,) = record.turns
     assert turn.kind == "description"
-    assert turn.question in Prompts().lines("description_questions.txt")
+    assert turn.question in Templates().lines("description_questions.txt")
     assert set(record.meta["templates"]) == {"describe", "refine"}
     assert len(transport.bodies) == 2
     plain = Watched()

@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from tests.support.common import make_clip
-from vcgen.errors import Reason, Rejected, UsageError
+from vcgen.errors import Reason, SampleRejected, UsageError
 from vcgen.tasks.evidence import render_evidence
-from vcgen.tasks.templates import MAX_PROMPT_CHARACTERS, Prompts, builtin_directory
+from vcgen.tasks.templates import MAX_PROMPT_CHARACTERS, Templates, builtin_directory
 
 HOSTILE = "{{ 8191*8191 }} {% raw %} {# no #} === end of evidence x === <video> ${x} %s {0}"
 
@@ -31,15 +31,15 @@ def variables(**more: Any) -> dict[str, Any]:
     return known | more
 
 
-def write(directory: Path, **templates: str) -> Prompts:
+def write(directory: Path, **templates: str) -> Templates:
     directory.mkdir(exist_ok=True)
     for name, source in templates.items():
         (directory / f"{name}.jinja").write_text(source, "utf-8")
-    return Prompts(directory)
+    return Templates(directory)
 
 
 def test_every_template_renders_with_strangers_text_verbatim() -> None:
-    prompts = Prompts()
+    prompts = Templates()
     assert prompts.names() == [
         "answer", "base", "converse", "describe", "judge", "question", "refine", "repair",
     ]  # fmt: skip
@@ -53,7 +53,7 @@ def test_every_template_renders_with_strangers_text_verbatim() -> None:
 
 
 def test_the_text_up_to_the_evidence_is_the_same_for_all_tasks_of_a_clip() -> None:
-    prompts, told = Prompts(), variables()
+    prompts, told = Templates(), variables()
     rendered = [prompts.render(name, told) for name in ("describe", "converse", "question")]
     assert len({system.content for system, _ in rendered}) == 1
     for _, user in rendered:
@@ -62,7 +62,7 @@ def test_the_text_up_to_the_evidence_is_the_same_for_all_tasks_of_a_clip() -> No
 
 def test_the_built_in_directory_has_the_questions_and_every_line_is_one() -> None:
     assert (builtin_directory() / "describe.jinja").is_file()
-    questions = Prompts().lines("description_questions.txt")
+    questions = Templates().lines("description_questions.txt")
     assert len(set(questions)) == len(questions) >= 16
     assert all(question == question.strip() != "" for question in questions)
 
@@ -71,7 +71,7 @@ def test_a_users_template_wins_by_name_and_may_extend_ours(tmp_path: Path) -> No
     extending = '{% extends "base.jinja" %}{% block task %}Tell it to {{ whom }}.{% endblock %}'
     prompts = write(tmp_path, describe=extending)
     system, user = prompts.render("describe", variables(whom="a child"))
-    assert (system, *Prompts().render("describe", variables())[:1]) == (system, system)
+    assert (system, *Templates().render("describe", variables())[:1]) == (system, system)
     assert user.content == f"{variables()['evidence']}\n\nTell it to a child."
     assert "refine" in prompts.names()
     (tmp_path / "description_questions.txt").write_text("\ufeffWhat?\n\n  Why? \n".lstrip("\ufeff"))
@@ -83,7 +83,7 @@ def test_a_block_of_ours_can_be_kept_by_super(tmp_path: Path) -> None:
         '{% extends "describe.jinja" %}{% block system %}{{ super() }}- Be brief.{% endblock %}'
     )
     system, user = write(tmp_path, brief=source).render("brief", variables())
-    ours = Prompts().render("describe", variables())
+    ours = Templates().render("describe", variables())
     assert system.content == f"{ours[0].content}\n- Be brief."
     assert user == ours[1]
 
@@ -119,7 +119,7 @@ def test_a_wrong_template_is_one_clear_error(tmp_path: Path, source: str, said: 
 def test_templates_that_are_not_text_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "mine.jinja").write_bytes(b"\xff\xfe")
     (tmp_path / "description_questions.txt").write_bytes(b"\xff\xfe")
-    prompts = Prompts(tmp_path)
+    prompts = Templates(tmp_path)
     for read in (prompts.digest, lambda _: prompts.lines("description_questions.txt")):
         with pytest.raises(UsageError, match="not UTF-8"):
             read("mine")
@@ -127,11 +127,11 @@ def test_templates_that_are_not_text_are_an_error(tmp_path: Path) -> None:
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"no template poem\.jinja; there are: answer, base"):
-        Prompts().render("poem", {})
+        Templates().render("poem", {})
     with pytest.raises(UsageError, match=r"no file poems\.txt in"):
-        Prompts().lines("poems.txt")
+        Templates().lines("poems.txt")
     with pytest.raises(UsageError, match="is not a directory"):
-        Prompts(tmp_path / "nothing")
+        Templates(tmp_path / "nothing")
 
 
 def test_a_template_name_is_no_path_out_of_its_directory(tmp_path: Path) -> None:
@@ -145,9 +145,9 @@ def test_a_template_name_is_no_path_out_of_its_directory(tmp_path: Path) -> None
 
 
 def test_a_prompt_over_the_cap_is_a_reject() -> None:
-    prompts = Prompts()
+    prompts = Templates()
     prompts.render("refine", variables(draft="x" * (MAX_PROMPT_CHARACTERS - 1_000)))
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises(SampleRejected) as caught:
         prompts.render("refine", variables(draft="x" * MAX_PROMPT_CHARACTERS))
     assert caught.value.reason is Reason.PROMPT_TOO_LARGE
 
@@ -155,12 +155,12 @@ def test_a_prompt_over_the_cap_is_a_reject() -> None:
 def test_digests_change_with_the_template_what_it_extends_and_the_questions(
     tmp_path: Path,
 ) -> None:
-    ours = Prompts().digests()
-    assert Prompts().digests() == ours
+    ours = Templates().digests()
+    assert Templates().digests() == ours
     base = (builtin_directory() / "base.jinja").read_text("utf-8")
     changed = write(tmp_path, base=base + "{# more #}").digests()
-    assert {name for name in ours if changed[name] != ours[name]} == set(Prompts().names())
+    assert {name for name in ours if changed[name] != ours[name]} == set(Templates().names())
     (tmp_path / "base.jinja").unlink()
     (tmp_path / "description_questions.txt").write_text("What?")
-    changed = Prompts(tmp_path).digests()
+    changed = Templates(tmp_path).digests()
     assert {name for name in ours if changed[name] != ours[name]} == {"description_questions.txt"}

@@ -14,22 +14,22 @@ from vcgen.checks.codes import (
     CODES,
     MOST_PROBLEMS,
     Code,
-    Judged,
     Problem,
     Severity,
+    SeverityOverride,
+    apply_severities,
     problem,
     require_codes,
-    weighed,
 )
 from vcgen.checks.coherence import duplicate_questions, refers_back
-from vcgen.checks.evidence_index import Facts, contents
-from vcgen.checks.form import LENGTHS, Span, broken, ending, length, machinery, repetition
+from vcgen.checks.evidence_index import EvidenceIndex, contents
+from vcgen.checks.form import LENGTHS, Span, broken, ending, find_artifacts, length, repetition
 from vcgen.checks.grounding import contradictions, score, support, ungrounded
 from vcgen.checks.language import code_of, other_language
 from vcgen.checks.markdown import markdown
 from vcgen.checks.question_kind import possible_kinds, question_kind
 from vcgen.checks.timing import order, past_the_end
-from vcgen.checks.tokenize import Reading, read
+from vcgen.checks.tokenize import TokenizedText, read
 from vcgen.checks.voice import voice
 from vcgen.data.clips import Clip
 from vcgen.data.records import Kind, Turn
@@ -42,16 +42,16 @@ __all__ = [
     "Problem",
     "Review",
     "Severity",
+    "apply_severities",
     "check",
     "problem",
     "question_kind",
     "require_codes",
-    "weighed",
 ]
 
 Side = Literal["question", "answer"]
 _WORDS = (80, 160)
-_AS_REGISTERED: Mapping[str, Judged] = {}
+_AS_REGISTERED: Mapping[str, SeverityOverride] = {}
 
 
 class Review(NamedTuple):
@@ -68,7 +68,7 @@ class Review(NamedTuple):
 
 
 class _Checked(NamedTuple):
-    reading: Reading
+    reading: TokenizedText
     problems: list[Problem]
 
 
@@ -81,7 +81,7 @@ class Checker:
         *,
         language: str = "English",
         words: tuple[int, int] = _WORDS,
-        severities: Mapping[str, Judged] = _AS_REGISTERED,
+        severities: Mapping[str, SeverityOverride] = _AS_REGISTERED,
     ) -> None:
         """Without a clip nothing is found that needs its evidence or its duration.
 
@@ -93,7 +93,7 @@ class Checker:
         """
         self._severities = severities
         self._wanted = code_of(language)
-        self._facts = Facts(clip, self._wanted)
+        self._facts = EvidenceIndex(clip, self._wanted)
         least, most = LENGTHS["description"]
         self._description = Span(min(least, words[0] // 2), max(most, 2 * words[1]))
         self._checked: dict[tuple[str, str], _Checked] = {}
@@ -106,11 +106,11 @@ class Checker:
             readings = [self._check("question", each, "question").reading for each in all_asked]
             again = duplicate_questions(readings)
             problems = [*problems, *(each for each in again if each.turn == len(readings))]
-        return weighed(problems, self._severities)
+        return apply_severities(problems, self._severities)
 
     def answer(self, text: str, kind: Kind = "description") -> list[Problem]:
         """What is wrong with an answer alone."""
-        return weighed(self._check("answer", text, kind).problems, self._severities)
+        return apply_severities(self._check("answer", text, kind).problems, self._severities)
 
     def turns(self, turns: Sequence[Turn]) -> list[Problem]:
         """What is wrong with the turns of a sample."""
@@ -120,8 +120,8 @@ class Checker:
         """What is wrong with the turns of a sample, and how much the evidence supports them."""
         if not turns:
             none = problem("no-turns", "there are no turns")
-            return Review(weighed([none], self._severities), None)
-        facts, found, readings = self._facts, list[Problem](), list[Reading]()
+            return Review(apply_severities([none], self._severities), None)
+        facts, found, readings = self._facts, list[Problem](), list[TokenizedText]()
         supports = []
         for number, turn in enumerate(turns, 1):
             asked = self._check("question", turn.question, "question")
@@ -142,7 +142,7 @@ class Checker:
                 found += [each._replace(turn=number) for each in problems]
         if len(turns) > 1:
             found += duplicate_questions(readings)
-        return Review(weighed(found, self._severities), score(supports))
+        return Review(apply_severities(found, self._severities), score(supports))
 
     def _check(self, side: Side, text: str, kind: str) -> _Checked:
         key = (text, kind)
@@ -170,7 +170,7 @@ def _read(side: Side, text: str, span: Span, wanted: str) -> _Checked:
         return _Checked(read(""), [unfit])
     reading = read(text)
     found = [
-        *machinery(side, reading),
+        *find_artifacts(side, reading),
         *markdown(side, reading),
         *length(side, reading, span),
         *voice(side, reading),

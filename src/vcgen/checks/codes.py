@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from vcgen.errors import UsageError
 
-Judged = Literal["reject", "re-ask", "flag", "off"]
+SeverityOverride = Literal["reject", "re-ask", "flag", "off"]
 """What a recipe may make of a check."""
 
 Severity = Literal["reject", "re-ask", "flag"]
@@ -113,7 +113,9 @@ def require_codes(codes: Iterable[str]) -> None:
             raise UsageError(f"no check {code[:40]!r}; {hint}")
 
 
-def weighed(problems: list[Problem], severities: Mapping[str, Judged]) -> list[Problem]:
+def apply_severities(
+    problems: list[Problem], severities: Mapping[str, SeverityOverride]
+) -> list[Problem]:
     """Problems with the severities that a recipe gives them, without those it turns `off`."""
     if not (severities and problems):
         return problems

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 
 from vcgen.checks.codes import Problem, problem
-from vcgen.checks.tokenize import Reading, stems, word_set
+from vcgen.checks.tokenize import TokenizedText, stems, word_set
 
 # Words without content that make another question of the same content.
 _TELLING = word_set(
@@ -77,7 +77,7 @@ _ANTECEDENT = re.compile(
 _PRONOUN = re.compile(r"\b(?:he|she|they|him|her|them|his|their|it|these|those)\b")
 
 
-def duplicate_questions(questions: Sequence[Reading]) -> list[Problem]:
+def duplicate_questions(questions: Sequence[TokenizedText]) -> list[Problem]:
     """Questions that ask what an earlier one asks."""
     found = []
     asked: list[tuple[set[str], frozenset[str], frozenset[str]]] = []
@@ -95,7 +95,7 @@ def duplicate_questions(questions: Sequence[Reading]) -> list[Problem]:
     return found
 
 
-def _content(question: Reading) -> set[str]:
+def _content(question: TokenizedText) -> set[str]:
     return stems(question.known) | set(filter(str.isdigit, question.known))
 
 
@@ -110,7 +110,7 @@ def _alike(first: set[str], second: set[str]) -> bool:
     )
 
 
-def refers_back(question: Reading, answer: Reading) -> list[Problem]:
+def refers_back(question: TokenizedText, answer: TokenizedText) -> list[Problem]:
     """Whether a turn makes no sense where a trainer shuffles the turns, as VideoChat2's does."""
     if _may_point(question):
         match = _BEGINS_BACK.match(question.plain)
@@ -127,7 +127,7 @@ def refers_back(question: Reading, answer: Reading) -> list[Problem]:
     return []
 
 
-def _may_point(question: Reading) -> bool:
+def _may_point(question: TokenizedText) -> bool:
     """Whether a word of the question may stand for something outside; `this video` does not."""
     pointing = _WORDS_THAT_POINT & question.known
     if pointing == _THIS and ("this video" in question.plain or "this clip" in question.plain):

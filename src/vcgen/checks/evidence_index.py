@@ -62,7 +62,7 @@ _FEW = 5
 _NO_CLIP = Clip.model_construct(id="")
 
 
-class Facts:
+class EvidenceIndex:
     """A clip's evidence, read once.
 
     Attributes:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from vcgen.checks.codes import Problem, problem
-from vcgen.checks.tokenize import Reading, count_words, word_set
+from vcgen.checks.tokenize import TokenizedText, count_words, word_set
 
 
 class Span(NamedTuple):
@@ -84,7 +84,7 @@ def broken(side: str, text: str) -> Problem | None:
     return None
 
 
-def machinery(side: str, reading: Reading) -> list[Problem]:
+def find_artifacts(side: str, reading: TokenizedText) -> list[Problem]:
     """What belongs to prompts, formats and templates, not to prose."""
     text = reading.text
     found = list[Problem]()
@@ -117,7 +117,7 @@ def machinery(side: str, reading: Reading) -> list[Problem]:
     return found
 
 
-def _may_hold_fragment(reading: Reading) -> bool:
+def _may_hold_fragment(reading: TokenizedText) -> bool:
     text = reading.text
     return (
         "_" in text
@@ -131,7 +131,7 @@ def _shown(match: re.Match[str]) -> str:
     return match[0].strip()[:40]
 
 
-def length(side: str, reading: Reading, span: Span) -> list[Problem]:
+def length(side: str, reading: TokenizedText, span: Span) -> list[Problem]:
     """Whether it is shorter or longer than a text of its kind."""
     count = count_words(reading)
     if count < span.least:
@@ -141,7 +141,7 @@ def length(side: str, reading: Reading, span: Span) -> list[Problem]:
     return []
 
 
-def ending(side: str, reading: Reading) -> list[Problem]:
+def ending(side: str, reading: TokenizedText) -> list[Problem]:
     """Whether it ends as a sentence."""
     if reading.text.rstrip(_CLOSING).endswith(_ENDS):
         return []
@@ -149,7 +149,7 @@ def ending(side: str, reading: Reading) -> list[Problem]:
     return [problem("no-sentence-end", f"the {side} does not end as a sentence: {last!r}")]
 
 
-def repetition(side: str, reading: Reading) -> list[Problem]:
+def repetition(side: str, reading: TokenizedText) -> list[Problem]:
     """Sentences said twice, and rows of words that come again and again."""
     words, plain = reading.words, reading.plain
     sentences = plain.rstrip(".!? \n").split(". ") if plain.isascii() else _SENTENCE.split(plain)

@@ -11,12 +11,12 @@ from vcgen.checks.evidence_index import (
     COLOURS,
     NEGATIONS,
     NUMBERS,
-    Facts,
+    EvidenceIndex,
     contents,
     denials,
     qualified,
 )
-from vcgen.checks.tokenize import Reading
+from vcgen.checks.tokenize import TokenizedText
 
 LEAST = 0.5
 """The share of an answer's content words that must be in the evidence."""
@@ -32,7 +32,7 @@ class Support(NamedTuple):
     total: int
 
 
-def support(content: Sequence[str], facts: Facts) -> Support:
+def support(content: Sequence[str], facts: EvidenceIndex) -> Support:
     """How many of an answer's words of content the evidence has."""
     return Support(len(facts.stems.intersection(content)), len(content))
 
@@ -55,7 +55,7 @@ def ungrounded(found: Support) -> list[Problem]:
     ]
 
 
-def contradictions(answer: Reading, facts: Facts) -> list[Problem]:
+def contradictions(answer: TokenizedText, facts: EvidenceIndex) -> list[Problem]:
     """Numbers, colours and denials that the evidence has otherwise."""
     found = list[Problem]()
     if _CONTRADICTING.isdisjoint(answer.known) and not facts.denied:
@@ -81,7 +81,7 @@ def contradictions(answer: Reading, facts: Facts) -> list[Problem]:
     return found + _denied(answer, facts)
 
 
-def _denied(answer: Reading, facts: Facts) -> list[Problem]:
+def _denied(answer: TokenizedText, facts: EvidenceIndex) -> list[Problem]:
     if NEGATIONS.isdisjoint(answer.known):
         if not facts.denied:
             return []

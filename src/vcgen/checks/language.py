@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 
 from vcgen.checks.codes import Problem, problem
-from vcgen.checks.tokenize import Reading
+from vcgen.checks.tokenize import TokenizedText
 
 _HAN, _KANA, _HANGUL = (
     r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff",
@@ -80,7 +80,7 @@ def code_of(language: str) -> str:
     return found if found in _COMMON or found in SCRIPTS else ""
 
 
-def other_language(side: str, reading: Reading, wanted: str) -> list[Problem]:
+def other_language(side: str, reading: TokenizedText, wanted: str) -> list[Problem]:
     """Whether a text is in another language than the one with this code.
 
     Args:
@@ -121,7 +121,7 @@ def _mostly_not_latin(text: str) -> bool:
     return bool(foreign) and 4 * _weight(foreign) > _weight(text)
 
 
-def _other_words(reading: Reading, wanted: str) -> bool:
+def _other_words(reading: TokenizedText, wanted: str) -> bool:
     """Whether the common words of another language are there and those of this one are not."""
     known = reading.known
     own = len(_COMMON[wanted] & known)

@@ -7,7 +7,7 @@ shows as something else has its mark on both sides of words, or at the beginning
 import re
 
 from vcgen.checks.codes import Problem, problem
-from vcgen.checks.tokenize import Reading
+from vcgen.checks.tokenize import TokenizedText
 
 # At the edges of words, and not within one: 2*3*4, snake_case, what the ****, rock `n` roll.
 _AROUND_WORDS = re.compile(
@@ -28,7 +28,7 @@ _LINE = re.compile(
 _ITEM = re.compile(r"(?:([-*+\u2022\u25cf])|(\d{1,2})[.)]) {1,3}\S")
 
 
-def markdown(side: str, reading: Reading) -> list[Problem]:
+def markdown(side: str, reading: TokenizedText) -> list[Problem]:
     """Bold type, headings, lists, tables, code and the like; links are `markup`."""
     text = reading.text
     found = None

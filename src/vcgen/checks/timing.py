@@ -5,8 +5,8 @@ from collections.abc import Iterable, Iterator
 from math import inf
 
 from vcgen.checks.codes import Problem, problem
-from vcgen.checks.evidence_index import Facts
-from vcgen.checks.tokenize import Reading, read, stems, word_set, words_of
+from vcgen.checks.evidence_index import EvidenceIndex
+from vcgen.checks.tokenize import TokenizedText, read, stems, word_set, words_of
 from vcgen.data.clips import format_seconds
 
 _NUMBER = re.compile(r"[0-9]+(?:\.[0-9]+)?")
@@ -65,7 +65,7 @@ _RELATION = re.compile(
 )
 
 
-def past_the_end(side: str, reading: Reading, facts: Facts) -> list[Problem]:
+def past_the_end(side: str, reading: TokenizedText, facts: EvidenceIndex) -> list[Problem]:
     """Times named that lie past the end of the video, unless the evidence names them too."""
     duration = facts.clip.duration
     if duration is None:
@@ -87,21 +87,21 @@ def past_the_end(side: str, reading: Reading, facts: Facts) -> list[Problem]:
     ]
 
 
-def moments(text: str) -> list[float]:
+def extract_times(text: str) -> list[float]:
     """The times that a text names, in seconds, each once and in order; not how long things take."""
     plain = _LASTING.sub(" ", text.lower())
     first = (float(match[1]) for match in _FIRST_OF_TWO.finditer(plain))
     return sorted({*first, *(seconds for seconds, _, _ in _named(read(plain), inf, -1))})
 
 
-def _bound(reading: Reading) -> float:
+def _bound(reading: TokenizedText) -> float:
     """The highest number in a text, 0 if there is none."""
     if not reading.marks:
         return 0
     return max(map(float, _NUMBER.findall(reading.plain)), default=0)
 
 
-def _named(reading: Reading, bound: float, latest: float) -> Iterator[tuple[float, str, str]]:
+def _named(reading: TokenizedText, bound: float, latest: float) -> Iterator[tuple[float, str, str]]:
     """Each time named that may be late: in seconds, as it is to be shown, its number as written."""
     plain = reading.plain
     seen = set()
@@ -127,7 +127,7 @@ def _named(reading: Reading, bound: float, latest: float) -> Iterator[tuple[floa
 
 
 def order(
-    question: Reading, answer: Reading, content: Iterable[str], facts: Facts
+    question: TokenizedText, answer: TokenizedText, content: Iterable[str], facts: EvidenceIndex
 ) -> list[Problem]:
     """Whether events are told in another order than the evidence has them, where it can be told.
 
@@ -158,13 +158,13 @@ def order(
     return []
 
 
-def _is_in_order(content: Iterable[str], facts: Facts) -> bool:
+def _is_in_order(content: Iterable[str], facts: EvidenceIndex) -> bool:
     """Whether words that belong to one segment each are first used in the segments' order."""
     places = facts.places(content)
     return places == sorted(places)
 
 
-def _told_backwards(answer: Reading, facts: Facts) -> list[Problem]:
+def _told_backwards(answer: TokenizedText, facts: EvidenceIndex) -> list[Problem]:
     before: int | None = None
     sentences = _SENTENCE_END.split(answer.plain)
     for sentence, words in zip(sentences, words_of(sentences), strict=True):

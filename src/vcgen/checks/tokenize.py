@@ -46,7 +46,7 @@ STOP_WORDS = word_set(
 """Words that say nothing of what is in a video."""
 
 
-class Reading(NamedTuple):
+class TokenizedText(NamedTuple):
     """A text and what checks look at.
 
     Attributes:
@@ -64,16 +64,16 @@ class Reading(NamedTuple):
     marks: bytes
 
 
-def read(text: str) -> Reading:
+def read(text: str) -> TokenizedText:
     """A text as its words."""
     plain = text.lower()
     if plain.isascii():
         raw = plain.encode("ascii")
         words = raw.translate(_SPACED).decode("ascii").split()
-        return Reading(text, plain, words, frozenset(words), raw.translate(None, _PROSE))
+        return TokenizedText(text, plain, words, frozenset(words), raw.translate(None, _PROSE))
     plain = plain.translate(_QUOTES)
     words = _WORD.findall(plain)
-    return Reading(text, plain, words, frozenset(words), _MARKS)
+    return TokenizedText(text, plain, words, frozenset(words), _MARKS)
 
 
 def lines_of(texts: list[str]) -> str:
@@ -89,7 +89,7 @@ def words_of(texts: list[str]) -> list[list[str]]:
     return [line.split() for line in lines_of(texts).split("\n")]
 
 
-def count_words(reading: Reading) -> float:
+def count_words(reading: TokenizedText) -> float:
     """How long a text is in words; characters of a dense script count as part of one."""
     if reading.text.isascii():
         return len(reading.words)

@@ -8,7 +8,7 @@ import re
 from typing import NamedTuple
 
 from vcgen.checks.codes import Problem, problem
-from vcgen.checks.tokenize import Reading, read
+from vcgen.checks.tokenize import TokenizedText, read
 from vcgen.checks.voice_patterns import (
     ASIDE,
     ASIDE_SENTENCE,
@@ -191,7 +191,7 @@ _REPORTED = re.compile(
 )
 
 
-def voice(side: str, reading: Reading) -> list[Problem]:
+def voice(side: str, reading: TokenizedText) -> list[Problem]:
     """What a person who watched the video would not say."""
     known = reading.known
     suspects = _suspects(known)

@@ -3,11 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
-from vcgen.cli.common import require_apart, tell_damaged
+from vcgen.cli.common import ensure_distinct, report_damaged
 from vcgen.cli.options import CardFileOption, DatasetNameOption, LicenseOption, RunArgument, command
 from vcgen.cli.output import tell
 from vcgen.datasets.card.card import Examples, require_license, write_card
-from vcgen.datasets.statistics import Survey
+from vcgen.datasets.statistics import DatasetStatistics
 from vcgen.pipeline.store.atomic_files import replacing_file
 from vcgen.pipeline.store.directory import read_manifest, read_records, read_rejects
 from vcgen.pipeline.store.layout import own_files
@@ -29,8 +29,8 @@ def card(
     """
     require_license(license_name)
     if output is not None:
-        require_apart(output, own_files(run))
-    manifest, survey, examples = read_manifest(run), Survey(), Examples()
+        ensure_distinct(output, own_files(run))
+    manifest, survey, examples = read_manifest(run), DatasetStatistics(), Examples()
     damaged = Counter[str]()
     for record in read_records(run, damaged):
         survey.add(record)
@@ -45,7 +45,7 @@ def card(
         license_name=license_name,
         files=[] if output is None else _tables(output.parent),
     )
-    tell_damaged(damaged)
+    report_damaged(damaged)
     if output is None:
         print(text, end="")
         return

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from vcgen.cli.common import read_known_clips, require_apart
+from vcgen.cli.common import ensure_distinct, read_known_clips
 from vcgen.cli.options import (
     CheckedArgument,
     CheckedFormatOption,
@@ -21,16 +21,16 @@ from vcgen.cli.options import (
     command,
 )
 from vcgen.cli.output import tell
-from vcgen.data.clip_index import KnownClips
+from vcgen.data.clip_index import ClipIndex
 from vcgen.data.records import Record
 from vcgen.datasets.export.export import write_rows
 from vcgen.datasets.importers import Row, is_array, read_exported, read_run
-from vcgen.datasets.validate import Audit
+from vcgen.datasets.validate import Validation
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.directory import read_manifest
 from vcgen.pipeline.store.layout import own_files
 from vcgen.tasks.recipe import Recipe
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
 
 @command
@@ -57,12 +57,12 @@ def check(  # noqa: PLR0913 - one parameter an option, all by name
     manifest = read_manifest(data) if is_run else {}
     asked = _asked_for(manifest)
     if output is not None:
-        require_apart(output, [*(own_files(data) if is_run else [data]), *(clips or ())])
+        ensure_distinct(output, [*(own_files(data) if is_run else [data]), *(clips or ())])
     rows = read_run(data) if is_run else read_exported(data, format_name)
     as_array = not is_run and is_array(data)
     known = read_known_clips(clips, clip_format)
     instructions = _instructions(templates, manifest)
-    audit = Audit(
+    audit = Validation(
         language=language or asked.language,
         words=asked.words,
         severities=asked.checks,
@@ -96,7 +96,7 @@ def _asked_for(manifest: Mapping[str, Any]) -> Recipe:
 
 def _instructions(templates: Path | None, manifest: Mapping[str, Any]) -> tuple[str, ...]:
     """What no record may repeat; says of which templates of a run that is not known."""
-    prompts = Prompts(templates)
+    prompts = Templates(templates)
     known = prompts.digests()
     match manifest:
         case {"run": {"templates": dict(used)}}:
@@ -109,7 +109,7 @@ def _instructions(templates: Path | None, manifest: Mapping[str, Any]) -> tuple[
     return prompts.instructions()
 
 
-def _clean(rows: Iterable[Row], audit: Audit, clips: KnownClips) -> Iterator[bytes]:
+def _clean(rows: Iterable[Row], audit: Validation, clips: ClipIndex) -> Iterator[bytes]:
     """The rows that may stay, as the audit goes over all of them."""
     for row in rows:
         outcome = row.outcome

@@ -10,8 +10,8 @@ from typing import Any, TypeVar, cast
 import anyio
 
 from vcgen.cli.output import tell
-from vcgen.cli.signals import end, end_at_once, heed
-from vcgen.data.clip_index import KnownClips
+from vcgen.cli.signals import end, end_at_once, install_handlers
+from vcgen.data.clip_index import ClipIndex
 from vcgen.data.records import Kind
 from vcgen.errors import UsageError
 from vcgen.pipeline.session import use_uvloop
@@ -25,22 +25,22 @@ def run_loop(main: Callable[[], Awaitable[T]]) -> T:
     """What a coroutine function returns."""
 
     async def guarded() -> T:
-        heed(end)
+        install_handlers(end)
         try:
             return await main()
         finally:
             sys.stdout.flush()
-            heed(end_at_once)
+            install_handlers(end_at_once)
 
     options = {"use_uvloop": use_uvloop()}
     if signal.getsignal(signal.SIGINT) is not end:  # not the command, but who calls it in Python
         return anyio.run(main, backend_options=options)
     # While a loop begins and ends an exception would leave coroutines of its own behind.
-    heed(end_at_once)
+    install_handlers(end_at_once)
     try:
         return anyio.run(guarded, backend_options=options)
     finally:
-        heed(end)
+        install_handlers(end)
 
 
 def names(text: str) -> tuple[str, ...]:
@@ -48,21 +48,21 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
-def require_apart(output: Path, inputs: Iterable[Path]) -> None:
+def ensure_distinct(output: Path, inputs: Iterable[Path]) -> None:
     """Raises UsageError where an output would take the place of what it is made from."""
     if output.exists() and any(each.exists() and output.samefile(each) for each in inputs):
         raise UsageError(f"{output} is what this is made from; name another file")
 
 
-def read_known_clips(paths: Sequence[Path] | None, format_name: str) -> KnownClips:
+def read_known_clips(paths: Sequence[Path] | None, format_name: str) -> ClipIndex:
     """The clips of files; says how many rows are none."""
-    clips = KnownClips(paths or (), format_name)
+    clips = ClipIndex(paths or (), format_name)
     if clips.bad:
         tell(f"vcgen: rows that are no clips: {clips.bad:,}")
     return clips
 
 
-def tell_damaged(damaged: Mapping[str, int]) -> None:
+def report_damaged(damaged: Mapping[str, int]) -> None:
     """Say of each file how many of its lines could not be read."""
     for name, count in damaged.items():
         tell(

@@ -18,7 +18,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from vcgen.cli.eta import Forecast
+from vcgen.cli.eta import EtaEstimate
 from vcgen.cli.output import (
     _duration,
     _judged,
@@ -27,9 +27,9 @@ from vcgen.cli.output import (
     money,
     tell,
 )
-from vcgen.engine.limits.bottleneck import Limiting
+from vcgen.engine.limits.bottleneck import BottleneckTimes
 from vcgen.errors import UsageError
-from vcgen.pipeline.progress import Work
+from vcgen.pipeline.progress import RunHandle
 
 REDRAW_S = 0.25
 LOOK_EVERY_S = 1.0
@@ -37,7 +37,7 @@ LINE_EVERY_S = 10.0
 MINUTE_S = 60.0
 LATE_S = 0.2
 
-T = TypeVar("T", int, Limiting)
+T = TypeVar("T", int, BottleneckTimes)
 
 
 class Meter(Generic[T]):
@@ -76,12 +76,12 @@ class View:
         rows: about how many the input has, None while that is not known.
     """
 
-    def __init__(self, run: Work) -> None:
+    def __init__(self, run: RunHandle) -> None:
         self.rows: int | None = None
         self._run = run
-        self._forecast = Forecast()
+        self._forecast = EtaEstimate()
         self._outcomes, self._requests, self._tokens = Meter(0), Meter(0), Meter(0)
-        self._limiting = Meter(Limiting())
+        self._limiting = Meter(BottleneckTimes())
 
     def fields(self, now: float) -> dict[str, str]:
         """Label to text, in the order to show them; what there is nothing to say of is left out."""
@@ -128,7 +128,7 @@ class View:
         return "" if seconds is None else _duration(seconds)
 
 
-async def show_progress(run: Work, count_rows: Callable[[], int]) -> None:
+async def show_progress(run: RunHandle, count_rows: Callable[[], int]) -> None:
     """Show a run until cancelled: live on a terminal, else a line every `LINE_EVERY_S` seconds.
 
     `count_rows`, of the input, is called in a thread, and may take its time.

@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from vcgen.engine.config import Endpoint, Keyless, Limits
+from vcgen.engine.config import Endpoint, EndpointSpec, Limits
 from vcgen.errors import UsageError
 
 _LIMITS = {
@@ -27,7 +27,7 @@ _WORD = re.compile(r"[a-z]{1,12}([-_][a-z]{1,12})?")
 
 def choose_endpoints(
     specs: Sequence[str], common: Endpoint, *, base_url: str | None, key_variable: str | None
-) -> tuple[Keyless, ...]:
+) -> tuple[EndpointSpec, ...]:
     """The endpoints that a command line names; no key is looked for yet.
 
     Args:
@@ -39,7 +39,7 @@ def choose_endpoints(
         UsageError: a spec cannot be understood, or there are both.
     """
     if not specs:
-        return (Keyless.from_environment(common, base_url, key_variable or "OPENAI_API_KEY"),)
+        return (EndpointSpec.from_environment(common, base_url, key_variable or "OPENAI_API_KEY"),)
     if base_url or key_variable:
         raise UsageError(
             "--base-url and --api-key-env name the only endpoint; beside --endpoint give each its "
@@ -57,7 +57,7 @@ def choose_judge(
     price: str | None,
     limits: Limits,
     trust_env: bool,
-) -> Keyless | None:
+) -> EndpointSpec | None:
     """The endpoint of the judge that a command line names, None for no judge.
 
     Raises:
@@ -69,7 +69,7 @@ def choose_judge(
         return None
     priced = None if price is None else parse_price(price)
     common = Endpoint(model=model, price=priced, limits=limits, trust_env=trust_env)
-    return Keyless.from_environment(common, base_url, key_variable or "OPENAI_API_KEY")
+    return EndpointSpec.from_environment(common, base_url, key_variable or "OPENAI_API_KEY")
 
 
 def _tables(spec: str) -> list[Mapping[str, Any]]:
@@ -116,7 +116,7 @@ def parse_file(content: str) -> list[Mapping[str, Any]]:
     return list(tables)
 
 
-def read_endpoint(fields: Mapping[str, Any], common: Endpoint) -> Keyless:
+def read_endpoint(fields: Mapping[str, Any], common: Endpoint) -> EndpointSpec:
     """The endpoint that fields describe; `common` is what they leave out.
 
     Raises:
@@ -136,7 +136,7 @@ def read_endpoint(fields: Mapping[str, Any], common: Endpoint) -> Keyless:
         price=read.get("price", common.price),
         limits=replace(common.limits or Limits(), **limits),
     )
-    return Keyless(endpoint=endpoint, key_variable=read.get("key-env"))
+    return EndpointSpec(endpoint=endpoint, key_variable=read.get("key-env"))
 
 
 def parse_price(value: Any) -> tuple[float, float]:
@@ -148,7 +148,7 @@ def parse_price(value: Any) -> tuple[float, float]:
     return prompt, reply
 
 
-def _numbered(number: int, fields: Mapping[str, Any], common: Endpoint) -> Keyless:
+def _numbered(number: int, fields: Mapping[str, Any], common: Endpoint) -> EndpointSpec:
     try:
         return read_endpoint(fields, common)
     except UsageError as error:

@@ -8,7 +8,7 @@ from collections import deque
 from statistics import linear_regression
 from typing import NamedTuple
 
-from vcgen.pipeline.progress import Tally
+from vcgen.pipeline.progress import RunSnapshot
 
 # The pace is that of the last minute or tenth of the run, whichever is longer, and of as many
 # replies at least: a few that come together, as those of equal requests do, are no pace.
@@ -23,15 +23,15 @@ class _Look(NamedTuple):
     replies: int
 
 
-class Forecast:
+class EtaEstimate:
     """Says how long a run still takes, once it was shown how the run goes, about once a second."""
 
     def __init__(self) -> None:
         self._looks: deque[_Look] = deque()
-        self._tally, self._clips = Tally(), 0
+        self._tally, self._clips = RunSnapshot(), 0
         self._now = self._began = self._taken_at = self._waited_s = 0.0
 
-    def look(self, now: float, tally: Tally) -> None:
+    def look(self, now: float, tally: RunSnapshot) -> None:
         """Take in what a run has come to at `now`, in seconds."""
         replies = tally.counters.completions
         if not replies:

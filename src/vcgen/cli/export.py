@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import cast
 
-from vcgen.cli.common import names, require_apart, tell_damaged
+from vcgen.cli.common import ensure_distinct, names, report_damaged
 from vcgen.cli.options import (
     ExportFileOption,
     ExportFormatOption,
@@ -21,7 +21,7 @@ from vcgen.cli.options import (
 )
 from vcgen.cli.output import tell
 from vcgen.data.records import KINDS, Kind
-from vcgen.datasets.export.export import Selection, Split, Why, export_records, read_shuffled
+from vcgen.datasets.export.export import Selection, SkipReason, Split, export_records, read_shuffled
 from vcgen.datasets.export.selection import estimate_tokens
 from vcgen.datasets.export.splits import parse_shares
 from vcgen.datasets.export.tokenizer import tokenizer
@@ -52,7 +52,7 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
     counted on standard error.
     """
     manifest = read_manifest(run)
-    require_apart(output, own_files(run))
+    ensure_distinct(output, own_files(run))
     if tokenizer_name and max_tokens is None:
         raise UsageError("--tokenizer counts for --max-tokens; give that too")
     damaged = Counter[str]()
@@ -74,7 +74,7 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
         tell(f"{count:,} records in {place}")
     _tell_counts("left out", done.left_out)
     _tell_counts("changed", done.changed)
-    tell_damaged(damaged)
+    report_damaged(damaged)
     card = output / "README.md"
     if format_name == "datasets" and card.exists():
         tell(f"{card} is as it was; `vcgen card {run} -o {card}` writes a card anew")
@@ -82,6 +82,6 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
         tell("vcgen: this is simulated data: no model wrote it, train nothing on it")
 
 
-def _tell_counts(done: str, whys: Counter[Why]) -> None:
+def _tell_counts(done: str, whys: Counter[SkipReason]) -> None:
     for why, count in whys.most_common():
         tell(f"{count:,} {done}: {why}")

@@ -64,8 +64,8 @@ from vcgen.engine.rate_headers import duration_s
 from vcgen.errors import RunStopped, StoreError, UsageError
 from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.layout import require_fresh
-from vcgen.pipeline.workers.protocol import Job
-from vcgen.pipeline.workers.supervisor import Fleet, most_workers
+from vcgen.pipeline.workers.protocol import WorkerSpec
+from vcgen.pipeline.workers.supervisor import WorkerPool, most_workers
 
 
 @command
@@ -151,7 +151,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     )
     seconds = None if deadline is None else _seconds(deadline)
     budget = Budget(cost=max_cost, requests=max_requests, tokens=max_total_tokens, seconds=seconds)
-    job = Job(
+    job = WorkerSpec(
         inputs=tuple(inputs),
         input_format=input_format,
         speech=speech,
@@ -177,10 +177,10 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         sys.exit(3)
 
 
-async def _generate(job: Job, *, as_json: bool) -> dict[str, Any]:
+async def _generate(job: WorkerSpec, *, as_json: bool) -> dict[str, Any]:
     async with job.open(job.clips()) as run:
         _name_damage(run.store)
-        work = run if job.workers == 1 else Fleet(run, job)
+        work = run if job.workers == 1 else WorkerPool(run, job)
         try:
             await work_at_terminal(work, job.count_rows)
         except (RunStopped, StoreError) as error:
@@ -195,7 +195,7 @@ async def _generate(job: Job, *, as_json: bool) -> dict[str, Any]:
         return work.summary()
 
 
-def _name_language(job: Job) -> None:
+def _name_language(job: WorkerSpec) -> None:
     language = job.recipe.language
     if code_of(language) not in {"en", ""} and all(
         each.endpoint.simulated for each in job.endpoints

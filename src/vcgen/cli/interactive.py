@@ -10,7 +10,7 @@ from anyio.abc import TaskGroup
 from vcgen.cli.display import show_progress
 from vcgen.cli.output import tell
 from vcgen.errors import BudgetSpent, RunStopped
-from vcgen.pipeline.progress import Work
+from vcgen.pipeline.progress import RunHandle
 from vcgen.pipeline.runner import GRACE_S
 
 
@@ -22,7 +22,7 @@ class Interrupted(RunStopped):
         self.number = number
 
 
-async def work_at_terminal(run: Work, count_rows: Callable[[], int]) -> None:
+async def work_at_terminal(run: RunHandle, count_rows: Callable[[], int]) -> None:
     """Do the run, showing its progress; `count_rows` says how far there is to go.
 
     The first SIGINT or SIGTERM stops sending and waits for what is in flight, the second ends at
@@ -46,7 +46,7 @@ async def work_at_terminal(run: Work, count_rows: Callable[[], int]) -> None:
         raise failure
 
 
-async def _heed_signals(run: Work, group: TaskGroup) -> None:
+async def _heed_signals(run: RunHandle, group: TaskGroup) -> None:
     with _signals() as signals:
         async for number in signals:
             if run.stopped is not None:

@@ -38,7 +38,7 @@ from vcgen.cli.options import (
     command,
 )
 from vcgen.cli.output import print_plan
-from vcgen.data.readers.inputs import intake_files
+from vcgen.data.readers.inputs import open_input_files
 from vcgen.engine.config import Endpoint, Limits, together
 from vcgen.pipeline.plan import estimate
 from vcgen.pipeline.session import Options, price_of
@@ -110,7 +110,7 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
         templates=templates,
         limits=together([each.limits for each in endpoints]),
     )
-    clips = intake_files(inputs, input_format, speech)
+    clips = open_input_files(inputs, input_format, speech)
     known = price_of([each.endpoint for each in endpoints])
     judges = None if judging is None else judging.endpoint
     planned = run_loop(functools.partial(estimate, clips, known, options, latency, judges))

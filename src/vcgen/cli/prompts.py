@@ -16,7 +16,7 @@ from vcgen.data.clips import Clip
 from vcgen.data.readers.read import read_clips
 from vcgen.errors import UsageError
 from vcgen.pipeline.preview import preview
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
 
 @command
@@ -30,7 +30,7 @@ def prompts(
 ) -> None:
     """List the prompt templates, or show one as it would be sent for a clip."""
     if template is None:
-        loaded = Prompts(templates)
+        loaded = Templates(templates)
         print("\n".join(f"{name:12} {loaded.digest(name)}" for name in loaded.names()))
         return
     if clip is None:

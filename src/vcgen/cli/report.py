@@ -1,6 +1,6 @@
 """`vcgen report`: a run as one page to be looked at."""
 
-from vcgen.cli.common import read_known_clips, require_apart
+from vcgen.cli.common import ensure_distinct, read_known_clips
 from vcgen.cli.options import (
     ClipFormatOption,
     EvidenceOption,
@@ -30,6 +30,6 @@ def report(
     """
     from vcgen.datasets.report.report import write_report  # noqa: PLC0415 - what no other command has to load
 
-    require_apart(output, [*own_files(run), *(clips or ())])
+    ensure_distinct(output, [*own_files(run), *(clips or ())])
     shown = write_report(run, output, read_known_clips(clips, clip_format), limit=limit)
     tell(f"{shown:,} record{'s' if shown != 1 else ''} in {output}")

@@ -12,7 +12,7 @@ from types import FrameType
 Handler = Callable[[int, FrameType | None], None]
 
 
-def heed(handler: Handler | signal.Handlers) -> None:
+def install_handlers(handler: Handler | signal.Handlers) -> None:
     """Let SIGINT and SIGTERM do this."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)

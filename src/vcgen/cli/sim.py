@@ -16,7 +16,7 @@ from vcgen.cli.options import (
     TpmOption,
     command,
 )
-from vcgen.sim import Conditions, Simulator, parse_faults, serve
+from vcgen.sim import Scenario, Simulator, parse_faults, serve
 
 
 @command
@@ -34,7 +34,7 @@ def sim(
 
     It speaks HTTP, on this machine alone.
     """
-    told, conditions = parse_faults(faults), Conditions(slots=slots)
+    told, conditions = parse_faults(faults), Scenario(slots=slots)
     simulator = Simulator(conditions, latency_s=latency, rpm=rpm, tpm=tpm, faults=told, seed=seed)
     run_loop(functools.partial(_serve, simulator, port))
 

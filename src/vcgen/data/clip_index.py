@@ -8,7 +8,7 @@ from vcgen.data.readers.read import read_clips
 from vcgen.data.records import Record
 
 
-class KnownClips:
+class ClipIndex:
     """Clips of files, all of them in memory.
 
     Attributes:

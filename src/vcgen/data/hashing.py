@@ -11,11 +11,11 @@ _SHARDS = 256
 _CHUNK_ENTRIES = 1024
 
 
-def number_of(text: str) -> int:
+def hash64(text: str) -> int:
     """64 bits of a text, the same in every process."""
     return int.from_bytes(blake2b(text.encode("utf-8", "replace"), digest_size=8).digest())
 
 
-def digest(text: str) -> str:
+def hash_hex(text: str) -> str:
     """The same in 16 hexadecimal digits."""
-    return f"{number_of(text):016x}"
+    return f"{hash64(text):016x}"

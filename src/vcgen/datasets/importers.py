@@ -18,7 +18,7 @@ from vcgen.checks.checker import question_kind
 from vcgen.data.readers.files import load_json, read_head, read_lines
 from vcgen.data.records import KINDS, Kind, Outcome, Record, Reject, Turn
 from vcgen.errors import Reason, UsageError
-from vcgen.pipeline.store.atomic_files import examine
+from vcgen.pipeline.store.atomic_files import scan_lines
 from vcgen.pipeline.store.layout import RECORDS, parts
 
 LAYOUTS: Mapping[str, str] = {
@@ -74,7 +74,7 @@ def is_array(path: Path) -> bool:
 def read_run(path: Path) -> Iterator[Row]:
     """The rows of a run directory; a damaged line is a reject."""
     for file in parts(path, RECORDS):
-        for whole, damaged in examine(file):
+        for whole, damaged in scan_lines(file):
             for name, line in whole:
                 yield Row(line, _outcome(f"{file.name}: {name}", _parsed(line), LAYOUTS["vcgen"]))
             if damaged is not None:

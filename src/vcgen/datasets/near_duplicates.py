@@ -12,7 +12,7 @@ from enum import IntEnum
 
 from rensa import RMinHash
 
-from vcgen.data.hashing import number_of
+from vcgen.data.hashing import hash64
 from vcgen.data.records import Turn
 
 BANDS, ROWS = 8, 4
@@ -31,7 +31,7 @@ _LAYER_BITS = _LAYER * _BITS
 _WORD = re.compile(r"\w+")
 
 
-class Seen(IntEnum):
+class Duplicate(IntEnum):
     """How much of an answer was there before; `SAME` is word for word, for another video."""
 
     NEW = 0
@@ -51,7 +51,7 @@ class Duplicates:
         """Bytes."""
         return sum(map(len, self._layers))
 
-    def look_at(self, video: str, turns: Sequence[Turn]) -> list[Seen] | None:
+    def look_at(self, video: str, turns: Sequence[Turn]) -> list[Duplicate] | None:
         """What each answer of a record is, as `look`; None where all of it was there before."""
         texts = [text for turn in turns for text in (turn.question, turn.answer)]
         # Of two records that do not say what they are about, nobody knows that it is the same.
@@ -70,7 +70,7 @@ class Duplicates:
         self._add(places)
         return False
 
-    def look(self, video: str, answers: Sequence[str]) -> list[Seen]:
+    def look(self, video: str, answers: Sequence[str]) -> list[Duplicate]:
         """What each answer of a record is, beside those of all records before it."""
         hashes = [_hashes(answer, video) for answer in answers]
         places = [[_places_of(each, _PROBES) for each in hashed] for hashed in hashes]
@@ -79,17 +79,17 @@ class Duplicates:
             self._add(each)
         return seen
 
-    def _seen(self, places: Sequence[Sequence[int]]) -> Seen:
-        found = Seen.NEW
+    def _seen(self, places: Sequence[Sequence[int]]) -> Duplicate:
+        found = Duplicate.NEW
         if places:
             own, *told = places
             # What was left of one answer is in one layer.
             for layer in self._layers:
                 alike = sum(_has(layer, each) for each in told)
                 if alike == len(told) and not _has(layer, own):
-                    return Seen.SAME
+                    return Duplicate.SAME
                 if alike >= NEARLY:
-                    found = Seen.NEARLY
+                    found = Duplicate.NEARLY
         return found
 
     def _add(self, places: Sequence[Sequence[int]]) -> None:
@@ -123,7 +123,7 @@ def _hashes(answer: str, video: str) -> list[int]:
 
 
 def _hash(words: Sequence[str]) -> int:
-    return number_of("\0".join(words))
+    return hash64("\0".join(words))
 
 
 def _places_of(hashed: int, probes: int) -> list[int]:

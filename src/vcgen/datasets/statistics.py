@@ -14,8 +14,8 @@ from typing import Any
 from vcgen.checks.tokenize import DENSE, count_words, read
 from vcgen.data.records import KINDS, Outcome, Record, Turn
 from vcgen.datasets.histograms import Lengths, Names, Shares, Timeline
-from vcgen.datasets.near_duplicates import Duplicates, Seen
-from vcgen.pipeline.store.totals import Sums
+from vcgen.datasets.near_duplicates import Duplicate, Duplicates
+from vcgen.pipeline.store.totals import RunTotals
 
 MOST_FIRST, MOST_SECOND = 12, 6
 _OPENING = 100  # characters in which the first two words are looked for
@@ -23,11 +23,11 @@ _OPENING = 100  # characters in which the first two words are looked for
 _FIRST_WORDS = re.compile(rf"{DENSE.pattern}{{1,2}}|(?:(?!{DENSE.pattern})[^\W_])+(?:'[a-z]+)?")
 
 
-class Survey:
+class DatasetStatistics:
     """What outcomes are like, so far."""
 
     def __init__(self) -> None:
-        self._sums = Sums()
+        self._sums = RunTotals()
         self._requests = self._repaired = self._repeated = 0
         self._tasks, self._models, self._first_words = Names(), Names(), Names()
         self._kinds: Counter[str] = Counter()
@@ -36,7 +36,7 @@ class Survey:
         self._answers = {kind: Lengths() for kind in ("all", *KINDS)}
         self._ground = Shares()
         self._duplicates = Duplicates()
-        self._seen: Counter[Seen] = Counter()
+        self._seen: Counter[Duplicate] = Counter()
         self._timeline = Timeline()
 
     def add(self, outcome: Outcome) -> None:
@@ -100,8 +100,8 @@ class Survey:
             "ground": self._ground.summary(),
             "duplicates": {
                 "records": self._repeated,
-                "same_answers": self._seen[Seen.SAME],
-                "near_answers": self._seen[Seen.NEARLY],
+                "same_answers": self._seen[Duplicate.SAME],
+                "near_answers": self._seen[Duplicate.NEARLY],
             },
             "time": self._timeline.summary(),
         }

@@ -9,17 +9,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
-from vcgen.checks.checker import CODES, Checker, Problem, problem, weighed
-from vcgen.checks.codes import Judged
+from vcgen.checks.checker import CODES, Checker, Problem, apply_severities, problem
+from vcgen.checks.codes import SeverityOverride
 from vcgen.checks.leaks import find_leaks
 from vcgen.data.cleaning import clean_text
 from vcgen.data.clips import Clip
 from vcgen.data.records import Outcome, Record
-from vcgen.datasets.near_duplicates import Duplicates, Seen
+from vcgen.datasets.near_duplicates import Duplicate, Duplicates
 from vcgen.tasks.evidence import render_evidence
 
 EXAMPLES = 3
-_AS_REGISTERED: Mapping[str, Judged] = {}
+_AS_REGISTERED: Mapping[str, SeverityOverride] = {}
 _EXCERPT = 100  # characters
 _BEFORE = 30
 _FOUND = re.compile(r"'([^']{2,60})")
@@ -40,7 +40,7 @@ class Example(NamedTuple):
     excerpt: str
 
 
-class Audit:
+class Validation:
     """What is found in records, so far.
 
     Attributes:
@@ -58,7 +58,7 @@ class Audit:
         *,
         language: str = "English",
         words: tuple[int, int] = (80, 160),
-        severities: Mapping[str, Judged] = _AS_REGISTERED,
+        severities: Mapping[str, SeverityOverride] = _AS_REGISTERED,
         instructions: Collection[str] = (),
     ) -> None:
         """`language`, `words` and `severities` are those of `vcgen.checks.Checker`.
@@ -93,7 +93,7 @@ class Audit:
             *self._leaks(outcome, clip),
             *self._repeats(outcome),
         ]
-        found = weighed(found, self._severities)
+        found = apply_severities(found, self._severities)
         self.counts.update({each.code for each in found})
         for each in found:
             examples = self.examples.setdefault(each.code, [])
@@ -143,9 +143,9 @@ class Audit:
         }
 
 
-_REPEATED: Mapping[Seen, tuple[str, str]] = {
-    Seen.SAME: ("duplicate-answer", "the answer is word for word one about another video"),
-    Seen.NEARLY: ("near-duplicate-answer", "the answer is nearly one of an earlier record"),
+_REPEATED: Mapping[Duplicate, tuple[str, str]] = {
+    Duplicate.SAME: ("duplicate-answer", "the answer is word for word one about another video"),
+    Duplicate.NEARLY: ("near-duplicate-answer", "the answer is nearly one of an earlier record"),
 }
 
 

@@ -47,7 +47,7 @@ class Budget:
         )
 
 
-class Amount(NamedTuple):
+class Reservation(NamedTuple):
     """Something spent or to be spent."""
 
     requests: float
@@ -64,7 +64,7 @@ class _Books:
     waiting: list[Callable[[], None]] = field(default_factory=list)
 
 
-class Spending:
+class BudgetLedger:
     """The books of one budget.
 
     Args:
@@ -112,7 +112,7 @@ class Spending:
         """Call this whenever there may be more left than before."""
         self._left.waiting.append(told)
 
-    def set_aside(self, prompt_bytes: int, max_tokens: int) -> Amount | None:
+    def set_aside(self, prompt_bytes: int, max_tokens: int) -> Reservation | None:
         """What a request may use, taken from what is left; None if that is not enough."""
         amount = self._amount(Usage(prompt_bytes, max_tokens))
         left = self._left
@@ -124,14 +124,14 @@ class Spending:
         left.outstanding += 1
         return amount
 
-    def settle(self, amount: Amount, usage: Usage | None) -> None:
+    def settle(self, amount: Reservation, usage: Usage | None) -> None:
         """A request is back: what it did not use is left again; None if its use is not known."""
         if usage is not None:
             self._take(amount, -1)
             self._take(self._amount(usage), 1)
         self._one_is_back()
 
-    def give_back(self, amount: Amount) -> None:
+    def give_back(self, amount: Reservation) -> None:
         """A request was not sent after all."""
         self._take(amount, -1)
         self._one_is_back()
@@ -141,11 +141,11 @@ class Spending:
         for told in self._left.waiting:
             told()
 
-    def _amount(self, usage: Usage) -> Amount:
+    def _amount(self, usage: Usage) -> Reservation:
         dollars = 0.0 if self._price is None else self._price.of(usage)
-        return Amount(1, usage.prompt_tokens + usage.completion_tokens, dollars)
+        return Reservation(1, usage.prompt_tokens + usage.completion_tokens, dollars)
 
-    def _take(self, amount: Amount, sign: int) -> None:
+    def _take(self, amount: Reservation, sign: int) -> None:
         self._left.requests -= sign * amount.requests
         self._left.tokens -= sign * amount.tokens
         self._left.dollars -= sign * amount.dollars

@@ -4,14 +4,14 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from vcgen.engine.chat import ChatRequest, Completion, Failure
-from vcgen.engine.config import Dialect
-from vcgen.engine.endpoint_client import Lane
-from vcgen.engine.limits.limiter import Departure
-from vcgen.engine.limits.queue import Work
+from vcgen.engine.config import Capabilities
+from vcgen.engine.endpoint_client import EndpointClient
+from vcgen.engine.limits.limiter import Permit
+from vcgen.engine.limits.queue import Affinity
 
 
 @dataclass(slots=True)
-class Errand:
+class Call:
     """A request until it is answered.
 
     Attributes:
@@ -22,19 +22,19 @@ class Errand:
     """
 
     request: ChatRequest
-    work: Work
+    work: Affinity
     attempts: int = 1
     sent: int = 0
-    dialects: dict[Lane, Dialect] = field(default_factory=dict)
+    dialects: dict[EndpointClient, Capabilities] = field(default_factory=dict)
     _body: bytes = b""
-    _lane: Lane | None = None
-    _said: Dialect | None = None
+    _lane: EndpointClient | None = None
+    _said: Capabilities | None = None
 
-    def dialect(self, lane: Lane) -> Dialect:
+    def dialect(self, lane: EndpointClient) -> Capabilities:
         """How it is said to an endpoint."""
         return self.dialects.get(lane, lane.dialect)
 
-    def body(self, lane: Lane) -> bytes:
+    def body(self, lane: EndpointClient) -> bytes:
         """Its bytes for an endpoint."""
         dialect = self.dialect(lane)
         if lane is not self._lane or dialect is not self._said:
@@ -47,6 +47,6 @@ class Attempt(NamedTuple):
     """What one sending came to, where, and how it was said there."""
 
     result: Completion | Failure
-    departure: Departure
-    lane: Lane
-    dialect: Dialect
+    departure: Permit
+    lane: EndpointClient
+    dialect: Capabilities

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 
 import orjson
 
-from vcgen.engine.config import Dialect, Structured
+from vcgen.engine.config import Capabilities, Structured
 from vcgen.engine.rate_headers import retry_after
 
 # What servers say of an answer they broke off themselves.
@@ -105,7 +105,7 @@ class Failure:
     should_retry: bool | None = None
 
 
-def encode(request: ChatRequest, model: str, dialect: Dialect) -> bytes:
+def encode(request: ChatRequest, model: str, dialect: Capabilities) -> bytes:
     """The request's body."""
     body: dict[str, Any] = {
         "model": model,

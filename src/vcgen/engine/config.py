@@ -22,7 +22,7 @@ class Structured(IntEnum):
     PROMPT = 0
 
 
-class Dialect(NamedTuple):
+class Capabilities(NamedTuple):
     """What an endpoint has been found to understand."""
 
     structured: Structured = Structured.JSON_SCHEMA
@@ -180,11 +180,11 @@ class Endpoint:
         return f"{self.base_url.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
 
     @property
-    def dialect(self) -> Dialect:
+    def dialect(self) -> Capabilities:
         """What to speak until the endpoint refuses it."""
         host = urlsplit(self.base_url).hostname or ""
         official = host.endswith(".openai.com") and not self.simulated
-        return Dialect(
+        return Capabilities(
             structured=_STRUCTURED[self.structured],
             token_limit="max_completion_tokens" if official else "max_tokens",
         )
@@ -211,12 +211,12 @@ class Endpoint:
             UsageError: an https endpoint and no key, or as for `Endpoint`.
         """
         common = cls(model=model, structured=structured, price=price, trust_env=trust_env)
-        keyless = Keyless.from_environment(common, base_url, key_variable, environment)
+        keyless = EndpointSpec.from_environment(common, base_url, key_variable, environment)
         return keyless.with_key(environment)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Keyless:
+class EndpointSpec:
     """An endpoint without its key, as it may be written down and passed on.
 
     Attributes:
@@ -239,7 +239,7 @@ class Keyless:
         base_url: str | None,
         key_variable: str,
         environment: Mapping[str, str] = os.environ,
-    ) -> "Keyless":
+    ) -> "EndpointSpec":
         """`common` at the address that arguments and environment name; over http a key may lack."""
         if base_url is None and is_simulated(common.model):
             return cls(endpoint=common)

@@ -10,9 +10,9 @@ from pydantic import SecretStr
 
 from vcgen._version import __version__
 from vcgen.engine.chat import ChatRequest, Completion, Failure, decode, encode
-from vcgen.engine.config import Dialect, Endpoint, Limits, Structured
-from vcgen.engine.limits.limiter import Gate
-from vcgen.engine.rate_headers import announced
+from vcgen.engine.config import Capabilities, Endpoint, Limits, Structured
+from vcgen.engine.limits.limiter import EndpointLimiter
+from vcgen.engine.rate_headers import announced_limits
 from vcgen.engine.transport.base import Transport
 from vcgen.errors import ConnectFailed, ReplyTooLarge, TimedOut, TransportError
 
@@ -24,7 +24,7 @@ SHORTEST_SECRET = 16
 HIDDEN = "(the key)"
 
 
-class Lane:
+class EndpointClient:
     """What is known of one endpoint.
 
     Attributes:
@@ -35,7 +35,7 @@ class Lane:
 
     def __init__(self, endpoint: Endpoint, limits: Limits, random: Random, most: int) -> None:
         self.endpoint = endpoint
-        self.gate = Gate(limits, random, most)
+        self.gate = EndpointLimiter(limits, random, most)
         self.dialect = endpoint.dialect
         self.is_reached = False
         self._is_proven = endpoint.structured != "auto"
@@ -44,7 +44,7 @@ class Lane:
         self._failing_since: float | None = None
         self._is_absent = False
 
-    def encode(self, request: ChatRequest, dialect: Dialect) -> bytes:
+    def encode(self, request: ChatRequest, dialect: Capabilities) -> bytes:
         """A request as it is sent here."""
         return encode(request, self.endpoint.asked_for, dialect)
 
@@ -60,7 +60,7 @@ class Lane:
             self._is_absent = not self.is_reached and isinstance(error, ConnectFailed)
         else:
             self.is_reached = True
-            self.gate.told(announced(reply.headers))
+            self.gate.told(announced_limits(reply.headers))
             body = reply.body
             for spelling in self._key_spellings:
                 body = body.replace(spelling, HIDDEN.encode())
@@ -70,7 +70,9 @@ class Lane:
             return result
         return replace(result, message=self._without_key(result.message))
 
-    def easier(self, request: ChatRequest, dialect: Dialect, failure: Failure) -> Dialect | None:
+    def easier(
+        self, request: ChatRequest, dialect: Capabilities, failure: Failure
+    ) -> Capabilities | None:
         """What to try after the endpoint refused a way of asking that it has not yet accepted."""
         if failure.status not in {400, 422}:
             return None
@@ -83,7 +85,7 @@ class Lane:
         known = self.dialect.structured
         return dialect._replace(structured=known) if known < dialect.structured else None
 
-    def learn(self, request: ChatRequest, dialect: Dialect) -> None:
+    def learn(self, request: ChatRequest, dialect: Capabilities) -> None:
         """The endpoint has understood."""
         if request.schema is not None and not self._is_proven:
             self._is_proven = True

@@ -16,21 +16,21 @@ from typing import Self
 
 import anyio
 
-from vcgen.engine.budget import Amount, Spending
-from vcgen.engine.call import Attempt, Errand
+from vcgen.engine.budget import BudgetLedger, Reservation
+from vcgen.engine.call import Attempt, Call
 from vcgen.engine.chat import ChatRequest, Completion, Failure, Usage
 from vcgen.engine.config import Endpoint, Limits, together
-from vcgen.engine.endpoint_client import Lane
-from vcgen.engine.hedging import Hedging
-from vcgen.engine.limits.bottleneck import Factor
-from vcgen.engine.limits.limiter import Departure
-from vcgen.engine.limits.queue import Rank, Work
-from vcgen.engine.limits.scheduler import Admission
+from vcgen.engine.endpoint_client import EndpointClient
+from vcgen.engine.hedging import HedgePolicy
+from vcgen.engine.limits.bottleneck import Limit
+from vcgen.engine.limits.limiter import Permit
+from vcgen.engine.limits.queue import Affinity, Priority
+from vcgen.engine.limits.scheduler import Scheduler
 from vcgen.engine.race import race
-from vcgen.engine.retry import Again, GiveUp, RetryBudget, Stop, Throttle, Unreached, decide
+from vcgen.engine.retry import Fail, Retry, RetryBudget, Stop, Throttle, Unreachable, decide
 from vcgen.engine.transport.asyncio_http import HttpTransport, most_connections
 from vcgen.engine.transport.base import Transport
-from vcgen.errors import BudgetSpent, Rejected, RunStopped, UsageError
+from vcgen.errors import BudgetSpent, RunStopped, SampleRejected, UsageError
 
 REACH_AGAIN_S = 2.0  # where nothing has ever answered
 # So long may an endpoint fail all requests without costing one an attempt. Not for ever: where
@@ -76,7 +76,7 @@ class Engine:
         timeout_s: float = 120.0,
         transport: Transport | None = None,
         seed: int = 0,
-        spending: Spending | None = None,
+        spending: BudgetLedger | None = None,
         hedge: bool = False,
     ) -> None:
         if not 0 < timeout_s < float("inf"):
@@ -93,11 +93,13 @@ class Engine:
         self._limits = [endpoint.limits or everywhere for endpoint in self.endpoints]
         most = most_connections() // len(self.endpoints)
         pairs = zip(self.endpoints, self._limits, strict=True)
-        self._lanes = [Lane(endpoint, allowed, self._random, most) for endpoint, allowed in pairs]
+        self._lanes = [
+            EndpointClient(endpoint, allowed, self._random, most) for endpoint, allowed in pairs
+        ]
         self._lane_of = {lane.gate: lane for lane in self._lanes}
-        self._admission = Admission([lane.gate for lane in self._lanes])
+        self._admission = Scheduler([lane.gate for lane in self._lanes])
         self._retries = RetryBudget()
-        self._hedging = Hedging() if hedge else None
+        self._hedging = HedgePolicy() if hedge else None
         self._spending = spending
         self._settled = anyio.Event()
         self._ending = anyio.Event()
@@ -144,7 +146,7 @@ class Engine:
         return sum(gate.allowed + gate.may_grow_by for gate in self._admission.gates)
 
     @property
-    def limited_by(self) -> Factor:
+    def limited_by(self) -> Limit:
         """What keeps the next request from leaving at this moment."""
         return self._admission.limited_by
 
@@ -161,7 +163,7 @@ class Engine:
             lane.gate.change(each)
         self._admission.offer_all()
 
-    async def complete(self, request: ChatRequest, *, work: Work | None = None) -> Completion:
+    async def complete(self, request: ChatRequest, *, work: Affinity | None = None) -> Completion:
         """The answer to one request, retried as `vcgen.retry` decides.
 
         Args:
@@ -173,7 +175,7 @@ class Engine:
             Rejected: the endpoint's last word on this request, or its attempts are used up.
             RunStopped: nothing can be sent to any endpoint any more.
         """
-        errand = Errand(request, work or Work())
+        errand = Call(request, work or Affinity())
         while True:
             attempt = await self._attempt(errand)
             result, departure, lane, dialect = attempt
@@ -185,16 +187,16 @@ class Engine:
                 errand.dialects[lane] = easier
                 continue
             decision = decide(result, errand.attempts, self._random.random())
-            if isinstance(decision, GiveUp):
-                raise Rejected(decision.reason, result.message, attempts=errand.sent)
+            if isinstance(decision, Fail):
+                raise SampleRejected(decision.reason, result.message, attempts=errand.sent)
             self.counters.retries += 1
             await self._again(decision, errand, attempt)
 
-    async def _attempt(self, errand: Errand) -> Attempt:
+    async def _attempt(self, errand: Call) -> Attempt:
         amount = None
         if self._spending is not None:
             amount = await self._set_aside(self._spending, *self._size(errand))
-        rank = Rank.BEGUN if errand.work.begun else Rank.NEW
+        rank = Priority.BEGUN if errand.work.begun else Priority.NEW
         departure = await self._depart(errand, rank, amount)
         hedging = self._hedging
         if hedging is None or hedging.late_s is None:
@@ -206,11 +208,13 @@ class Engine:
         self.counters.usage += given_up
         return attempt
 
-    def _size(self, errand: Errand) -> tuple[int, int]:
+    def _size(self, errand: Call) -> tuple[int, int]:
         """Bytes of the prompt, and the most tokens of the reply."""
         return len(errand.body(self._lanes[0])), errand.request.max_tokens
 
-    async def _set_aside(self, spending: Spending, prompt_bytes: int, max_tokens: int) -> Amount:
+    async def _set_aside(
+        self, spending: BudgetLedger, prompt_bytes: int, max_tokens: int
+    ) -> Reservation:
         """Wait until the budget allows a request, which it may once others are back."""
         while (amount := spending.set_aside(prompt_bytes, max_tokens)) is None:
             self._admission.check()
@@ -225,18 +229,18 @@ class Engine:
                 self._admission.waits_for_budget -= 1
         return amount
 
-    async def _depart(self, errand: Errand, rank: Rank, amount: Amount | None) -> Departure:
+    async def _depart(self, errand: Call, rank: Priority, amount: Reservation | None) -> Permit:
         try:
             return await self._admission.enter(*self._size(errand), rank, errand.work.home)
         except BaseException:
             self._give_back(amount)
             raise
 
-    def _give_back(self, amount: Amount | None) -> None:
+    def _give_back(self, amount: Reservation | None) -> None:
         if self._spending is not None and amount is not None:
             self._spending.give_back(amount)
 
-    def _settle(self, amount: Amount | None, usage: Usage | None) -> None:
+    def _settle(self, amount: Reservation | None, usage: Usage | None) -> None:
         if self._spending is not None and amount is not None:
             self._spending.settle(amount, usage)
 
@@ -244,7 +248,7 @@ class Engine:
         self._settled.set()
         self._settled = anyio.Event()
 
-    async def _send(self, errand: Errand, departure: Departure, amount: Amount | None) -> Attempt:
+    async def _send(self, errand: Call, departure: Permit, amount: Reservation | None) -> Attempt:
         lane = self._lane_of[departure.gate]
         dialect, body = errand.dialect(lane), errand.body(lane)
         errand.sent += 1
@@ -263,7 +267,7 @@ class Engine:
             self._passed(lane, departure, result.usage)
         return Attempt(result, departure, lane, dialect)
 
-    def _passed(self, lane: Lane, departure: Departure, usage: Usage) -> None:
+    def _passed(self, lane: EndpointClient, departure: Permit, usage: Usage) -> None:
         self.counters.completions += 1
         self.counters.usage += usage
         lane.gate.passed(departure, usage, self._admission.waiting)
@@ -271,7 +275,7 @@ class Engine:
         if self._hedging is not None:
             self._hedging.back(anyio.current_time() - departure.at, self.in_flight)
 
-    async def _copy(self, errand: Errand, hedging: Hedging) -> Attempt | None:
+    async def _copy(self, errand: Call, hedging: HedgePolicy) -> Attempt | None:
         """Send an errand once more, None if there is no room for that."""
         amount = None
         if self._spending is not None:
@@ -279,7 +283,7 @@ class Engine:
             if amount is None:
                 return None
         try:
-            departure = await self._depart(errand, Rank.SPARE, amount)
+            departure = await self._depart(errand, Priority.SPARE, amount)
         except RunStopped:
             return None
         if not hedging.may_copy:  # others have left meanwhile
@@ -290,7 +294,7 @@ class Engine:
         return await self._send(errand, departure, amount)
 
     async def _again(
-        self, decision: Throttle | Unreached | Again | Stop, errand: Errand, attempt: Attempt
+        self, decision: Throttle | Unreachable | Retry | Stop, errand: Call, attempt: Attempt
     ) -> None:
         """Do what a failure calls for before its request is sent again.
 
@@ -304,10 +308,10 @@ class Engine:
                 self.counters.throttled += 1
                 self._fails(attempt)
                 gate.throttled(departure, delay_s)
-            case Unreached():
+            case Unreachable():
                 self._fails(attempt)
                 gate.unreached(departure, None if lane.is_reached else REACH_AGAIN_S)
-            case Again(delay_s):
+            case Retry(delay_s):
                 was_outage = gate.failed(departure)
                 if gate.is_out:
                     self._fails(attempt)
@@ -332,7 +336,7 @@ class Engine:
             url, seconds = lane.endpoint.url, lane.failing_s
             raise self._stopped(f"{url} has given no answer for {seconds:.0f} s: {result.message}")
 
-    def _give_up(self, lane: Lane, message: str) -> None:
+    def _give_up(self, lane: EndpointClient, message: str) -> None:
         """Send nothing more to an endpoint; stop the run if it was the last."""
         lane.gate.dead = True
         lane.gate.wake()

@@ -15,7 +15,7 @@ _ENOUGH = 100
 _SORT_EVERY = 50
 
 
-class Hedging:
+class HedgePolicy:
     """What requests took lately, and how many second copies were sent.
 
     Attributes:

@@ -6,15 +6,15 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from typing import Any
 
-from vcgen.engine.call import Attempt, Errand
+from vcgen.engine.call import Attempt, Call
 from vcgen.engine.chat import Completion, Usage
-from vcgen.engine.hedging import Hedging
+from vcgen.engine.hedging import HedgePolicy
 
 Sending = Coroutine[Any, Any, Attempt | None]
 
 
 async def race(
-    errand: Errand, first: Sending, copy: Callable[[], Sending], hedging: Hedging
+    errand: Call, first: Sending, copy: Callable[[], Sending], hedging: HedgePolicy
 ) -> tuple[Attempt, Usage]:
     """What wins, with what all of them used; and how much of that the others did.
 

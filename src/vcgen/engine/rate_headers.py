@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from vcgen.engine.limits.per_limit import Rates
+from vcgen.engine.limits.per_limit import PerLimit
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
@@ -14,7 +14,7 @@ _MOST_DIGITS = 12
 _OPENAI = frozenset({"x-ratelimit-limit-requests", "x-ratelimit-limit-tokens"})
 _ANTHROPIC = ("requests", "tokens", "input-tokens", "output-tokens")
 
-NOTHING: Rates[int | None] = Rates(None, None, None, None)
+NOTHING: PerLimit[int | None] = PerLimit(None, None, None, None)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -34,7 +34,7 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return None if then is None else max(0.0, (then - now).total_seconds())
 
 
-def announced(headers: Mapping[str, str]) -> Rates[int | None]:
+def announced_limits(headers: Mapping[str, str]) -> PerLimit[int | None]:
     """What a reply says is allowed a minute: by `x-ratelimit-*` or `anthropic-ratelimit-*`.
 
     A limit whose reset is further away than a minute is one of an hour or a day, and left out.
@@ -42,10 +42,10 @@ def announced(headers: Mapping[str, str]) -> Rates[int | None]:
     https://docs.anthropic.com/en/api/rate-limits#response-headers.
     """
     if "anthropic-ratelimit-requests-limit" in headers:
-        return Rates(*(_of_anthropic(headers, what) for what in _ANTHROPIC))
+        return PerLimit(*(_of_anthropic(headers, what) for what in _ANTHROPIC))
     if headers.keys().isdisjoint(_OPENAI):
         return NOTHING
-    return Rates(_of_openai(headers, "requests"), _of_openai(headers, "tokens"), None, None)
+    return PerLimit(_of_openai(headers, "requests"), _of_openai(headers, "tokens"), None, None)
 
 
 def _of_openai(headers: Mapping[str, str], what: str) -> int | None:

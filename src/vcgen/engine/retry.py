@@ -38,17 +38,17 @@ class Throttle(NamedTuple):
     delay_s: float | None
 
 
-class Unreached(NamedTuple):
+class Unreachable(NamedTuple):
     """The endpoint is not there: close its gate until it is."""
 
 
-class Again(NamedTuple):
+class Retry(NamedTuple):
     """Send this request once more after `delay_s` seconds, which costs it an attempt."""
 
     delay_s: float
 
 
-class GiveUp(NamedTuple):
+class Fail(NamedTuple):
     """End this request; the sample becomes a reject."""
 
     reason: Reason
@@ -60,7 +60,7 @@ class Stop(NamedTuple):
     message: str
 
 
-Decision = Throttle | Unreached | Again | GiveUp | Stop
+Decision = Throttle | Unreachable | Retry | Fail | Stop
 
 
 def decide(failure: Failure, attempt: int, draw: float) -> Decision:
@@ -74,17 +74,17 @@ def decide(failure: Failure, attempt: int, draw: float) -> Decision:
     if (message := _hopeless(failure)) is not None:
         return Stop(message)
     if _is_too_large(failure):
-        return GiveUp(Reason.PROMPT_TOO_LARGE)
+        return Fail(Reason.PROMPT_TOO_LARGE)
     if failure.code == "connect_failed":
-        return Unreached()
+        return Unreachable()
     if _is_throttle(failure):
         return _throttle(failure)
     if failure.should_retry is False or not _is_transient(failure):
-        return GiveUp(_reason(failure))
+        return Fail(_reason(failure))
     if attempt >= ATTEMPTS:
-        return GiveUp(_reason(failure))
+        return Fail(_reason(failure))
     delay_s = draw * min(CAP_S, BASE_S * 2**attempt)
-    return Again(max(delay_s, min(failure.retry_after_s or 0.0, LONGEST_WAIT_S)))
+    return Retry(max(delay_s, min(failure.retry_after_s or 0.0, LONGEST_WAIT_S)))
 
 
 def _hopeless(failure: Failure) -> str | None:

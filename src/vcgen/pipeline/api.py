@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
 
 import anyio
 
-from vcgen.data.readers.inputs import Clips, intake
+from vcgen.data.readers.inputs import Clips, open_input
 from vcgen.data.records import Outcome, Record, Reject
 from vcgen.engine.chat import Usage
 from vcgen.engine.engine import running_loop
@@ -91,7 +91,7 @@ async def generate_batch(clips: Clips, *, model: Model, **options: Unpack[Option
             rejects.append(outcome)
 
     deliver = None if options.get("output") else collect
-    async with open_run(intake(clips), model, options, deliver) as opened:
+    async with open_run(open_input(clips), model, options, deliver) as opened:
         await opened.work()
     store, summary = opened.store, opened.summary()
     return Result(
@@ -115,7 +115,7 @@ async def stream(
     send, receive = anyio.create_memory_object_stream[Outcome](_BUFFERED)
 
     async def work() -> None:
-        async with send, open_run(intake(clips), model, options, send.send) as opened:
+        async with send, open_run(open_input(clips), model, options, send.send) as opened:
             await opened.work()
 
     # A task of its own: a task group must not be held open across `yield`, where the consumer may

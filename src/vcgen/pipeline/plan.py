@@ -24,7 +24,7 @@ SAMPLED = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judging:
+class JudgePlan:
     """What a judge would be asked, besides all that the model is.
 
     Attributes:
@@ -63,7 +63,7 @@ class Plan:
     cost: float | None
     seconds: float | None
     limited_by: str
-    judge: Judging | None = None
+    judge: JudgePlan | None = None
 
 
 async def estimate(
@@ -138,9 +138,9 @@ def _load(summary: Mapping[str, Any], scale: float, limits: Limits) -> _Load:
     return _Load(round(summary["requests"] * scale), Usage(*tokens), limits)
 
 
-def _judging(judge: Endpoint, load: _Load) -> Judging:
+def _judging(judge: Endpoint, load: _Load) -> JudgePlan:
     price = price_of([judge])
-    return Judging(
+    return JudgePlan(
         model=judge.model,
         requests=load.requests,
         prompt_tokens=load.used.prompt_tokens,

@@ -10,15 +10,15 @@ from vcgen.engine.chat import Message
 from vcgen.engine.config import Endpoint
 from vcgen.engine.engine import Engine
 from vcgen.errors import UsageError
-from vcgen.pipeline.samples import Samples, sample_id
-from vcgen.tasks.clip_context import ClipCalls
+from vcgen.pipeline.samples import SampleMaker, sample_id
+from vcgen.tasks.clip_context import ClipContext
 from vcgen.tasks.judge import Judge
 from vcgen.tasks.recipe import Recipe
 from vcgen.tasks.registry import find_task
-from vcgen.tasks.templates import Prompts
+from vcgen.tasks.templates import Templates
 
 
-class _Watched(Prompts):
+class _Watched(Templates):
     """Prompts in a language that remember the first rendering of each template."""
 
     def __init__(self, directory: Path | None, language: str) -> None:
@@ -53,8 +53,8 @@ async def preview(
     watched.digest(template)
     async with Engine(Endpoint(model="sim")) as engine:
         judge = Judge(engine, None, watched, recipe)
-        samples = Samples(watched, recipe, None, lambda: datetime.now(UTC), judge)
-        calls = ClipCalls(clip, engine, None)
+        samples = SampleMaker(watched, recipe, None, lambda: datetime.now(UTC), judge)
+        calls = ClipContext(clip, engine, None)
         for name in tasks:
             task = find_task(name)
             await samples.make(task, calls, sample_id(clip.id, task))

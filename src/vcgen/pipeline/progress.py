@@ -8,14 +8,14 @@ from typing import Any, Protocol, Self, TypeVar
 from vcgen.engine.chat import Usage
 from vcgen.engine.config import Limits
 from vcgen.engine.engine import Counters
-from vcgen.engine.limits.bottleneck import Limiting
+from vcgen.engine.limits.bottleneck import BottleneckTimes
 from vcgen.errors import Reason
 
 _OF_ROWS = (Reason.INVALID_CLIP.value, Reason.DUPLICATE_CLIP.value)
 
 
 @dataclass(slots=True)
-class Ended:
+class FinishedClips:
     """Some clips that nothing is left to do for, and the replies they took in this run."""
 
     clips: int = 0
@@ -26,8 +26,8 @@ class Ended:
         self.clips += 1
         self.replies += replies
 
-    def __add__(self, other: Self) -> "Ended":
-        return Ended(self.clips + other.clips, self.replies + other.replies)
+    def __add__(self, other: Self) -> "FinishedClips":
+        return FinishedClips(self.clips + other.clips, self.replies + other.replies)
 
 
 @dataclass(slots=True)
@@ -46,8 +46,8 @@ class Progress:
     records: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
     resumed: int = 0
-    ended: Ended = field(default_factory=Ended)
-    continued: Ended = field(default_factory=Ended)
+    ended: FinishedClips = field(default_factory=FinishedClips)
+    continued: FinishedClips = field(default_factory=FinishedClips)
 
     @property
     def refused(self) -> int:
@@ -56,7 +56,7 @@ class Progress:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class RunSnapshot:
     """What a run has come to so far.
 
     Attributes:
@@ -71,12 +71,12 @@ class Tally:
     progress: Progress = field(default_factory=Progress)
     counters: Counters = field(default_factory=Counters)
     in_flight: int = 0
-    limiting: Limiting = field(default_factory=Limiting)
+    limiting: BottleneckTimes = field(default_factory=BottleneckTimes)
     slots: int = 0
     judging: Counters = field(default_factory=Counters)
 
 
-class Work(Protocol):
+class RunHandle(Protocol):
     """A run as those see it who watch and stop it, whether one process does it or several."""
 
     @property
@@ -91,7 +91,7 @@ class Work(Protocol):
     def stopped(self) -> Exception | None:
         """Why the run is ending early, None while it is not."""
 
-    def tally(self) -> Tally:
+    def tally(self) -> RunSnapshot:
         """What it has come to so far."""
 
     def cost_of(self, usage: Usage) -> float | None:
@@ -110,9 +110,9 @@ class Work(Protocol):
 T = TypeVar("T", Progress, Counters)
 
 
-def total(tallies: Iterable[Tally]) -> Tally:
+def total(tallies: Iterable[RunSnapshot]) -> RunSnapshot:
     """The sum of what several processes have come to."""
-    progress, counters, in_flight, limiting = Progress(), Counters(), 0, Limiting()
+    progress, counters, in_flight, limiting = Progress(), Counters(), 0, BottleneckTimes()
     slots, judging = 0, Counters()
     for tally in tallies:
         progress = _plus(progress, tally.progress)
@@ -121,7 +121,7 @@ def total(tallies: Iterable[Tally]) -> Tally:
         limiting += tally.limiting
         slots += tally.slots
         judging = _plus(judging, tally.judging)
-    return Tally(progress, counters, in_flight, limiting, slots, judging)
+    return RunSnapshot(progress, counters, in_flight, limiting, slots, judging)
 
 
 def _plus(left: T, right: T) -> T:

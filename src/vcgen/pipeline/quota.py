@@ -5,7 +5,7 @@ from math import inf
 import anyio
 
 
-class Quota:
+class RecordQuota:
     """How many records are still wanted, so that no more samples are begun than can be used.
 
     A sample that is begun has its place until it ends; one that ends without a record gives it

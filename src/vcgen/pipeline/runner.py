@@ -17,24 +17,24 @@ import anyio.lowlevel
 from anyio.abc import TaskGroup
 
 from vcgen.data.clips import Clip
-from vcgen.data.hashing import digest
+from vcgen.data.hashing import hash_hex
 from vcgen.data.readers.read import Placed, content_of, to_clip
 from vcgen.data.records import Outcome, Record, Reject
 from vcgen.engine.chat import Usage
 from vcgen.engine.config import Limits
 from vcgen.engine.engine import Counters, Engine
-from vcgen.engine.limits.bottleneck import Factor, Limiting
+from vcgen.engine.limits.bottleneck import BottleneckTimes, Limit
 from vcgen.errors import BudgetSpent, Reason, RunStopped, StoreError, VcgenError
-from vcgen.pipeline.progress import Progress, Tally
-from vcgen.pipeline.quota import Quota
-from vcgen.pipeline.samples import Samples, sample_id
-from vcgen.pipeline.store.compact import HashIndex
+from vcgen.pipeline.progress import Progress, RunSnapshot
+from vcgen.pipeline.quota import RecordQuota
+from vcgen.pipeline.samples import SampleMaker, sample_id
+from vcgen.pipeline.store.compact import CompactMap
 from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.places import Places
-from vcgen.tasks.clip_context import ClipCalls
+from vcgen.tasks.clip_context import ClipContext
 from vcgen.tasks.judge import Judge
 from vcgen.tasks.task import Task
-from vcgen.tasks.task_mix import Mix
+from vcgen.tasks.task_mix import TaskMix
 
 SYNC_EVERY_S = 0.25
 LOOK_EVERY_S = 0.23  # at what limits; not in step with what happens four times a second
@@ -64,8 +64,8 @@ class Run:
     def __init__(
         self,
         clips: AsyncIterator[Placed],
-        mix: Mix,
-        samples: Samples,
+        mix: TaskMix,
+        samples: SampleMaker,
         engine: Engine,
         *,
         store: RunDirectory | None = None,
@@ -80,14 +80,14 @@ class Run:
         self._began_s = anyio.current_time()
         self._clips = clips
         self._mix = mix
-        self._quota = Quota(wanted)
+        self._quota = RecordQuota(wanted)
         self._samples = samples
         self._judge = samples.judge
         self._engines = (engine,) if self._judge is None else (engine, self._judge.engine)
         self._deliver = deliver
         self._deadline_s = deadline_s
         self._places = Places()
-        self._refused = HashIndex("I")
+        self._refused = CompactMap("I")
         self._limiting: defaultdict[str, float] = defaultdict(float)  # seconds by factor
         self._workers = 1
         self._is_exhausted = False
@@ -104,11 +104,11 @@ class Run:
         """How many samples each clip is to have."""
         return self._mix.size
 
-    def tally(self) -> Tally:
+    def tally(self) -> RunSnapshot:
         """What the run has come to so far."""
-        engine, limiting = self.engine, Limiting(**self._limiting)
+        engine, limiting = self.engine, BottleneckTimes(**self._limiting)
         judging = Counters() if self._judge is None else self._judge.engine.counters
-        return Tally(
+        return RunSnapshot(
             self.progress, engine.counters, engine.in_flight, limiting, engine.slots, judging
         )
 
@@ -117,7 +117,7 @@ class Run:
         price = self._samples.price
         return None if price is None else price.of(usage)
 
-    def summary(self, tally: Tally | None = None) -> dict[str, Any]:
+    def summary(self, tally: RunSnapshot | None = None) -> dict[str, Any]:
         """Counts for people and programs: outcomes of the whole directory, the rest of this run.
 
         `tally` is that of others who did the work, None if this process did it.
@@ -227,7 +227,7 @@ class Run:
 
     async def _refuse(self, reject: Reject, row: Any) -> None:
         """The end of a row that is no clip, which is known again wherever it then stands."""
-        content = digest(content_of(row))
+        content = hash_hex(content_of(row))
         # Rows that say the same are told apart by how many there were before.
         name = f"{content}/{self._refused.count(content)}"
         if self._is_done(name) or self._is_done(reject.id):
@@ -239,7 +239,7 @@ class Run:
         await self._finish(replace(reject, meta={**reject.meta, "row": name}))
 
     async def _do_clip(self, clip: Clip) -> None:
-        tasks, calls = self._mix.of(clip.id), ClipCalls(clip, self.engine, self.store)
+        tasks, calls = self._mix.of(clip.id), ClipContext(clip, self.engine, self.store)
         due = [(task, sample) for task in tasks if (sample := self._due(task, calls))]
         self.progress.resumed += len(tasks) - len(due)
         for number, (task, sample) in enumerate(due, 1):
@@ -259,7 +259,7 @@ class Run:
         kind = self.progress.continued if continued else self.progress.ended
         kind.add(calls.replies)
 
-    def _due(self, task: Task, calls: ClipCalls) -> str | None:
+    def _due(self, task: Task, calls: ClipContext) -> str | None:
         """The id of a sample that is to be made, None if it has its outcome.
 
         A clip whose evidence has changed is another one: its samples are the next variant.
@@ -306,7 +306,7 @@ class Run:
             if not self._is_exhausted and self.stopped is None:
                 self._call(workers, most=sum(engine.askers for engine in self._engines))
 
-    def _limited_by(self) -> Factor:
+    def _limited_by(self) -> Limit:
         """Where nobody asks the model, it may be because all wait for the judge."""
         factors = [engine.limited_by for engine in self._engines]
         return next((factor for factor in factors if factor != "caller"), "caller")

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vcgen._version import __version__
-from vcgen.checks.checker import MOST_PROBLEMS, Review, weighed
+from vcgen.checks.checker import MOST_PROBLEMS, Review, apply_severities
 from vcgen.checks.leaks import find_leaks
-from vcgen.data.hashing import digest
+from vcgen.data.hashing import hash_hex
 from vcgen.data.records import KINDS, Outcome, Record, Reject, Turn
 from vcgen.engine.pricing import Price
-from vcgen.errors import Reason, Rejected, VcgenError
+from vcgen.errors import Reason, SampleRejected, VcgenError
 from vcgen.tasks.ask import Ask
-from vcgen.tasks.clip_context import ClipCalls
-from vcgen.tasks.judge import Judge, Judging
+from vcgen.tasks.clip_context import ClipContext
+from vcgen.tasks.judge import Judge, Judgement
 from vcgen.tasks.recipe import Recipe
 from vcgen.tasks.task import Task
 
 if TYPE_CHECKING:
-    from vcgen.tasks.templates import Prompts
+    from vcgen.tasks.templates import Templates
 
 
 def sample_id(clip_id: str, task: Task, variant: int = 0) -> str:
@@ -31,7 +31,7 @@ def sample_id(clip_id: str, task: Task, variant: int = 0) -> str:
 
 
 @dataclass(frozen=True)
-class Samples:
+class SampleMaker:
     """How the samples of a run are made.
 
     Attributes:
@@ -40,20 +40,20 @@ class Samples:
         judge: who judges what has passed the checks, None for nobody.
     """
 
-    prompts: "Prompts"
+    prompts: "Templates"
     recipe: Recipe
     price: Price | None
     now: Callable[[], datetime]
     judge: Judge | None = None
 
-    async def make(self, task: Task, calls: ClipCalls, sample: str) -> Outcome:
+    async def make(self, task: Task, calls: ClipContext, sample: str) -> Outcome:
         """The record of a task for a clip, or the reject with its reason.
 
         Raises:
             VcgenError: the run is ending, or a template is wrong.
         """
         clip, ask = calls.clip, Ask(calls, self.prompts, self.recipe, sample)
-        judging: Judging | None = None
+        judging: Judgement | None = None
         try:
             turns = tuple(await task.function(clip, ask))
             review = _review(turns, ask)
@@ -64,14 +64,14 @@ class Samples:
                 await judging.weigh(turns)
         except Exception as error:
             cause = _cause(error)
-            if isinstance(cause, Rejected):
+            if isinstance(cause, SampleRejected):
                 return self._reject(ask, judging, cause)
             if isinstance(cause, VcgenError):
                 raise cause from error
             # Its author's fault costs one sample.
             what = " ".join(f"{type(cause).__name__}: {cause}".split())
             message = f"the task {task.name} failed: {what}"
-            return self._reject(ask, judging, Rejected(Reason.TASK_ERROR, message))
+            return self._reject(ask, judging, SampleRejected(Reason.TASK_ERROR, message))
         return Record(
             id=ask.sample,
             video=clip.video,
@@ -82,7 +82,7 @@ class Samples:
             meta=self._meta(ask, judging) | {"ground": review.ground},
         )
 
-    def _reject(self, ask: Ask, judging: Judging | None, error: Rejected) -> Reject:
+    def _reject(self, ask: Ask, judging: Judgement | None, error: SampleRejected) -> Reject:
         return Reject(
             id=ask.sample,
             reason=error.reason,
@@ -103,7 +103,7 @@ class Samples:
             "version": __version__,
         }
 
-    def _meta(self, ask: Ask, judging: Judging | None) -> dict[str, Any]:
+    def _meta(self, ask: Ask, judging: Judgement | None) -> dict[str, Any]:
         meta = {
             **ask.used(self.price),
             **self._common,
@@ -119,7 +119,7 @@ class Samples:
 
 def recipe_hash(recipe: Recipe) -> str:
     """16 hexadecimal digits of all that a recipe says."""
-    return digest(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS).decode())
+    return hash_hex(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS).decode())
 
 
 def _cause(error: Exception) -> Exception:
@@ -128,7 +128,8 @@ def _cause(error: Exception) -> Exception:
         return error
     causes = [_cause(inner) for inner in error.exceptions]
     return min(
-        causes, key=lambda cause: isinstance(cause, Rejected) or not isinstance(cause, VcgenError)
+        causes,
+        key=lambda cause: isinstance(cause, SampleRejected) or not isinstance(cause, VcgenError),
     )
 
 
@@ -146,7 +147,7 @@ def _review(turns: tuple[Turn, ...], ask: Ask) -> Review:
     review = ask.checks.review(turns)
     if wrong := [each for each in review.problems if each.severity != "flag"]:
         said = "; ".join(map(str, wrong[:MOST_PROBLEMS]))
-        raise Rejected(Reason.FAILED_CHECKS, said, reply=_text(turns))
+        raise SampleRejected(Reason.FAILED_CHECKS, said, reply=_text(turns))
     return review
 
 
@@ -154,9 +155,9 @@ def _flags_of_leaks(turns: tuple[Turn, ...], ask: Ask) -> tuple[str, ...]:
     """The flags of what was found; what may not be published is rejected."""
     text = _text(turns)
     found = find_leaks(text, ask.instructions.values(), ask.calls.variables["evidence"])
-    found = weighed(found, ask.recipe.checks)
+    found = apply_severities(found, ask.recipe.checks)
     if wrong := [each.message for each in found if each.severity != "flag"]:
-        raise Rejected(Reason.LEAK, "; ".join(wrong), reply=text)
+        raise SampleRejected(Reason.LEAK, "; ".join(wrong), reply=text)
     return tuple(each.code for each in found)
 
 

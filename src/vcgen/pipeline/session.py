@@ -12,23 +12,23 @@ from typing import TYPE_CHECKING, Any, TypedDict
 from vcgen._version import __version__
 from vcgen.checks.checker import require_codes
 from vcgen.data.readers.inputs import PlacedStream
-from vcgen.engine.budget import Budget, Spending
+from vcgen.engine.budget import Budget, BudgetLedger
 from vcgen.engine.config import Endpoint, Limits, is_simulated, together
 from vcgen.engine.engine import Engine, running_loop
 from vcgen.engine.pricing import FREE, Price, find_price, per_million
 from vcgen.engine.transport.base import Transport
 from vcgen.errors import UsageError
 from vcgen.pipeline.runner import Deliver, Run
-from vcgen.pipeline.samples import Samples, recipe_hash
+from vcgen.pipeline.samples import SampleMaker, recipe_hash
 from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.tasks.judge import TEMPLATE, Judge
 from vcgen.tasks.recipe import Recipe
 from vcgen.tasks.registry import find_task
 from vcgen.tasks.task import Task
-from vcgen.tasks.task_mix import Mix
+from vcgen.tasks.task_mix import TaskMix
 
 if TYPE_CHECKING:
-    from vcgen.tasks.templates import Prompts
+    from vcgen.tasks.templates import Templates
 
 
 Model = str | Endpoint | Sequence[Endpoint]
@@ -90,11 +90,11 @@ async def open_run(
     endpoints, judging = _endpoints(model), _judging_endpoint(options)
     mix, recipe = _mix(options)
     templates = options.get("templates")
-    from vcgen.tasks.templates import Prompts  # noqa: PLC0415 - jinja2, which importing vcgen need not load
+    from vcgen.tasks.templates import Templates  # noqa: PLC0415 - jinja2, which importing vcgen need not load
 
-    prompts = Prompts(Path(templates) if templates else None)
+    prompts = Templates(Path(templates) if templates else None)
     price, budget = price_of(endpoints), options.get("budget") or Budget()
-    spending = None if budget == Budget(seconds=budget.seconds) else Spending(budget, price)
+    spending = None if budget == Budget(seconds=budget.seconds) else BudgetLedger(budget, price)
     now, limits, transport = _clock(), options.get("limits"), options.get("transport")
     build = partial(
         Engine,
@@ -109,7 +109,7 @@ async def open_run(
         # What a caller sends by reaches servers or the simulator, not both.
         by = transport if judging.simulated == endpoints[0].simulated else None
         judge = Judge(build(judging, transport=by, spending=books), cost, prompts, recipe)
-    samples = Samples(prompts, recipe, price, now, judge)
+    samples = SampleMaker(prompts, recipe, price, now, judge)
     wanted, output = options.get("samples"), options.get("output")
     store: RunDirectory | None = None
     if output and worker is not None:
@@ -188,7 +188,7 @@ def _clock() -> Callable[[], datetime]:
     return lambda: started + timedelta(seconds=loop.time() - began)
 
 
-def _mix(options: Options) -> tuple[Mix, Recipe]:
+def _mix(options: Options) -> tuple[TaskMix, Recipe]:
     """The tasks of a run, and its recipe with their names."""
     recipe = options.get("recipe") or Recipe()
     require_codes(recipe.checks)
@@ -199,7 +199,7 @@ def _mix(options: Options) -> tuple[Mix, Recipe]:
         weights = None
     tasks = tuple(map(find_task, named))
     names = tuple(task.name for task in tasks)
-    return Mix(tasks, weights, recipe.seed), replace(recipe, tasks=names, weights=weights)
+    return TaskMix(tasks, weights, recipe.seed), replace(recipe, tasks=names, weights=weights)
 
 
 def price_of(endpoints: Sequence[Endpoint]) -> Price | None:
@@ -219,7 +219,7 @@ def _manifest(
     limits: Limits | None,
     judging: Endpoint | None,
     recipe: Recipe,
-    prompts: "Prompts",
+    prompts: "Templates",
     started: datetime,
 ) -> dict[str, Any]:
     model = endpoints[0].model

@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 from vcgen.errors import UsageError
 from vcgen.sim.latency import Latency
-from vcgen.sim.limits import TrueLimits, require_count, require_one_of
+from vcgen.sim.limits import ServerLimits, require_count, require_one_of
 
 OutageKind = Literal["refused", "503", "hang"]
 
@@ -48,7 +48,7 @@ class Capacity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
+class Scenario:
     """The nature of a simulated endpoint.
 
     Attributes:
@@ -62,7 +62,7 @@ class Conditions:
         UsageError: fewer than one slot or block.
     """
 
-    limits: TrueLimits = TrueLimits()
+    limits: ServerLimits = ServerLimits()
     latency: Latency = Latency()
     slots: int | None = None
     prefix_blocks: int | None = None

@@ -10,7 +10,13 @@ from datetime import UTC, datetime
 from typing import Literal, NamedTuple, get_args
 
 from vcgen.errors import UsageError
-from vcgen.sim.rate_windows import WINDOW_S, FixedWindow, Meter, SlidingWindow, TokenBucket
+from vcgen.sim.rate_windows import (
+    WINDOW_S,
+    FixedWindow,
+    RefilledBucket,
+    RequestWindow,
+    SlidingWindow,
+)
 
 # A constant, so that the same request brings the same bytes: 2026-01-01T00:00:00Z.
 CREATED = 1_767_225_600
@@ -21,7 +27,7 @@ Headers = Literal["openai", "anthropic", "none"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrueLimits:
+class ServerLimits:
     """What the simulated endpoint allows a minute, and how it says so.
 
     Attributes:
@@ -89,7 +95,7 @@ def require_seconds(name: str, seconds: float) -> None:
         raise UsageError(f"sim: {name} is {seconds} s, not 0 or more")
 
 
-class Lack(NamedTuple):
+class RateExceeded(NamedTuple):
     """A limit that has no room: which, how much it allows and holds, and seconds until it has."""
 
     name: str
@@ -101,7 +107,7 @@ class Lack(NamedTuple):
 class _Announced(NamedTuple):
     """A meter and the names of its headers."""
 
-    meter: Meter
+    meter: RequestWindow
     limit: str
     remaining: str
     reset: str
@@ -114,7 +120,7 @@ class Meters:
     not counted.
     """
 
-    def __init__(self, limits: TrueLimits) -> None:
+    def __init__(self, limits: ServerLimits) -> None:
         given = {
             "requests": limits.rpm,
             "tokens": limits.tpm,
@@ -130,15 +136,15 @@ class Meters:
             if name in self._style.limits
         ]
 
-    def lack(self, amounts: Mapping[str, int], now: float) -> Lack | None:
+    def lack(self, amounts: Mapping[str, int], now: float) -> RateExceeded | None:
         """The limit that the amounts must wait for longest, None if all have room."""
-        worst: Lack | None = None
+        worst: RateExceeded | None = None
         for name, amount in amounts.items():
             if (meter := self._meters.get(name)) is None:
                 continue
             wait_s = meter.wait_s(amount, now)
             if wait_s > (worst.wait_s if worst else 0.0):
-                worst = Lack(name, meter.limit, meter.look(now)[0], wait_s)
+                worst = RateExceeded(name, meter.limit, meter.look(now)[0], wait_s)
         return worst
 
     def take(self, amounts: Mapping[str, int], now: float) -> None:
@@ -161,12 +167,12 @@ class Meters:
             headers[reset] = self._style.reset(reset_s, now)
 
 
-def _meter(limits: TrueLimits, limit: int) -> Meter:
+def _meter(limits: ServerLimits, limit: int) -> RequestWindow:
     if limits.kind == "sliding":
         return SlidingWindow(limit)
     if limits.kind == "fixed":
         return FixedWindow(limit)
-    return TokenBucket(limit, limits.burst_s if limits.kind == "bucket" else 0.0)
+    return RefilledBucket(limit, limits.burst_s if limits.kind == "bucket" else 0.0)
 
 
 def _as_duration(seconds: float, now: float) -> str:  # noqa: ARG001 - as `_as_date`

@@ -20,7 +20,7 @@ WINDOW_S = 60.0
 _SLACK_S = 1e-7
 
 
-class Meter(Protocol):
+class RequestWindow(Protocol):
     """Counts one thing.
 
     Attributes:
@@ -101,7 +101,7 @@ def _minute(now: float) -> int:
 
 
 @dataclass(slots=True)
-class TokenBucket:
+class RefilledBucket:
     """Refills evenly; what is in it may go at once.
 
     Counted in seconds of refill, so that a change of the limit leaves the bucket as full as it was.

@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 import vcgen.sim.faults as fault_kinds
 from vcgen.engine.chat import Usage
-from vcgen.sim.limits import CREATED, Lack
+from vcgen.sim.limits import CREATED, RateExceeded
 from vcgen.sim.model import Draft, completion
 from vcgen.sim.validation import Refusal
 
 
-class Answer(NamedTuple):
+class SimReply(NamedTuple):
     """What the endpoint does with one request.
 
     Attributes:
@@ -28,13 +28,13 @@ class Answer(NamedTuple):
     fault: str | None = None
 
 
-def refuse(refusal: Refusal, *, delay_s: float = 0.0, fault: str | None = None) -> Answer:
+def refuse(refusal: Refusal, *, delay_s: float = 0.0, fault: str | None = None) -> SimReply:
     """The refusal as an answer."""
     headers = {"content-type": fault_kinds.JSON_TYPE}
-    return Answer(refusal.status, headers, refusal.body(), delay_s, fault)
+    return SimReply(refusal.status, headers, refusal.body(), delay_s, fault)
 
 
-def limited(lack: Lack, amount: int, *, retry_after: bool, delay_s: float) -> Answer:
+def limited(lack: RateExceeded, amount: int, *, retry_after: bool, delay_s: float) -> SimReply:
     """The 429 for an amount that a limit has no room for."""
     told = f"for sim on {lack.name} per min: limit {lack.limit}, "
     if math.isinf(lack.wait_s):
@@ -51,11 +51,11 @@ def limited(lack: Lack, amount: int, *, retry_after: bool, delay_s: float) -> An
     return answer
 
 
-def struck(kind: str, *, retry_after: bool, delay_s: float) -> Answer:
+def struck(kind: str, *, retry_after: bool, delay_s: float) -> SimReply:
     """The answer of a fault that takes the completion's place."""
     if kind in fault_kinds.PAGES:
         status, content_type, body = fault_kinds.PAGES[kind]
-        return Answer(status, {"content-type": content_type}, body, delay_s, kind)
+        return SimReply(status, {"content-type": content_type}, body, delay_s, kind)
     answer = refuse(fault_kinds.REFUSALS[kind], delay_s=delay_s, fault=kind)
     if kind == "429" and retry_after:
         answer.headers["retry-after"] = "1"
@@ -75,7 +75,7 @@ def told_usage(
     return Usage(draft.usage.prompt_tokens, written, cached_tokens)
 
 
-def complete(draft: Draft, usage: Usage, name: str, fault: str | None, delay_s: float) -> Answer:
+def complete(draft: Draft, usage: Usage, name: str, fault: str | None, delay_s: float) -> SimReply:
     """The completion with that usage, spoilt where the fault says so."""
     text = draft.text
     if fault in fault_kinds.IN_THE_JSON:
@@ -91,4 +91,4 @@ def complete(draft: Draft, usage: Usage, name: str, fault: str | None, delay_s: 
     )
     if fault == "cut":
         body = body[: len(body) // 2]
-    return Answer(200, {"content-type": fault_kinds.JSON_TYPE}, body, delay_s, fault)
+    return SimReply(200, {"content-type": fault_kinds.JSON_TYPE}, body, delay_s, fault)

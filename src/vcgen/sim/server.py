@@ -23,7 +23,7 @@ import orjson
 from vcgen.errors import UsageError
 from vcgen.sim.limits import CREATED
 from vcgen.sim.models import MANNERS
-from vcgen.sim.replies import Answer, refuse
+from vcgen.sim.replies import SimReply, refuse
 from vcgen.sim.simulator import Simulator
 from vcgen.sim.validation import Refusal
 
@@ -160,7 +160,7 @@ class _Connection(asyncio.Protocol):
             self._reply(answer)
         elif method == b"GET":
             body = _MODELS if path.endswith("/models") else b'{"status":"ok"}'
-            self._reply(Answer(200, {"content-type": "application/json"}, body))
+            self._reply(SimReply(200, {"content-type": "application/json"}, body))
         else:
             self._complete(self._request)
 
@@ -176,7 +176,7 @@ class _Connection(asyncio.Protocol):
         else:
             self._finish(answer)
 
-    def _finish(self, answer: Answer) -> None:
+    def _finish(self, answer: SimReply) -> None:
         if self._transport.is_closing():
             return
         if answer.fault in {"close", "refused"}:
@@ -188,14 +188,14 @@ class _Connection(asyncio.Protocol):
             if answer.delay_s > 0:
                 self._advance()
 
-    def _reset(self, answer: Answer) -> None:
+    def _reset(self, answer: SimReply) -> None:
         """Break the connection in the middle of the body, as a crashing server does."""
         self._send(self._head(answer), h11.Data(data=answer.body[: len(answer.body) // 2]))
         peer: socket.socket = self._transport.get_extra_info("socket")
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
         self._loop.call_soon(self._transport.abort)
 
-    def _reply(self, answer: Answer) -> None:
+    def _reply(self, answer: SimReply) -> None:
         """Send a whole answer; the next request on the connection may follow."""
         is_head = self._request is not None and self._request.method == b"HEAD"
         body = b"" if is_head else answer.body
@@ -213,7 +213,7 @@ class _Connection(asyncio.Protocol):
             self._send(self._head(answer), h11.Data(data=answer.body), h11.EndOfMessage())
         self._transport.close()
 
-    def _head(self, answer: Answer) -> h11.Response:
+    def _head(self, answer: SimReply) -> h11.Response:
         headers = [*answer.headers.items(), ("content-length", str(len(answer.body)))]
         return h11.Response(status_code=answer.status, headers=headers)
 

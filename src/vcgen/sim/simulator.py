@@ -12,14 +12,14 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from vcgen.sim.conditions import Conditions
+from vcgen.sim.conditions import Scenario
 from vcgen.sim.faults import INSTEAD, REFUSALS, Faults
 from vcgen.sim.latency import Latency, Slots
-from vcgen.sim.limits import Lack, Meters
+from vcgen.sim.limits import Meters, RateExceeded
 from vcgen.sim.model import Draft, write
 from vcgen.sim.prefix_cache import Prefixes, block_keys
-from vcgen.sim.replies import Answer, complete, limited, refuse, struck, told_usage
-from vcgen.sim.validation import NOT_JSON, Behaviour, Refusal, check
+from vcgen.sim.replies import SimReply, complete, limited, refuse, struck, told_usage
+from vcgen.sim.validation import NOT_JSON, Refusal, ServerCapabilities, check
 
 _ONE_REQUEST = {"requests": 1}
 _OUTAGE_S = 0.05  # until a connection is refused, or a front answers for a server that is away
@@ -57,7 +57,7 @@ class Simulator:
 
     def __init__(  # noqa: PLR0913 - one parameter a setting, all by name
         self,
-        conditions: Conditions = Conditions(),
+        conditions: Scenario = Scenario(),
         *,
         seed: int = 0,
         latency_s: float | None = None,
@@ -65,7 +65,7 @@ class Simulator:
         tpm: int | None = None,
         faults: Faults = Faults(),  # noqa: B008 - frozen
         key: str | None = None,
-        behaviour: Behaviour = Behaviour(),  # noqa: B008 - frozen
+        behaviour: ServerCapabilities = ServerCapabilities(),  # noqa: B008 - frozen
         log_arrivals: bool = False,
     ) -> None:
         self.requests = self.prompt_tokens = self.cached_tokens = 0
@@ -85,7 +85,7 @@ class Simulator:
         self._capacity = 1.0
         self._seed, self._hash_key = seed, str(seed).encode()
 
-    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> Answer:
+    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
         """What a POST to `/chat/completions` brings, `now` being seconds of any steady clock."""
         self.requests += 1
         if self._conditions.capacity:
@@ -112,7 +112,7 @@ class Simulator:
             if self._slots is not None:
                 self._slots.scale(capacity, now)
 
-    def _decide(self, headers: Mapping[str, str], body: bytes, now: float) -> tuple[Answer, int]:
+    def _decide(self, headers: Mapping[str, str], body: bytes, now: float) -> tuple[SimReply, int]:
         """The answer, and the tokens it took of the limit."""
         delay_s = self._latency.draw(self._seed, self.requests)
         request = self._read(headers, body)
@@ -138,7 +138,7 @@ class Simulator:
         fault: str | None,
         now: float,
         delay_s: float,
-    ) -> tuple[Answer, int]:
+    ) -> tuple[SimReply, int]:
         """As `_decide`, for what the model has written."""
         blocks = () if self._prefixes is None else block_keys(request["messages"])
         cached_tokens = self._prefixes.known_tokens(blocks) if self._prefixes else 0
@@ -177,11 +177,11 @@ class Simulator:
         given = {name.lower(): value for name, value in headers.items()}
         return given.get("authorization") == f"Bearer {self._key}"
 
-    def _limited(self, lack: Lack, amounts: Mapping[str, int]) -> Answer:
+    def _limited(self, lack: RateExceeded, amounts: Mapping[str, int]) -> SimReply:
         hint, refusal_s = self._limits.retry_after, self._limits.refusal_s
         return limited(lack, amounts[lack.name], retry_after=hint, delay_s=refusal_s)
 
-    def _struck(self, kind: str, delay_s: float) -> Answer:
+    def _struck(self, kind: str, delay_s: float) -> SimReply:
         if REFUSALS.get(kind, NOT_JSON).status == 429:
             delay_s = self._limits.refusal_s
         return struck(kind, retry_after=self._limits.retry_after, delay_s=delay_s)

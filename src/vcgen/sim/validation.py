@@ -40,7 +40,7 @@ class Refusal(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Behaviour:
+class ServerCapabilities:
     """What the simulated endpoint understands.
 
     Attributes:
@@ -64,7 +64,7 @@ NOT_JSON = Refusal(
 )
 
 
-def check(request: Any, behaviour: Behaviour) -> Refusal | None:
+def check(request: Any, behaviour: ServerCapabilities) -> Refusal | None:
     """What is wrong with a parsed request body, None if nothing is."""
     if not isinstance(request, dict):
         return NOT_JSON
@@ -77,7 +77,7 @@ def check(request: Any, behaviour: Behaviour) -> Refusal | None:
     )
 
 
-def _check_model(model: Any, behaviour: Behaviour) -> Refusal | None:
+def _check_model(model: Any, behaviour: ServerCapabilities) -> Refusal | None:
     if model is None or model == "":
         return Refusal(400, "you must provide a model parameter")
     if not isinstance(model, str):
@@ -137,7 +137,9 @@ def _is_text_part(part: Any) -> bool:
     return isinstance(part, dict) and isinstance(part.get("text"), str)
 
 
-def _check_token_limits(request: Mapping[str, Any], behaviour: Behaviour) -> Refusal | None:
+def _check_token_limits(
+    request: Mapping[str, Any], behaviour: ServerCapabilities
+) -> Refusal | None:
     if "max_tokens" in request and not behaviour.max_tokens:
         return Refusal(
             400,
@@ -163,7 +165,9 @@ def _check_token_limits(request: Mapping[str, Any], behaviour: Behaviour) -> Ref
     return None
 
 
-def _check_response_format(request: Mapping[str, Any], behaviour: Behaviour) -> Refusal | None:
+def _check_response_format(
+    request: Mapping[str, Any], behaviour: ServerCapabilities
+) -> Refusal | None:
     asked = request.get("response_format")
     if asked is None:
         return None

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import BaseModel
 
 from vcgen.checks.checker import MOST_PROBLEMS, Checker, Problem
-from vcgen.data.hashing import number_of
+from vcgen.data.hashing import hash64
 from vcgen.engine.chat import ChatRequest, Completion, Message, Usage
 from vcgen.engine.pricing import Price
-from vcgen.errors import Reason, Rejected
-from vcgen.tasks.clip_context import ClipCalls
+from vcgen.errors import Reason, SampleRejected
+from vcgen.tasks.clip_context import ClipContext
 from vcgen.tasks.parsing import (
     _raise_if_too_long,
     _raise_if_withheld,
@@ -27,7 +27,7 @@ from vcgen.tasks.parsing import (
 from vcgen.tasks.recipe import Recipe
 
 if TYPE_CHECKING:
-    from vcgen.tasks.templates import Prompts
+    from vcgen.tasks.templates import Templates
 
 
 MORE_ROOM = 4  # how many times the room a reply gets that was cut by max_tokens
@@ -65,8 +65,8 @@ class Ask:
         instructions: the system prompts it has used, by template.
     """
 
-    calls: ClipCalls
-    prompts: "Prompts"
+    calls: ClipContext
+    prompts: "Templates"
     recipe: Recipe
     sample: str
     usage: Usage = Usage()
@@ -107,7 +107,7 @@ class Ask:
         }
 
     def _seed(self) -> int:
-        return number_of(f"{self.recipe.seed}/{self.sample}")
+        return hash64(f"{self.recipe.seed}/{self.sample}")
 
     async def __call__(
         self,
@@ -154,7 +154,7 @@ class Ask:
                 return answer
             if not (repairs_left and mendable):
                 reason = Reason.INVALID_REPLY if answer.data is None else Reason.FAILED_CHECKS
-                raise Rejected(reason, "; ".join(problems), reply=completion.text)
+                raise SampleRejected(reason, "; ".join(problems), reply=completion.text)
             repair = self._render("repair", {"problems": problems}, answer)
             request = replace(request, messages=repair)
         raise AssertionError("unreachable: the last round returns or raises")
@@ -176,7 +176,7 @@ class Ask:
             if completion.finish_reason != "length":
                 _raise_if_withheld(completion)
                 return completion, used
-        raise Rejected(
+        raise SampleRejected(
             Reason.TRUNCATED,
             f"cut by max_tokens twice, the second time at {request.max_tokens} tokens",
             reply=completion.text,

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from vcgen.checks.checker import Checker
 from vcgen.data.clips import Clip
-from vcgen.data.hashing import digest
+from vcgen.data.hashing import hash_hex
 from vcgen.engine.chat import ChatRequest, Completion, Usage, encode
-from vcgen.engine.config import Dialect
+from vcgen.engine.config import Capabilities
 from vcgen.engine.engine import Engine
-from vcgen.engine.limits.queue import Work
+from vcgen.engine.limits.queue import Affinity
 from vcgen.tasks.evidence import render_evidence
 from vcgen.tasks.recipe import Recipe
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SHOWN = ("id", "video", "duration", "caption", "tags", "summary", "language")
 
 
-class CallStore(Protocol):
+class CallCache(Protocol):
     """Where answered calls outlive a crash."""
 
     @property
@@ -38,7 +38,7 @@ class CallStore(Protocol):
 
 
 @dataclass(slots=True)
-class ClipCalls:
+class ClipContext:
     """The calls made for one clip: each paid once, shared by the clip's tasks.
 
     Attributes:
@@ -51,10 +51,10 @@ class ClipCalls:
 
     clip: Clip
     engine: Engine
-    store: CallStore | None
+    store: CallCache | None
     replies: int = 0
     continued: bool = False
-    work: Work = field(default_factory=Work)
+    work: Affinity = field(default_factory=Affinity)
     variables: dict[str, Any] = field(default_factory=dict)
     evidence: str = ""
     _answered: dict[ChatRequest, Completion] = field(default_factory=dict)
@@ -70,11 +70,11 @@ class ClipCalls:
             "evidence": render_evidence(clip),
             "duration": clip.duration,
         }
-        self.evidence = digest(self.variables["evidence"])
+        self.evidence = hash_hex(self.variables["evidence"])
 
-    def of(self, engine: Engine) -> "ClipCalls":
+    def of(self, engine: Engine) -> "ClipContext":
         """Calls of another engine for the same clip, whose evidence is not rendered again."""
-        return ClipCalls(
+        return ClipContext(
             self.clip, engine, self.store, variables=self.variables, evidence=self.evidence
         )
 
@@ -116,7 +116,7 @@ class ClipCalls:
         self._unkept.clear()
 
     def _key(self, request: ChatRequest) -> str:
-        body = encode(request, self.engine.endpoint.model, Dialect())
+        body = encode(request, self.engine.endpoint.model, Capabilities())
         return blake2b(body, digest_size=16).hexdigest()
 
 

@@ -15,14 +15,14 @@ from pydantic import BaseModel
 from vcgen.data.records import Turn
 from vcgen.engine.engine import Engine
 from vcgen.engine.pricing import Price
-from vcgen.errors import Reason, Rejected
+from vcgen.errors import Reason, SampleRejected
 from vcgen.tasks.ask import Answer, Ask
-from vcgen.tasks.clip_context import ClipCalls
+from vcgen.tasks.clip_context import ClipContext
 from vcgen.tasks.evidence import fence
 from vcgen.tasks.recipe import Recipe
 
 if TYPE_CHECKING:
-    from vcgen.tasks.templates import Prompts
+    from vcgen.tasks.templates import Templates
 
 TEMPLATE = "judge"
 # What people and models write differently when they copy a span.
@@ -61,18 +61,18 @@ class Judge:
 
     engine: Engine
     price: Price | None
-    prompts: "Prompts"
+    prompts: "Templates"
     recipe: Recipe
 
-    def begin(self, calls: ClipCalls, sample: str) -> "Judging":
+    def begin(self, calls: ClipContext, sample: str) -> "Judgement":
         """The judging of one sample, whose clip's calls these are."""
-        return Judging(self, calls.of(self.engine), sample)
+        return Judgement(self, calls.of(self.engine), sample)
 
 
-class Judging:
+class Judgement:
     """What the judge says of one sample, and what that took."""
 
-    def __init__(self, judge: Judge, calls: ClipCalls, sample: str) -> None:
+    def __init__(self, judge: Judge, calls: ClipContext, sample: str) -> None:
         self._ask = Ask(calls, judge.prompts, judge.recipe, sample)
         self._price = judge.price
         self._verdicts: list[Verdict] = []
@@ -100,16 +100,18 @@ class Judging:
                 answers=fence("answers", _numbered(turns)),
                 count=len(turns),
             )
-        except Rejected as error:
+        except SampleRejected as error:
             ask.attempts += error.attempts
             message = f"no usable verdict of the judge: {error.reason}: {error.message}"
-            raise Rejected(Reason.UNJUDGED, message, reply=error.reply) from error
+            raise SampleRejected(Reason.UNJUDGED, message, reply=error.reply) from error
         self._verdicts = sorted(_verdicts(answer), key=lambda verdict: verdict.answer)
         against = [each for each in self._verdicts if each.verdict == "contradicted"]
         if against:
             said = "; ".join(f"answer {each.answer}: {each.span!r}" for each in against)
             reply = "\n".join(turn.answer for turn in turns)
-            raise Rejected(Reason.CONTRADICTED, f"the evidence says otherwise: {said}", reply=reply)
+            raise SampleRejected(
+                Reason.CONTRADICTED, f"the evidence says otherwise: {said}", reply=reply
+            )
 
 
 def faults(verdicts: Sequence[Verdict], count: int, evidence: str) -> list[str]:

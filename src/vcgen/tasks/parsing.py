@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from vcgen.data.clips import explain
 from vcgen.engine.chat import Completion, Schema
-from vcgen.errors import Reason, Rejected
+from vcgen.errors import Reason, SampleRejected
 
 if TYPE_CHECKING:
     pass
@@ -33,16 +33,16 @@ _REFUSALS = re.compile(
 def _raise_if_too_long(text: str) -> None:
     if (size := len(text)) > MAX_REPLY_CHARACTERS:
         message = f"the reply has {size} characters, the limit is {MAX_REPLY_CHARACTERS}"
-        raise Rejected(Reason.INVALID_REPLY, message, reply=text[:MAX_REPLY_CHARACTERS])
+        raise SampleRejected(Reason.INVALID_REPLY, message, reply=text[:MAX_REPLY_CHARACTERS])
 
 
 def _raise_if_withheld(completion: Completion) -> None:
     text = completion.text
     if completion.finish_reason == "content_filter":
-        raise Rejected(Reason.CONTENT_FILTER, "the endpoint's filter withheld it", reply=text)
+        raise SampleRejected(Reason.CONTENT_FILTER, "the endpoint's filter withheld it", reply=text)
     if completion.refusal or _REFUSALS.match(text.strip()):
         refusal = completion.refusal or text
-        raise Rejected(Reason.REFUSAL, "the model refused", reply=refusal)
+        raise SampleRejected(Reason.REFUSAL, "the model refused", reply=refusal)
 
 
 def _read(written: str, schema: type[BaseModel] | None) -> tuple[str, Any, list[str]]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import get_args
 
-from vcgen.checks.codes import Judged
+from vcgen.checks.codes import SeverityOverride
 from vcgen.data.records import Kind
 from vcgen.errors import UsageError
 
@@ -45,7 +45,7 @@ class Recipe:
     temperature: float | None = None
     max_tokens: int = 1024
     repairs: int = 1
-    checks: Mapping[str, Judged] = field(default_factory=dict)
+    checks: Mapping[str, SeverityOverride] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _check_tasks(self.tasks, self.weights)
@@ -73,8 +73,10 @@ class Recipe:
 
 def _check_severities(checks: Mapping[str, str]) -> None:
     for code, severity in checks.items():
-        if severity not in get_args(Judged):
-            raise UsageError(f"check {code}: {', '.join(get_args(Judged))}, not {severity!r}")
+        if severity not in get_args(SeverityOverride):
+            raise UsageError(
+                f"check {code}: {', '.join(get_args(SeverityOverride))}, not {severity!r}"
+            )
 
 
 def _check_tasks(tasks: Sequence[str], weights: Sequence[float] | None) -> None:

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate
 
-from vcgen.data.hashing import number_of
+from vcgen.data.hashing import hash64
 from vcgen.tasks.task import Task
 
 
 @dataclass(frozen=True)
-class Mix:
+class TaskMix:
     """Which tasks a clip gets.
 
     Attributes:
@@ -32,7 +32,7 @@ class Mix:
         """The tasks of a clip."""
         if self.weights is None:
             return self.tasks
-        drawn = number_of(f"task/{self.seed}/{clip_id}") / 2**64
+        drawn = hash64(f"task/{self.seed}/{clip_id}") / 2**64
         return (self.tasks[bisect(self._sums, drawn * self._sums[-1])],)
 
     @cached_property

@@ -24,7 +24,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from vcgen.data.cleaning import CANARY
 from vcgen.engine.chat import Message
-from vcgen.errors import Reason, Rejected, UsageError
+from vcgen.errors import Reason, SampleRejected, UsageError
 
 SUFFIX = ".jinja"
 MAX_PROMPT_CHARACTERS = 1 << 20
@@ -53,7 +53,7 @@ def load_page(source: str) -> Template:
     ).from_string(source)
 
 
-class Prompts:
+class Templates:
     """The templates of a run, compiled once each.
 
     Args:
@@ -119,7 +119,7 @@ class Prompts:
         told = (Message(role, kept.get(role) or text) for role, text in texts if text)
         messages = (*after, *told)
         if (size := sum(len(text) for _, text in messages)) > MAX_PROMPT_CHARACTERS:
-            raise Rejected(
+            raise SampleRejected(
                 Reason.PROMPT_TOO_LARGE,
                 f"the prompt {name!r} has {size} characters, the limit is {MAX_PROMPT_CHARACTERS}",
             )

@@ -7,7 +7,7 @@ import pytest
 
 from tests.support.common import make_clip, make_clips
 from vcgen.data.clips import Clip
-from vcgen.data.readers.inputs import Clips, PlacedStream, intake, intake_files
+from vcgen.data.readers.inputs import Clips, PlacedStream, open_input, open_input_files
 from vcgen.data.readers.read import to_clip
 from vcgen.data.records import Reject
 from vcgen.errors import Reason, UsageError
@@ -57,7 +57,7 @@ NAMES = ["clip-0", "clip-1", "clip-2"]
     ],
 )
 def test_any_iterable_of_clips_or_dicts_will_do(clips: Clips) -> None:
-    placed = taken(intake(clips))
+    placed = taken(open_input(clips))
     assert [place for place, _ in placed] == ["clips[0]", "clips[1]", "clips[2]"]
     assert [item.id for _, item in placed] == NAMES
 
@@ -65,7 +65,7 @@ def test_any_iterable_of_clips_or_dicts_will_do(clips: Clips) -> None:
 def test_a_path_is_read_with_its_lines_as_places(tmp_path: Path) -> None:
     path = write(tmp_path / "clips.jsonl", *ROWS, more=b"{broken\n")
     for given in (path, str(path)):
-        placed = taken(intake(given))
+        placed = taken(open_input(given))
         assert [place for place, _ in placed] == [f"clips.jsonl:{line}" for line in (1, 2, 3, 4)]
         reject = placed[3][1]
         assert isinstance(reject, Reject)
@@ -74,7 +74,7 @@ def test_a_path_is_read_with_its_lines_as_places(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("item", [{}, {"id": "a"}, 7, None, "a", {"id": "\ud800", "caption": "b"}])
 def test_what_is_no_clip_is_a_reject_with_its_place(item: object) -> None:
-    (_, (place, reject)) = taken(intake([make_clip(), item]))  # type: ignore[list-item]
+    (_, (place, reject)) = taken(open_input([make_clip(), item]))  # type: ignore[list-item]
     assert isinstance(reject, Reject)
     assert (place, reject.id, reject.reason) == ("clips[1]", "clips[1]", Reason.INVALID_CLIP)
     assert reject.message.startswith("clips[1]: ")
@@ -82,7 +82,7 @@ def test_what_is_no_clip_is_a_reject_with_its_place(item: object) -> None:
 
 def test_a_reject_handed_in_stays_one() -> None:
     reject = Reject(id="a:7", reason=Reason.INVALID_CLIP, message="a:7: no evidence")
-    assert taken(intake([reject])) == [("clips[0]", reject)]
+    assert taken(open_input([reject])) == [("clips[0]", reject)]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_reject_handed_in_stays_one() -> None:
 )
 def test_what_is_no_source_of_clips_is_an_error_at_once(clips: Any) -> None:
     with pytest.raises(UsageError, match="clips must be a path or an iterable of clips, not "):
-        intake(clips)
+        open_input(clips)
 
 
 def test_a_file_that_cannot_be_read_is_an_error_at_once(tmp_path: Path) -> None:
@@ -101,9 +101,9 @@ def test_a_file_that_cannot_be_read_is_an_error_at_once(tmp_path: Path) -> None:
         (tmp_path, "is a directory"),
     ]:
         with pytest.raises(UsageError, match=said):
-            intake(path)
+            open_input(path)
         with pytest.raises(UsageError, match=said):
-            intake_files([write(tmp_path / "good.jsonl", *ROWS), path], "auto", None)
+            open_input_files([write(tmp_path / "good.jsonl", *ROWS), path], "auto", None)
 
 
 def test_nothing_is_read_ahead() -> None:
@@ -115,7 +115,7 @@ def test_nothing_is_read_ahead() -> None:
             yield make_clip(f"clip-{number}")
 
     async def main() -> None:
-        await anext(intake(endless()))
+        await anext(open_input(endless()))
 
     with virtual_clock() as runner:
         runner.run(main())
@@ -127,7 +127,7 @@ def test_rows_of_files_of_one_name_have_places_of_their_own(tmp_path: Path) -> N
         write(tmp_path / day / "clips.jsonl", make_clip(day), more=b"{broken\n")
         for day in ("monday", "tuesday", "friday")
     ]
-    placed = taken(intake_files(paths, "auto", None))
+    placed = taken(open_input_files(paths, "auto", None))
     marks = ["", "", "#2 ", "#2 ", "#3 ", "#3 "]
     lines = [1, 2] * 3
     assert [place for place, _ in placed] == [

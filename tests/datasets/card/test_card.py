@@ -9,20 +9,19 @@ from typing import Any
 
 import pytest
 from huggingface_hub import DatasetCard, DatasetCardData
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 import vcgen
 from tests.support.common import CLIPS, ROOT, Command, make_clip
-from vcgen.checks.codes import Judged
+from vcgen.checks.codes import SeverityOverride
 from vcgen.data.records import Outcome, Record, Reject, Turn
 from vcgen.datasets.card.card import Examples, write_card
 from vcgen.datasets.card.header import size_category
 from vcgen.datasets.card.markdown import code, prose, visible
 from vcgen.datasets.card.sections import REASONS, SIMULATED
-from vcgen.datasets.statistics import Survey
+from vcgen.datasets.statistics import DatasetStatistics
 from vcgen.errors import Reason
 from vcgen.pipeline.store.directory import read_manifest, read_records
 from vcgen.tasks.recipe_files import parse_recipe
@@ -65,7 +64,7 @@ def record(name: str, text: str = "A boat leaves.", **changes: Any) -> Record:
 def card(
     *outcomes: Outcome, manifest: dict[str, Any] = MANIFEST, name: str = "Boats", **options: Any
 ) -> str:
-    survey, examples = Survey(), Examples()
+    survey, examples = DatasetStatistics(), Examples()
     for outcome in outcomes:
         survey.add(outcome)
         if isinstance(outcome, Record):
@@ -325,7 +324,7 @@ def test_weights_checks_and_odd_strings_are_in_the_recipe_too(
 ) -> None:
     language = 'A "b" \\ ⛵'
     tasks = ("description", "conversation")
-    checks: dict[str, Judged] = {"order": "reject", "markdown": "off"}
+    checks: dict[str, SeverityOverride] = {"order": "reject", "markdown": "off"}
     recipe = vcgen.Recipe(tasks=tasks, weights=(7.0, 4.5), language=language, checks=checks)
     vcgen.run([make_clip()], model="sim", output=tmp_path / "run", recipe=recipe)
     (written,) = blocks(command("card", tmp_path / "run").out, "toml")

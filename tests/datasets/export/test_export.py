@@ -6,15 +6,14 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import vcgen
 from tests.support import trainers
 from tests.support.common import ROOT
 from tests.support.trainers import JSON_FORMATS, READERS
 from vcgen.data.records import KINDS, Record, Turn
-from vcgen.datasets.export.export import FORMATS, Selection, Why, export_records
+from vcgen.datasets.export.export import FORMATS, Selection, SkipReason, export_records
 from vcgen.datasets.export.json_files import open_json
 from vcgen.datasets.export.selection import select
 
@@ -123,7 +122,7 @@ def test_no_text_brings_another_tag_into_a_row(turns: list[tuple[Any, str, str]]
     )
     choice = select(record, Selection())
     if choice.record is None:
-        assert choice.whys == (Why.MARK,)
+        assert choice.whys == (SkipReason.MARK,)
         return
     for name, form in FORMATS.items():
         read = READERS[name](form.row(record))
@@ -157,7 +156,7 @@ def test_what_refers_back_is_for_all_but_videochat2(tmp_path: Path) -> None:
     for name, form in FORMATS.items():
         done = export_records([back], name, tmp_path / f"{name}.jsonl")
         assert form.is_shuffled == (name == "videochat2")
-        assert done.left_out == ({Why.SHUFFLED: 1} if form.is_shuffled else {})
+        assert done.left_out == ({SkipReason.SHUFFLED: 1} if form.is_shuffled else {})
 
 
 def test_videochat_has_the_keys_of_the_released_data() -> None:

@@ -14,13 +14,12 @@ import pytest
 from tests.pipeline.store.test_directory import full_disk
 from tests.support.trainers import JSON_FORMATS, READERS
 from vcgen.data.records import Record, Turn
-from vcgen.datasets.export import parquet
-from vcgen.datasets.export import webdataset as shards
+from vcgen.datasets.export import parquet, webdataset as shards
 from vcgen.datasets.export.export import (
     FORMATS,
     Selection,
+    SkipReason,
     Split,
-    Why,
     export_records,
     read_shuffled,
 )
@@ -133,8 +132,8 @@ def test_what_is_left_out_or_cut_is_counted(tmp_path: Path) -> None:
         video_root="/data",
     )
     assert done.records == 2
-    assert done.left_out == Counter({Why.MARK: 1, Why.OUTSIDE: 1})
-    assert done.changed == Counter({Why.FEWER: 1})
+    assert done.left_out == Counter({SkipReason.MARK: 1, SkipReason.OUTSIDE: 1})
+    assert done.changed == Counter({SkipReason.FEWER: 1})
 
 
 @pytest.mark.parametrize("form", FORMATS)

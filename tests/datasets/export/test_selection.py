@@ -4,14 +4,20 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from tokenizers import Tokenizer
 from tokenizers.models import WordLevel
 from tokenizers.pre_tokenizers import WhitespaceSplit
 
 from vcgen.data.records import Kind, Record, Turn
-from vcgen.datasets.export.selection import Choice, Selection, Why, estimate_tokens, place, select
+from vcgen.datasets.export.selection import (
+    Selected,
+    Selection,
+    SkipReason,
+    estimate_tokens,
+    place,
+    select,
+)
 from vcgen.datasets.export.splits import Split, parse_shares
 from vcgen.datasets.export.tokenizer import tokenizer
 from vcgen.errors import UsageError
@@ -29,7 +35,7 @@ def record(*kinds: Kind, ground: float | None = None, flags: tuple[str, ...] = (
     )
 
 
-def answers(choice: Choice) -> list[str]:
+def answers(choice: Selected) -> list[str]:
     return [turn.answer for turn in choice.record.turns] if choice.record else []
 
 
@@ -42,20 +48,20 @@ def test_a_record_is_taken_as_it_is() -> None:
 
 
 def test_a_record_without_turns_is_none() -> None:
-    assert select(record(), Selection()) == (None, (Why.EMPTY,))
+    assert select(record(), Selection()) == (None, (SkipReason.EMPTY,))
 
 
 def test_turns_of_other_kinds_are_left_out() -> None:
     chosen = select(MIXED, Selection(kinds={"descriptive", "causal"}))
     assert answers(chosen) == ["It is 0.", "It is 2."]
-    assert chosen.whys == (Why.FEWER,)
-    assert select(MIXED, Selection(kinds={"description"})) == (None, (Why.NO_KIND,))
+    assert chosen.whys == (SkipReason.FEWER,)
+    assert select(MIXED, Selection(kinds={"description"})) == (None, (SkipReason.NO_KIND,))
 
 
 def test_a_record_that_refers_back_to_what_would_go_is_left_out_whole() -> None:
     back = record("descriptive", "temporal", "causal", flags=("refers-back",))
-    assert select(back, Selection(kinds={"descriptive", "causal"})) == (None, (Why.LOOSE,))
-    assert select(back, Selection(kinds={"temporal", "causal"})) == (None, (Why.LOOSE,))
+    assert select(back, Selection(kinds={"descriptive", "causal"})) == (None, (SkipReason.LOOSE,))
+    assert select(back, Selection(kinds={"temporal", "causal"})) == (None, (SkipReason.LOOSE,))
     assert answers(select(back, Selection(kinds={"descriptive", "temporal"}))) == [
         "It is 0.",
         "It is 1.",
@@ -64,7 +70,7 @@ def test_a_record_that_refers_back_to_what_would_go_is_left_out_whole() -> None:
 
 def test_turns_that_refer_back_are_not_for_a_trainer_that_shuffles_them() -> None:
     back = record("descriptive", "temporal", flags=("refers-back",))
-    assert select(back, Selection(), is_shuffled=True) == (None, (Why.SHUFFLED,))
+    assert select(back, Selection(), is_shuffled=True) == (None, (SkipReason.SHUFFLED,))
     assert select(back, Selection()).record is back
     assert select(MIXED, Selection(), is_shuffled=True).record is MIXED
     alone = select(back, Selection(kinds={"descriptive"}), is_shuffled=True)
@@ -75,8 +81,8 @@ def test_ground_is_at_least_what_is_asked_for() -> None:
     wanted = Selection(min_ground=0.5)
     good = record("causal", ground=0.5)
     assert select(good, wanted).record is good
-    assert select(record("causal", ground=0.49), wanted) == (None, (Why.UNGROUNDED,))
-    assert select(record("causal"), wanted) == (None, (Why.UNGROUNDED,))
+    assert select(record("causal", ground=0.49), wanted) == (None, (SkipReason.UNGROUNDED,))
+    assert select(record("causal"), wanted) == (None, (SkipReason.UNGROUNDED,))
 
 
 def words(text: str) -> int:
@@ -85,7 +91,7 @@ def words(text: str) -> int:
 
 def test_last_turns_go_until_a_record_fits() -> None:
     # As VideoChat V1 puts it: 20 words around the turns, 10 of each turn, and the first token.
-    def fitting(most: int) -> Choice:
+    def fitting(most: int) -> Selected:
         return select(MIXED, Selection(max_tokens=most, count_tokens=words))
 
     whole = 1 + words(
@@ -96,16 +102,16 @@ def test_last_turns_go_until_a_record_fits() -> None:
     )
     assert fitting(whole).record is MIXED
     assert answers(fitting(whole - 1)) == ["It is 0.", "It is 1."]
-    assert fitting(whole - 1).whys == (Why.CUT,)
+    assert fitting(whole - 1).whys == (SkipReason.CUT,)
     assert answers(fitting(whole - 9)) == ["It is 0."]
-    assert fitting(whole - 17) == (None, (Why.LONG,))
+    assert fitting(whole - 17) == (None, (SkipReason.LONG,))
 
 
 def test_what_is_left_of_some_kinds_may_be_cut_too() -> None:
     wanted = Selection(kinds={"temporal", "causal"}, max_tokens=29, count_tokens=words)
     chosen = select(MIXED, wanted)
     assert answers(chosen) == ["It is 1."]
-    assert chosen.whys == (Why.FEWER, Why.CUT)
+    assert chosen.whys == (SkipReason.FEWER, SkipReason.CUT)
 
 
 def test_an_estimate_has_if_anything_too_many_tokens() -> None:

@@ -13,8 +13,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 import vcgen
 from tests.support.common import CLIPS, ROOT, Command
@@ -28,13 +27,13 @@ from tests.support.pages import (
     record,
     reject,
 )
-from vcgen.checks.timing import moments
+from vcgen.checks.timing import extract_times
 from vcgen.data.cleaning import with_visible
 from vcgen.data.records import Reject, Turn
 from vcgen.datasets.report.charts import charts, share
 from vcgen.datasets.report.rows import evenly
 from vcgen.datasets.report.svg import plain, renderer
-from vcgen.datasets.statistics import Survey
+from vcgen.datasets.statistics import DatasetStatistics
 from vcgen.errors import Reason, UsageError
 from vcgen.pipeline.store.directory import read_manifest, read_records
 from vcgen.pipeline.store.lines import encode_line
@@ -294,7 +293,7 @@ def test_of_a_picture_only_shapes_and_texts_are_left() -> None:
 
 
 def test_every_chart_is_drawn_in_the_colours_of_the_page() -> None:
-    survey = Survey()
+    survey = DatasetStatistics()
     turns = tuple(Turn(kind, f"<{kind}> & why?", "word " * 9) for kind in ("causal", "temporal"))
     survey.add(record("a", turns=turns, flags=("order",), task="<b>"))
     survey.add(record("b"))
@@ -323,7 +322,7 @@ def test_every_chart_is_drawn_in_the_colours_of_the_page() -> None:
 
 
 def test_names_in_charts_are_text_and_hidden_characters_in_them_have_names() -> None:
-    survey = Survey()
+    survey = DatasetStatistics()
     survey.add(record("a", flags=("<b>\x00",)))
     [flags] = [each for each in charts(survey.summary(), {}) if each.subject == "Flags"]
     assert "&lt;b&gt;⟨U+0000⟩" in renderer()(flags.spec)
@@ -352,7 +351,7 @@ def test_the_commands_of_its_page_in_the_documentation_run(
     ],
 )
 def test_times_that_a_text_names_are_found(text: str, expected: list[float]) -> None:
-    assert moments(text) == expected
+    assert extract_times(text) == expected
 
 
 def test_the_manifest_of_these_tests_is_one(run: Path) -> None:
@@ -404,7 +403,7 @@ def test_a_clip_that_is_given_twice_is_found_by_its_video(tmp_path: Path) -> Non
 
 
 def test_a_minute_has_no_more_than_was_done_in_it() -> None:
-    survey = Survey()
+    survey = DatasetStatistics()
     for at in range(30):
         time = f"2026-01-01T00:00:{2 * at:02}+00:00"
         survey.add(record(f"clip-{at}", meta={**record("a").meta, "time": time}))
@@ -413,7 +412,7 @@ def test_a_minute_has_no_more_than_was_done_in_it() -> None:
 
 
 def test_every_reason_is_drawn() -> None:
-    survey = Survey()
+    survey = DatasetStatistics()
     for reason in Reason:
         survey.add(Reject(id=reason, reason=reason, message="no"))
     [outcomes] = [each for each in charts(survey.summary(), {}) if each.subject == "Outcomes"]

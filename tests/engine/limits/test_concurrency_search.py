@@ -9,14 +9,13 @@ from typing import NamedTuple
 
 import anyio
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from tests.support.common import run
 from vcgen import ChatRequest, Endpoint, Engine, Limits, Message
-from vcgen.engine.limits.concurrency_search import FULL, Knee
+from vcgen.engine.limits.concurrency_search import FULL, ConcurrencyController
 from vcgen.engine.transport.base import Reply
-from vcgen.sim import Capacity, Conditions, Latency, SimTransport, Simulator, TrueLimits
+from vcgen.sim import Capacity, Latency, Scenario, ServerLimits, SimTransport, Simulator
 from vcgen.sim.latency import Slots
 
 UNEVEN = Latency(2.0, sigma=0.5)
@@ -36,7 +35,7 @@ class Moment(NamedTuple):
 
 
 def drive(
-    conditions: Conditions,
+    conditions: Scenario,
     *,
     requests: int,
     seed: int = 0,
@@ -44,7 +43,7 @@ def drive(
     most: int = 10_000,
 ) -> list[Moment]:
     """What a knee makes of a server, without engine or loop; `callers` ask for one at a time."""
-    knee, slots = Knee(most), Slots(conditions.slots or UNLIMITED)
+    knee, slots = ConcurrencyController(most), Slots(conditions.slots or UNLIMITED)
     now, sent, capacity = 0.0, 0, 1.0
     flying: list[tuple[float, int, float]] = []
     moments: list[Moment] = []
@@ -88,7 +87,7 @@ def engine_over(transport: SimTransport, limits: Limits) -> Engine:
     return Engine(endpoint, limits=limits, transport=transport)
 
 
-def seconds_and_p95(limits: Limits, conditions: Conditions) -> tuple[float, float]:
+def seconds_and_p95(limits: Limits, conditions: Scenario) -> tuple[float, float]:
     """Of 4,000 samples all asked for at once."""
     transport = Timed(Simulator(conditions))
     request = ChatRequest(messages=(Message("user", "Hi"),), max_tokens=8)
@@ -109,7 +108,7 @@ def seconds_and_p95(limits: Limits, conditions: Conditions) -> tuple[float, floa
 def test_4000_samples_take_no_more_than_a_tenth_longer_than_at_the_best_number_in_flight(
     latency: Latency,
 ) -> None:
-    conditions = Conditions(latency=latency, slots=64)
+    conditions = Scenario(latency=latency, slots=64)
     seconds, p95 = seconds_and_p95(Limits(), conditions)
     # More than the slots are no faster, fewer are slower: 64 in flight is the best there is.
     best_seconds, best_p95 = seconds_and_p95(Limits(concurrency=64), conditions)
@@ -134,7 +133,7 @@ def test_4000_samples_take_no_more_than_a_tenth_longer_than_at_the_best_number_i
 def test_the_knee_of_a_server_is_found_and_kept(
     slots: int, latency: Latency, requests: int, seed: int
 ) -> None:
-    moments = drive(Conditions(latency=latency, slots=slots), requests=requests, seed=seed)
+    moments = drive(Scenario(latency=latency, slots=slots), requests=requests, seed=seed)
     settled = moments[requests // 2 :]
     work_s = mean(latency.draw(seed, number) for number in range(requests))
     used = len(settled) * work_s / (settled[-1].at - settled[0].at) / slots
@@ -146,7 +145,7 @@ def test_the_knee_of_a_server_is_found_and_kept(
 @pytest.mark.parametrize("seed", range(3))
 def test_slots_that_go_away_and_come_back_are_followed(latency: Latency, seed: int) -> None:
     halved = (Capacity(300.0, 0.5), Capacity(700.0, 1.0))
-    conditions = Conditions(latency=latency, slots=64, capacity=halved)
+    conditions = Scenario(latency=latency, slots=64, capacity=halved)
     moments = drive(conditions, requests=22_000, seed=seed)
     assert typical_limit(moments, 450.0, 700.0) < 2 * 32
     assert 60 < typical_limit(moments, 760.0, 900.0) < 2 * 64
@@ -157,7 +156,7 @@ def test_slots_that_go_away_and_come_back_are_followed(latency: Latency, seed: i
 def test_latency_that_only_varies_shrinks_nothing_and_thousands_are_reached_by_doubling(
     latency: Latency, seed: int
 ) -> None:
-    moments = drive(Conditions(latency=latency), requests=10_000, seed=seed)
+    moments = drive(Scenario(latency=latency), requests=10_000, seed=seed)
     assert all(before.limit <= after.limit for before, after in pairwise(moments))
     reached = next(moment.at for moment in moments if moment.limit >= 4096)
     assert reached <= 2.5 * 10  # nine doublings from 8
@@ -168,14 +167,14 @@ def test_latency_that_only_varies_shrinks_nothing_and_thousands_are_reached_by_d
 def test_a_caller_who_sends_little_does_not_make_the_limit_grow_beyond_it(
     callers: int, slots: int
 ) -> None:
-    conditions = Conditions(latency=UNEVEN, slots=slots)
+    conditions = Scenario(latency=UNEVEN, slots=slots)
     moments = drive(conditions, requests=4000, callers=lambda _: callers)
     assert max(moment.limit for moment in moments) <= max(8, callers / FULL + 1)
 
 
 def test_a_caller_who_pauses_is_not_taken_for_a_queue() -> None:
     moments = drive(
-        Conditions(latency=UNEVEN),
+        Scenario(latency=UNEVEN),
         requests=6000,
         callers=lambda now: 200 if now % 20 < 10 else 1,
     )
@@ -185,7 +184,7 @@ def test_a_caller_who_pauses_is_not_taken_for_a_queue() -> None:
 @pytest.mark.parametrize("most", [1, 2, 60])
 def test_the_most_is_reached_where_the_server_allows_it_and_never_exceeded(most: int) -> None:
     grown = (Capacity(200.0, 100.0),)
-    conditions = Conditions(latency=UNEVEN, slots=8, capacity=grown)
+    conditions = Scenario(latency=UNEVEN, slots=8, capacity=grown)
     moments = drive(conditions, requests=15_000, most=most)
     assert max(moment.limit for moment in moments) == most
     assert typical_limit(moments[-3000:]) > 0.7 * most
@@ -202,7 +201,7 @@ def test_the_most_is_reached_where_the_server_allows_it_and_never_exceeded(most:
 def test_whatever_comes_the_limit_stays_within_its_bounds_and_says_when_it_changes(
     most: int, replies: list[tuple[float, float, int, int]], times: int
 ) -> None:
-    knee, now = Knee(most), 0.0
+    knee, now = ConcurrencyController(most), 0.0
     for gap, latency_s, in_flight, waiting in replies * times:
         before, now = knee.limit, now + gap
         changed = knee.back(now - latency_s, now, in_flight, waiting)
@@ -214,7 +213,7 @@ def test_whatever_comes_the_limit_stays_within_its_bounds_and_says_when_it_chang
 def test_a_limit_of_which_less_than_four_fifths_are_in_use_never_changes(
     replies: list[tuple[float, float, float]],
 ) -> None:
-    knee, now = Knee(), 0.0
+    knee, now = ConcurrencyController(), 0.0
     for _ in range(100):
         now += 0.1
         knee.back(now - 1, now, knee.limit)
@@ -229,14 +228,14 @@ def test_a_limit_of_which_less_than_four_fifths_are_in_use_never_changes(
 @pytest.mark.parametrize(
     ("limits", "conditions", "most"),
     [
-        (Limits(concurrency=5), Conditions(latency=ALIKE), 5),
-        (Limits(rpm=600), Conditions(latency=ALIKE), 100),
-        (Limits(), Conditions(latency=ALIKE, limits=TrueLimits(rpm=600)), 100),
-        (Limits(), Conditions(latency=ALIKE), 400),
+        (Limits(concurrency=5), Scenario(latency=ALIKE), 5),
+        (Limits(rpm=600), Scenario(latency=ALIKE), 100),
+        (Limits(), Scenario(latency=ALIKE, limits=ServerLimits(rpm=600)), 100),
+        (Limits(), Scenario(latency=ALIKE), 400),
     ],
 )
 def test_the_search_is_for_endpoints_of_which_neither_number_nor_rate_is_known(
-    limits: Limits, conditions: Conditions, most: int
+    limits: Limits, conditions: Scenario, most: int
 ) -> None:
     request = ChatRequest(messages=(Message("user", "Hi"),), max_tokens=8)
     seen = [0]

@@ -3,27 +3,26 @@
 import math
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from vcgen.engine.limits.backoff import (
     BACKOFF_CAP_S,
     BACKOFF_S,
     LONGEST_PROBE_S,
     PUT_UP_WITH,
-    Closures,
+    Backoff,
     backoff_s,
 )
-from vcgen.engine.limits.estimates import Accepted, TokenEstimate
+from vcgen.engine.limits.estimates import AcceptedRate, TokenEstimate
 from vcgen.engine.limits.per_limit import WINDOW_S
-from vcgen.engine.limits.token_bucket import SLICE_S, SMOOTH_S, bucket
+from vcgen.engine.limits.token_bucket import SLICE_S, SMOOTH_S, bucket_size
 
 
 @given(st.floats(1, 1e7), st.sampled_from([SLICE_S, SMOOTH_S]))
 def test_a_full_bucket_and_its_refill_stay_within_the_limit(
     per_minute: float, slice_s: float
 ) -> None:
-    capacity, period_s = bucket(per_minute, slice_s)
+    capacity, period_s = bucket_size(per_minute, slice_s)
     most = capacity + WINDOW_S * capacity / period_s
     # Requests are whole: where they leave one by one, the part of one that is left leaves none.
     assert (math.floor(most) <= math.ceil(per_minute)) if capacity == 1 else most <= per_minute
@@ -31,12 +30,12 @@ def test_a_full_bucket_and_its_refill_stay_within_the_limit(
 
 @given(st.floats(1, 1e7))
 def test_a_bucket_gives_up_at_most_one_percent_of_the_limit(per_minute: float) -> None:
-    capacity, period_s = bucket(per_minute)
+    capacity, period_s = bucket_size(per_minute)
     assert WINDOW_S * capacity / period_s >= 0.99 * per_minute
 
 
 def test_accepted_requests_are_counted_over_the_last_minute() -> None:
-    accepted = Accepted()
+    accepted = AcceptedRate()
     for second in range(180):
         accepted.add(second, 1.0)
         accepted.add(second + 0.5, 1.0)
@@ -45,16 +44,16 @@ def test_accepted_requests_are_counted_over_the_last_minute() -> None:
 
 
 def test_a_rate_is_told_from_less_than_a_minute() -> None:
-    accepted = Accepted()
+    accepted = AcceptedRate()
     for at in range(30):
         accepted.add(100 + at, 1.0)
     assert accepted.per_minute(130.0, 100.0) == 60
-    assert Accepted().per_minute(5.0, float("inf")) == 0
+    assert AcceptedRate().per_minute(5.0, float("inf")) == 0
 
 
 @given(st.lists(st.tuples(st.floats(0, 3), st.booleans()), max_size=60), st.floats(0.1, 10))
 def test_what_was_refused_is_not_accepted(sent: list[tuple[float, bool]], factor: float) -> None:
-    accepted, now, kept = Accepted(), 0.0, 0
+    accepted, now, kept = AcceptedRate(), 0.0, 0
     for later, is_refused in sent:
         now += later
         accepted.add(now, 1.0)
@@ -66,7 +65,7 @@ def test_what_was_refused_is_not_accepted(sent: list[tuple[float, bool]], factor
 
 
 def test_a_refusal_of_more_than_a_minute_ago_counts_nothing_twice() -> None:
-    accepted = Accepted()
+    accepted = AcceptedRate()
     accepted.add(0.0, 1.0)
     accepted.add(100.0, 1.0)
     assert accepted.per_minute(100.0, 0.0) == 1
@@ -75,7 +74,7 @@ def test_a_refusal_of_more_than_a_minute_ago_counts_nothing_twice() -> None:
 
 
 def test_a_burst_of_refusals_closes_once_and_the_longest_hint_counts() -> None:
-    closures = Closures()
+    closures = Backoff()
     for at in range(50):
         closures.refused(0.0, 1.0 + at / 100, None, 1.0, probe=False)
     assert (closures.count, closures.opens_at) == (1, 1.0 + BACKOFF_S)
@@ -85,7 +84,7 @@ def test_a_burst_of_refusals_closes_once_and_the_longest_hint_counts() -> None:
 
 
 def test_after_a_second_refusal_in_a_row_one_request_goes_ahead() -> None:
-    closures = Closures()
+    closures = Backoff()
     closures.refused(0.0, 2.0, None, 1.0, probe=False)
     closures.left(3.0)
     assert closures.opens_at == 3.0
@@ -100,14 +99,14 @@ def test_after_a_second_refusal_in_a_row_one_request_goes_ahead() -> None:
 
 
 def test_nobody_waits_for_ever_for_the_one_ahead() -> None:
-    closures = Closures()
+    closures = Backoff()
     closures.refused(0.0, 90.0, None, 1.0, probe=True)
     closures.left(100.0)
     assert closures.opens_at == 100.0 + LONGEST_PROBE_S
 
 
 def test_only_a_success_sent_after_the_gate_closed_ends_the_backing_off() -> None:
-    closures = Closures()
+    closures = Backoff()
     closures.refused(1.0, 2.0, None, 1.0, probe=False)
     closures.passed(1.5)
     assert closures.count == 1
@@ -119,7 +118,7 @@ def test_only_a_success_sent_after_the_gate_closed_ends_the_backing_off() -> Non
 def test_refusals_that_are_put_up_with_close_the_gate_for_a_small_part_of_the_time(
     gaps: list[float],
 ) -> None:
-    closures, now, closed_s = Closures(), 0.0, 0.0
+    closures, now, closed_s = Backoff(), 0.0, 0.0
     for gap in gaps:
         now = max(now, closures.opens_at) + gap
         closures.tolerated(now, now, None)

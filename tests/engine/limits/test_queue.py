@@ -6,20 +6,19 @@ from random import Random
 
 import anyio
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.support.common import run
 from vcgen.engine.chat import Usage
 from vcgen.engine.config import Limits
-from vcgen.engine.limits.limiter import Gate
-from vcgen.engine.limits.queue import PATIENCE, Rank, Turns, Waiter
-from vcgen.engine.limits.scheduler import Admission
+from vcgen.engine.limits.limiter import EndpointLimiter
+from vcgen.engine.limits.queue import PATIENCE, Priority, RequestQueue, Waiter
+from vcgen.engine.limits.scheduler import Scheduler
 
 
-def gates(count: int, limits: Limits | None = None) -> list[Gate]:
+def gates(count: int, limits: Limits | None = None) -> list[EndpointLimiter]:
     each = limits or Limits(concurrency=1000)
-    return [Gate(each, Random(0)) for _ in range(count)]  # noqa: S311 - jitter
+    return [EndpointLimiter(each, Random(0)) for _ in range(count)]  # noqa: S311 - jitter
 
 
 def waiter() -> Waiter:
@@ -33,7 +32,7 @@ def in_loop(test: Callable[[], None]) -> None:
     run(main)
 
 
-def taken(turns: Turns, gate: Gate, names: dict[str, Waiter]) -> list[str]:
+def taken(turns: RequestQueue, gate: EndpointLimiter, names: dict[str, Waiter]) -> list[str]:
     """Who leaves by a gate, in order, if nobody else does."""
     left = []
     while (out := turns.take(gate)) is not None:
@@ -44,14 +43,14 @@ def taken(turns: Turns, gate: Gate, names: dict[str, Waiter]) -> list[str]:
 def test_a_gate_lets_out_its_own_then_new_work_then_another_gates() -> None:
     def check() -> None:
         here, there = gates(2)
-        turns, names = Turns([here, there]), {}
+        turns, names = RequestQueue([here, there]), {}
         for name, rank, home in (
-            ("spare", Rank.SPARE, None),
-            ("theirs", Rank.BEGUN, there),
-            ("new", Rank.NEW, None),
-            ("ours", Rank.BEGUN, here),
-            ("homeless", Rank.BEGUN, None),
-            ("returned", Rank.RETURNED, there),
+            ("spare", Priority.SPARE, None),
+            ("theirs", Priority.BEGUN, there),
+            ("new", Priority.NEW, None),
+            ("ours", Priority.BEGUN, here),
+            ("homeless", Priority.BEGUN, None),
+            ("returned", Priority.RETURNED, there),
         ):
             names[name] = waiter()
             turns.join(names[name], rank, home)
@@ -65,10 +64,10 @@ def test_a_gate_lets_out_its_own_then_new_work_then_another_gates() -> None:
 def test_work_whose_home_is_shut_waits_for_none() -> None:
     def check() -> None:
         here, there = gates(2)
-        turns = Turns([here, there])
+        turns = RequestQueue([here, there])
         names = {"theirs": waiter(), "new": waiter()}
-        turns.join(names["new"], Rank.NEW, None)
-        turns.join(names["theirs"], Rank.BEGUN, there)
+        turns.join(names["new"], Priority.NEW, None)
+        turns.join(names["theirs"], Priority.BEGUN, there)
         there.dead = True
         assert taken(turns, here, names) == ["theirs", "new"]
 
@@ -78,12 +77,12 @@ def test_work_whose_home_is_shut_waits_for_none() -> None:
 def test_work_whose_home_lets_nobody_out_leaves_by_another_after_some_turns() -> None:
     def check() -> None:
         here, there = gates(2)
-        turns, theirs = Turns([here, there]), waiter()
-        turns.join(theirs, Rank.BEGUN, there)
+        turns, theirs = RequestQueue([here, there]), waiter()
+        turns.join(theirs, Priority.BEGUN, there)
         for _ in range(2 * PATIENCE + 1):
-            turns.join(waiter(), Rank.NEW, None)
+            turns.join(waiter(), Priority.NEW, None)
             assert turns.take(here) is not theirs
-        turns.join(waiter(), Rank.NEW, None)
+        turns.join(waiter(), Priority.NEW, None)
         assert turns.take(here) is theirs
 
     in_loop(check)
@@ -92,7 +91,7 @@ def test_work_whose_home_lets_nobody_out_leaves_by_another_after_some_turns() ->
 acts = st.lists(
     st.tuples(
         st.sampled_from(["join", "join", "take", "give up", "shut"]),
-        st.sampled_from(Rank),
+        st.sampled_from(Priority),
         st.integers(0, 2),
         st.integers(0, 2),
     ),
@@ -101,20 +100,20 @@ acts = st.lists(
 
 
 # Everybody who waits, and of work that has begun how many may still be let out before it.
-Waits = dict[Waiter, tuple[Rank, int]]
+Waits = dict[Waiter, tuple[Priority, int]]
 
 
-def take_and_check(turns: Turns, door: Gate, waits: Waits) -> None:
+def take_and_check(turns: RequestQueue, door: EndpointLimiter, waits: Waits) -> None:
     out = turns.take(door)
     if out is None:
         assert not waits
         return
     rank, _ = waits.pop(out)
-    assert rank is not Rank.SPARE or all(other is rank for other, _ in waits.values())
-    if rank is Rank.RETURNED:  # goes before everybody
+    assert rank is not Priority.SPARE or all(other is rank for other, _ in waits.values())
+    if rank is Priority.RETURNED:  # goes before everybody
         return
     for each, (other, may_pass) in waits.items():
-        if other is Rank.BEGUN:
+        if other is Priority.BEGUN:
             assert may_pass > 0
             waits[each] = other, may_pass - 1
 
@@ -122,16 +121,16 @@ def take_and_check(turns: Turns, door: Gate, waits: Waits) -> None:
 @settings(max_examples=100, deadline=None)
 @given(acts, st.integers(1, 3), st.integers(0, 3))
 def test_nobody_is_lost_and_nobody_is_passed_over_for_ever(
-    acts: Sequence[tuple[str, Rank, int, int]], count: int, patience: int
+    acts: Sequence[tuple[str, Priority, int, int]], count: int, patience: int
 ) -> None:
     def check() -> None:
         doors = gates(count)
-        turns = Turns(doors)
+        turns = RequestQueue(doors)
         turns._patience = patience
         waits: Waits = {}
         for what, rank, at, home in acts:
             if what == "join":
-                begun = sum(other is Rank.BEGUN for other, _ in waits.values())
+                begun = sum(other is Priority.BEGUN for other, _ in waits.values())
                 waits[each := waiter()] = rank, patience + 1 + begun
                 turns.join(each, rank, doors[home] if home < count else None)
             elif what == "take":
@@ -158,13 +157,13 @@ def test_work_stays_where_it_was_unless_replies_take_much_longer_there(
 ) -> None:
     async def main() -> None:
         other, home = gates(2, Limits(concurrency=10))
-        admission = Admission([other, home])
+        admission = Scheduler([other, home])
         for gate, took_s in ((home, home_s), (other, 1.0)):
             departure = gate.let_out(1, 1, gate.charge(1, 1))
             await anyio.sleep(took_s)
             admission.leave(departure)
             gate.passed(departure, Usage())
-        departures = [await admission.enter(1, 1, Rank.BEGUN, home) for _ in range(3)]
+        departures = [await admission.enter(1, 1, Priority.BEGUN, home) for _ in range(3)]
         assert all(departure.gate is home for departure in departures) == stays
 
     run(main)

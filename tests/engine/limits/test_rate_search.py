@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from random import Random
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from vcgen.engine.limits.rate_search import (
     CALM_REQUESTS,
@@ -15,7 +14,7 @@ from vcgen.engine.limits.rate_search import (
     LEAST_SHARE,
     LOST_REQUESTS,
     MARGIN,
-    Share,
+    RateController,
 )
 
 EVENTS = st.lists(
@@ -35,7 +34,7 @@ EVENTS = st.lists(
 class World:
     """Where a share is: how many requests have left, and when it is."""
 
-    share: Share
+    share: RateController
     left: int = 0
     now: float = 0.0
 
@@ -66,7 +65,7 @@ class World:
 
 @given(EVENTS, st.sampled_from([1.0, float("inf")]))
 def test_the_share_stays_within_its_bounds(events: list[tuple], most: float) -> None:  # type: ignore[type-arg]
-    world = World(Share(most=most))
+    world = World(RateController(most=most))
     for event in events:
         world.live([event])
         assert LEAST_SHARE <= world.share.share <= most
@@ -77,7 +76,7 @@ def test_the_share_stays_within_its_bounds(events: list[tuple], most: float) -> 
 def test_where_nothing_is_refused_any_more_the_whole_rate_is_used_in_the_end(
     events: list[tuple],  # type: ignore[type-arg]
 ) -> None:
-    world = World(Share())
+    world = World(RateController())
     world.live(events)
     for share in world.calm(1500):
         if share == 1.0:
@@ -91,7 +90,7 @@ def test_one_flight_cuts_once_to_what_was_accepted_of_it(
 ) -> None:
     flight = refused + accepted
     numbers = [1, *random.sample(range(2, flight + 1), refused - 1)]
-    share = Share()
+    share = RateController()
     for number in numbers:
         share.throttled(number, flight, 1.0, None)
     if not accepted:
@@ -102,7 +101,7 @@ def test_one_flight_cuts_once_to_what_was_accepted_of_it(
 
 
 def test_what_left_before_the_last_flight_cuts_nothing() -> None:
-    world = World(Share())
+    world = World(RateController())
     world.refuse(3, of=10)
     world.refuse(3, of=10)
     before = world.share.share
@@ -112,7 +111,7 @@ def test_what_left_before_the_last_flight_cuts_nothing() -> None:
 
 
 def test_growth_that_is_refused_goes_back_to_what_was_good() -> None:
-    world = World(Share(0.5))
+    world = World(RateController(0.5))
     shares = list(world.calm(3 * CALM_S))
     good, top = sorted(set(shares))[-2:]
     assert world.share.share == top
@@ -126,7 +125,7 @@ def test_growth_that_is_refused_goes_back_to_what_was_good() -> None:
 def test_growth_is_tried_again_by_one_early_request_and_the_later_the_more_was_wasted() -> None:
     waited = []
     for wasted in (1, 10):
-        world = World(Share(0.5))
+        world = World(RateController(0.5))
         list(world.calm(3 * CALM_S))
         world.refuse(wasted, of=10)
         before, since = world.share.share, world.now
@@ -141,7 +140,7 @@ def test_growth_is_tried_again_by_one_early_request_and_the_later_the_more_was_w
 
 
 def test_an_early_request_that_is_refused_costs_no_rate() -> None:
-    world = World(Share(0.5))
+    world = World(RateController(0.5))
     list(world.calm(3 * CALM_S))
     world.refuse(1, of=10)
     while not world.share.early:
@@ -153,19 +152,19 @@ def test_an_early_request_that_is_refused_costs_no_rate() -> None:
 
 
 def test_a_rate_that_is_not_what_keeps_requests_waiting_does_not_grow() -> None:
-    world = World(Share(0.5))
+    world = World(RateController(0.5))
     assert set(world.calm(100, busy=False)) == {0.5}
 
 
 def test_a_few_successes_prove_nothing() -> None:
-    share = Share(0.5)
+    share = RateController(0.5)
     for left in range(1, CALM_REQUESTS):
         assert not share.passed(left, 100.0 * left, None, busy=True)
     assert share.good is None
 
 
 def test_a_closed_window_cuts_to_what_the_last_minute_accepted() -> None:
-    share = Share()
+    share = RateController()
     for number in range(601, 601 + LOST_REQUESTS):
         share.throttled(number, 610, 30.0, 0.5)
     assert share.share == 0.5
@@ -173,13 +172,13 @@ def test_a_closed_window_cuts_to_what_the_last_minute_accepted() -> None:
 
 
 def test_a_long_wait_tells_a_window_from_one_refusal() -> None:
-    share = Share()
+    share = RateController()
     share.throttled(601, 601, 6.0, 0.1, wait_s=54.0)
     assert share.share == pytest.approx(0.1)
 
 
 def test_an_endpoint_that_refuses_everything_is_not_slowed_down_for_it() -> None:
-    share = Share()
+    share = RateController()
     share.throttled(5, 10, 1.0, 1.0)
     before = share.share
     for number in range(11, 100):
@@ -188,13 +187,13 @@ def test_an_endpoint_that_refuses_everything_is_not_slowed_down_for_it() -> None
 
 
 def test_a_guess_may_be_too_low() -> None:
-    world = World(Share.of_a_guess(1.0, left=0, now=0.0))
+    world = World(RateController.of_a_guess(1.0, left=0, now=0.0))
     assert max(world.calm(12 * CALM_S)) > 100
 
 
 @pytest.mark.parametrize("part", [0.05, 0.2, 0.5])
 def test_throttling_that_less_rate_does_not_lessen_is_put_up_with(part: float) -> None:
-    world, random, refused = World(Share()), Random(1), 0  # noqa: S311 - repeatable
+    world, random, refused = World(RateController()), Random(1), 0  # noqa: S311 - repeatable
     shares = []
     for _ in range(20_000):
         world.left += 1
@@ -213,7 +212,7 @@ def test_throttling_that_less_rate_does_not_lessen_is_put_up_with(part: float) -
 @given(st.floats(0.1, 0.95), st.integers(1, 50))
 def test_the_most_that_an_endpoint_accepts_is_found(limit: float, burst: int) -> None:
     """A bucket that refuses at once what it has no room for, asked for half an hour."""
-    world, room, wasted, granted = World(Share()), float(burst), 0, 0
+    world, room, wasted, granted = World(RateController()), float(burst), 0, 0
     early = 0.0
     while world.now < 1800:
         gap_s, early = (1 - early) * 0.1 / world.share.share, 0.0

@@ -9,30 +9,29 @@ from random import Random
 import anyio
 import anyio.lowlevel
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.support.common import run
 from vcgen.engine.chat import ChatRequest, Message, Usage
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
-from vcgen.engine.limits.limiter import Departure, Gate
-from vcgen.engine.limits.per_limit import WINDOW_S, Rates
-from vcgen.engine.limits.scheduler import Admission
+from vcgen.engine.limits.limiter import EndpointLimiter, Permit
+from vcgen.engine.limits.per_limit import WINDOW_S, PerLimit
+from vcgen.engine.limits.scheduler import Scheduler
 from vcgen.engine.limits.token_bucket import MARGIN_S
 from vcgen.errors import RunStopped
 from vcgen.sim import SimTransport, Simulator
 
 
-def queue(*limits: Limits) -> Admission:
-    return Admission([Gate(each, Random(0)) for each in limits])  # noqa: S311 - jitter
+def queue(*limits: Limits) -> Scheduler:
+    return Scheduler([EndpointLimiter(each, Random(0)) for each in limits])  # noqa: S311 - jitter
 
 
-def gate(rpm: int | None = None, tpm: int | None = None, concurrency: int = 1000) -> Admission:
+def gate(rpm: int | None = None, tpm: int | None = None, concurrency: int = 1000) -> Scheduler:
     return queue(Limits(rpm=rpm, tpm=tpm, concurrency=concurrency))
 
 
-def change(admission: Admission, limits: Limits) -> None:
+def change(admission: Scheduler, limits: Limits) -> None:
     admission.gates[0].change(limits)
     admission.offer_all()
 
@@ -162,7 +161,7 @@ def test_cancelled_waiters_leak_nothing() -> None:
         pytest.param(gate, 500, id="at a closed gate"),
     ],
 )
-def test_a_stop_wakes_all_who_wait(admission: Callable[[], Admission], closed_s: float) -> None:
+def test_a_stop_wakes_all_who_wait(admission: Callable[[], Scheduler], closed_s: float) -> None:
     ended: list[float] = []
 
     async def main() -> None:
@@ -295,7 +294,7 @@ def test_requests_after_a_closed_gate_leave_one_by_one() -> None:
 def test_an_unknown_rate_is_guessed_from_what_was_accepted() -> None:
     async def main() -> None:
         admission = gate()
-        departure: Departure
+        departure: Permit
         for _ in range(60):
             departure = await admission.enter(1, 1)
             admission.leave(departure)
@@ -319,7 +318,7 @@ def test_a_share_handed_on_a_minute_after_its_end_keeps_every_minute_within_the_
     first, second = gate(part % (rpm - 1) + 1), gate(rpm - part % (rpm - 1) - 1)
     left: list[tuple[float, int]] = []
 
-    async def ask(admission: Admission, until: float) -> None:
+    async def ask(admission: Scheduler, until: float) -> None:
         while anyio.current_time() < until:
             departure = await admission.enter(1, 1)
             left.append((departure.at, 1))
@@ -432,8 +431,8 @@ def test_a_reply_that_announces_nothing_leaves_the_announced_limit_in_force() ->
     async def main() -> None:
         admission = gate(rpm=1200)
         for _ in range(10):
-            admission.gates[0].told(Rates(600, None, None, None))
-            admission.gates[0].told(Rates(None, None, None, None))
+            admission.gates[0].told(PerLimit(600, None, None, None))
+            admission.gates[0].told(PerLimit(None, None, None, None))
         began = anyio.current_time()
         for _ in range(300):
             await admission.enter(1, 1)
@@ -445,7 +444,7 @@ def test_a_reply_that_announces_nothing_leaves_the_announced_limit_in_force() ->
 def test_an_announced_limit_is_divided_anew_when_others_end() -> None:
     async def main() -> None:
         admission = queue(Limits(concurrency=1000, shared_by=3))
-        admission.gates[0].told(Rates(900, None, None, None))
+        admission.gates[0].told(PerLimit(900, None, None, None))
         for _ in range(100):
             await admission.enter(1, 1)
         change(admission, Limits(concurrency=1000))

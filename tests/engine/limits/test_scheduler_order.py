@@ -7,22 +7,21 @@ from random import Random
 
 import anyio
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from tests.support.common import run
 from vcgen.engine.chat import Usage
 from vcgen.engine.config import Limits
 from vcgen.engine.limits.circuit_breaker import FAILURES
-from vcgen.engine.limits.limiter import Departure, Gate
-from vcgen.engine.limits.per_limit import Rates
-from vcgen.engine.limits.queue import Rank
-from vcgen.engine.limits.scheduler import Admission
+from vcgen.engine.limits.limiter import EndpointLimiter, Permit
+from vcgen.engine.limits.per_limit import PerLimit
+from vcgen.engine.limits.queue import Priority
+from vcgen.engine.limits.scheduler import Scheduler
 from vcgen.errors import RunStopped
 
 
-def queue(*limits: Limits) -> Admission:
-    return Admission([Gate(each, Random(0)) for each in limits])  # noqa: S311 - jitter
+def queue(*limits: Limits) -> Scheduler:
+    return Scheduler([EndpointLimiter(each, Random(0)) for each in limits])  # noqa: S311 - jitter
 
 
 def test_begun_work_goes_before_new_work_and_each_in_its_order() -> None:
@@ -32,16 +31,16 @@ def test_begun_work_goes_before_new_work_and_each_in_its_order() -> None:
         admission = queue(Limits(rpm=60))
         await admission.enter(1, 1)
 
-        async def one(name: str, rank: Rank) -> None:
+        async def one(name: str, rank: Priority) -> None:
             await admission.enter(1, 1, rank)
             left.append(name)
 
         async with anyio.create_task_group() as tasks:
             for at in range(3):
-                tasks.start_soon(one, f"new {at}", Rank.NEW)
-                tasks.start_soon(one, f"spare {at}", Rank.SPARE)
+                tasks.start_soon(one, f"new {at}", Priority.NEW)
+                tasks.start_soon(one, f"spare {at}", Priority.SPARE)
             for at in range(3):
-                tasks.start_soon(one, f"begun {at}", Rank.BEGUN)
+                tasks.start_soon(one, f"begun {at}", Priority.BEGUN)
 
     run(main)
     # The first new one stands in the gate already when the begun ones come.
@@ -55,7 +54,7 @@ def test_requests_that_gave_up_do_not_pile_up_in_the_queue() -> None:
         await admission.enter(1, 1)
         for _ in range(100):
             with anyio.move_on_after(1):
-                await admission.enter(1, 1, Rank.SPARE)
+                await admission.enter(1, 1, Priority.SPARE)
         assert admission.waiting <= 1
 
     run(main)
@@ -68,7 +67,7 @@ def test_a_spare_request_leaves_once_a_tenth_of_the_slots_is_free() -> None:
         spare: list[float] = []
 
         async def one() -> None:
-            spare.append((await admission.enter(1, 1, Rank.SPARE)).at)
+            spare.append((await admission.enter(1, 1, Priority.SPARE)).at)
 
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(one)
@@ -104,7 +103,7 @@ def test_who_pays_in_a_gate_that_closes_leaves_through_another_at_once() -> None
         slow, other = admission.gates
         departures = [await admission.enter(1, 1) for _ in range(2)]
         assert {departure.gate for departure in departures} == {slow, other}
-        gates: list[tuple[Gate, float]] = []
+        gates: list[tuple[EndpointLimiter, float]] = []
 
         async def one(max_tokens: int) -> None:
             departure = await admission.enter(1, max_tokens)
@@ -139,7 +138,7 @@ def test_what_a_request_paid_at_a_gate_that_closed_is_not_paid_again() -> None:
 
 
 def test_each_gate_keeps_its_own_rate_and_together_they_reach_the_sum() -> None:
-    left: list[Departure] = []
+    left: list[Permit] = []
 
     async def main() -> None:
         admission = queue(Limits(rpm=60), Limits(rpm=600), Limits(rpm=6))
@@ -242,14 +241,14 @@ def test_input_read_from_a_cache_is_not_counted_as_input() -> None:
     run(main)
 
 
-ranks = st.sampled_from([Rank.BEGUN, Rank.NEW])
+ranks = st.sampled_from([Priority.BEGUN, Priority.NEW])
 acts = st.lists(st.tuples(ranks, st.floats(0, 3), st.floats(0.01, 5), st.booleans()), max_size=60)
 
 
 @settings(max_examples=60, deadline=None)
 @given(acts, st.integers(1, 3), st.integers(0, 10**6))
 def test_whatever_happens_everybody_leaves_or_gives_up_and_nothing_leaks(
-    acts: list[tuple[Rank, float, float, bool]], gates: int, seed: int
+    acts: list[tuple[Priority, float, float, bool]], gates: int, seed: int
 ) -> None:
     random = Random(seed)  # noqa: S311 - repeatable
     left = gave_up = 0
@@ -257,7 +256,7 @@ def test_whatever_happens_everybody_leaves_or_gives_up_and_nothing_leaks(
     async def main() -> None:
         admission = queue(*[Limits(rpm=600, tpm=60_000, concurrency=3)] * gates)
 
-        async def one(rank: Rank, took_s: float, patient: bool) -> None:  # noqa: FBT001 - an act
+        async def one(rank: Priority, took_s: float, patient: bool) -> None:  # noqa: FBT001 - an act
             nonlocal left, gave_up
             departure = None
             with anyio.move_on_after(None if patient else took_s):
@@ -277,7 +276,7 @@ def test_whatever_happens_everybody_leaves_or_gives_up_and_nothing_leaks(
                     departure.gate.unreached(departure, None)
                 case _:
                     departure.gate.passed(departure, Usage(10, 100))
-            departure.gate.told(Rates(random.choice([None, 300, 6000]), None, None, None))
+            departure.gate.told(PerLimit(random.choice([None, 300, 6000]), None, None, None))
             admission.offer_all()
 
         async with anyio.create_task_group() as tasks:

@@ -14,9 +14,7 @@ import pytest
 
 from tests.support.canary import KEY
 from vcgen.engine.chat import Completion, decode
-from vcgen.engine.transport import asyncio_http as transport
-from vcgen.engine.transport import http1
-from vcgen.engine.transport import httpx_client as httpx_transport
+from vcgen.engine.transport import asyncio_http as transport, http1, httpx_client as httpx_transport
 from vcgen.engine.transport.asyncio_http import HttpTransport
 from vcgen.engine.transport.base import Reply, Transport
 from vcgen.engine.transport.httpx_client import HttpxTransport

@@ -5,8 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from vcgen.engine.transport import http1
 from vcgen.engine.transport.base import Reply

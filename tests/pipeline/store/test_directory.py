@@ -170,7 +170,8 @@ def test_a_second_writer_is_refused(tmp_path: Path) -> None:
 
 def test_a_directory_another_process_writes_is_refused(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from vcgen.pipeline.store.directory import RunDirectory\n"
+        "import sys; from pathlib import Path\n"
+        "from vcgen.pipeline.store.directory import RunDirectory\n"
         "run = RunDirectory.open(Path(sys.argv[1]), {'layout': 1, 'run': {}})\n"
         "print('open', flush=True); sys.stdin.read()"
     )

@@ -2,8 +2,7 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from vcgen.data.records import Record, Reject, Turn
 from vcgen.errors import Reason

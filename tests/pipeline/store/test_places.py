@@ -2,8 +2,7 @@
 
 import tracemalloc
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from vcgen.pipeline.store.places import Places
 

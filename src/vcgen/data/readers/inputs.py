@@ -23,7 +23,7 @@ PlacedStream = AsyncGenerator[Placed, None]
 Clips = str | Path | Iterable[Clip | Reject | Mapping[str, Any]] | AsyncIterable[Any]
 
 
-def intake(clips: Clips) -> PlacedStream:
+def open_input(clips: Clips) -> PlacedStream:
     """Each row as it was handed in, with its place: `<file>:<line>` or `clips[<n>]`.
 
     Raises:
@@ -38,7 +38,7 @@ def intake(clips: Clips) -> PlacedStream:
     raise UsageError(f"clips must be a path or an iterable of clips, not {type(clips).__name__}")
 
 
-def intake_files(paths: Sequence[Path], format_name: str, speech: Path | None) -> PlacedStream:
+def open_input_files(paths: Sequence[Path], format_name: str, speech: Path | None) -> PlacedStream:
     """The rows of several files, one file after another.
 
     Raises:

@@ -7,7 +7,7 @@ says stands in spans and blocks of code, so that no answer can make a link, an i
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from vcgen.data.hashing import number_of
+from vcgen.data.hashing import hash64
 from vcgen.data.records import Record
 from vcgen.datasets.card.again import again
 from vcgen.datasets.card.header import header, require_license
@@ -39,7 +39,7 @@ class Examples:
     def add(self, record: Record) -> None:
         """Take in a record."""
         kept = self._by_task.setdefault(record.task, [])
-        kept.append((number_of(record.id), record))
+        kept.append((hash64(record.id), record))
         kept.sort(key=lambda numbered: numbered[0])
         del kept[_SHOWN:]
 

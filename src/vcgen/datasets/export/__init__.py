@@ -9,10 +9,18 @@ from vcgen.datasets.export.export import (
     FORMATS,
     Exported,
     Selection,
+    SkipReason,
     Split,
-    Why,
     export_records,
     read_shuffled,
 )
 
-__all__ = ["FORMATS", "Exported", "Selection", "Split", "Why", "export_records", "read_shuffled"]
+__all__ = [
+    "FORMATS",
+    "Exported",
+    "Selection",
+    "SkipReason",
+    "Split",
+    "export_records",
+    "read_shuffled",
+]

@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from vcgen.data.records import Record
 from vcgen.datasets.export.json_files import write_rows
-from vcgen.datasets.export.output import Format, Sink, Target
+from vcgen.datasets.export.output import Format, Output, RowWriter
 from vcgen.datasets.export.registry import FORMATS
-from vcgen.datasets.export.selection import Choice, Selection, Why, place, select
+from vcgen.datasets.export.selection import Selected, Selection, SkipReason, place, select
 from vcgen.datasets.export.shuffle import read_shuffled
 from vcgen.datasets.export.splits import Split
 from vcgen.errors import UsageError
@@ -24,8 +24,8 @@ __all__ = [
     "FORMATS",
     "Exported",
     "Selection",
+    "SkipReason",
     "Split",
-    "Why",
     "export_records",
     "read_shuffled",
     "write_rows",
@@ -44,8 +44,8 @@ class Exported(NamedTuple):
     """
 
     written: Mapping[str, int]
-    left_out: Counter[Why]
-    changed: Counter[Why]
+    left_out: Counter[SkipReason]
+    changed: Counter[SkipReason]
 
     @property
     def records(self) -> int:
@@ -84,8 +84,8 @@ def export_records(
     if output.name in {"", ".."}:
         raise UsageError(f"{output} is a directory without a name of its own; name another output")
     form = FORMATS[format_name]
-    target = Target(output, split.sides, video_root)
-    left_out, changed = Counter[Why](), Counter[Why]()
+    target = Output(output, split.sides, video_root)
+    left_out, changed = Counter[SkipReason](), Counter[SkipReason]()
     try:
         with form.open(target) as sinks:
             for record in records:
@@ -101,17 +101,17 @@ def export_records(
     return Exported(_counts(form, target, sinks), left_out, changed)
 
 
-def _choose(record: Record, form: Format, selection: Selection, video_root: str) -> Choice:
+def _choose(record: Record, form: Format, selection: Selection, video_root: str) -> Selected:
     if video_root:
         placed = place(record.video, video_root)
         if placed is None:
-            return Choice(None, (Why.OUTSIDE,))
+            return Selected(None, (SkipReason.OUTSIDE,))
         if not form.has_root:
             record = replace(record, video=placed)
     return select(record, selection, is_shuffled=form.is_shuffled)
 
 
-def _counts(form: Format, target: Target, sinks: Sequence[Sink]) -> dict[str, int]:
+def _counts(form: Format, target: Output, sinks: Sequence[RowWriter]) -> dict[str, int]:
     if form.is_directory:
         names = [f"{target.output} ({side})" for side in target.sides]
     else:

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from vcgen.datasets.export.output import Sink, Target
+from vcgen.datasets.export.output import Output, RowWriter
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.atomic_files import replacing_file
 
@@ -71,7 +71,7 @@ def write_rows(rows: Iterable[bytes], output: Path, *, as_array: bool) -> int:
 
 
 @contextmanager
-def open_json(target: Target) -> Iterator[Sequence[Sink]]:
+def open_json(target: Output) -> Iterator[Sequence[RowWriter]]:
     """A JSON array a side, or JSON lines in files that end in `.jsonl`."""
     with ExitStack() as stack:
         yield [
@@ -81,7 +81,7 @@ def open_json(target: Target) -> Iterator[Sequence[Sink]]:
 
 
 @contextmanager
-def open_internvl(target: Target) -> Iterator[Sequence[Sink]]:
+def open_internvl(target: Output) -> Iterator[Sequence[RowWriter]]:
     """JSON lines, and beside each file the entry of it that `--meta_path` names.
 
     Raises:
@@ -106,14 +106,14 @@ def open_internvl(target: Target) -> Iterator[Sequence[Sink]]:
 
 
 @contextmanager
-def open_llamafactory(target: Target) -> Iterator[Sequence[Sink]]:
+def open_llamafactory(target: Output) -> Iterator[Sequence[RowWriter]]:
     """Conversations, and their entries in `dataset_info.json`; those of other files stay there."""
     with _llamafactory(target, {"messages": "conversations"}) as sinks:
         yield sinks
 
 
 @contextmanager
-def open_llamafactory_messages(target: Target) -> Iterator[Sequence[Sink]]:
+def open_llamafactory_messages(target: Output) -> Iterator[Sequence[RowWriter]]:
     """The same of messages as OpenAI has them."""
     with _llamafactory(target, {"messages": "messages"}, tags=_TAGS) as sinks:
         yield sinks
@@ -121,8 +121,8 @@ def open_llamafactory_messages(target: Target) -> Iterator[Sequence[Sink]]:
 
 @contextmanager
 def _llamafactory(
-    target: Target, columns: Mapping[str, str], **others: Any
-) -> Iterator[Sequence[Sink]]:
+    target: Output, columns: Mapping[str, str], **others: Any
+) -> Iterator[Sequence[RowWriter]]:
     path = target.output.with_name(_DATASET_INFO)
     if path in target.files:
         raise UsageError(f"{path} is where LLaMA-Factory looks for names of files; name another")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from vcgen.data.records import Record
 
 
-class Sink(Protocol):
+class RowWriter(Protocol):
     """Takes rows; `rows` says how many it has taken."""
 
     rows: int
@@ -19,7 +19,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class Output:
     """Where an export goes.
 
     Attributes:
@@ -56,7 +56,7 @@ class Format(NamedTuple):
 
     purpose: str
     row: Callable[[Record], dict[str, Any]]
-    open: Callable[[Target], AbstractContextManager[Sequence[Sink]]]
+    open: Callable[[Output], AbstractContextManager[Sequence[RowWriter]]]
     is_directory: bool = False
     has_root: bool = False
     is_shuffled: bool = False

@@ -13,7 +13,7 @@ from pathlib import Path
 import orjson
 
 from vcgen.errors import UsageError
-from vcgen.pipeline.store.atomic_files import hold, make_directory, require_unheld, sync_path
+from vcgen.pipeline.store.atomic_files import lock, make_directory, require_unlocked, sync_path
 
 _MARK = ".vcgen-export"
 
@@ -26,7 +26,7 @@ def replacing_directory(path: Path) -> Iterator[Path]:
         UsageError: what is at `path` was not written by an export and is not empty.
     """
     fresh, old = (path.with_name(f".{path.name}.{end}") for end in ("new", "old"))
-    require_unheld(fresh)
+    require_unlocked(fresh)
     _restore(path, old)
     before = _written(path)
     for left in (fresh, old):  # by a process that was killed
@@ -36,7 +36,7 @@ def replacing_directory(path: Path) -> Iterator[Path]:
     fresh.mkdir()
     descriptor = os.open(fresh, os.O_RDONLY)
     try:
-        hold(descriptor)
+        lock(descriptor)
         (fresh / _MARK).write_text("[]\n")
         yield fresh
         written = sorted(_files(fresh))

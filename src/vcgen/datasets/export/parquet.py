@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from vcgen.datasets.export.output import Sink, Target
+from vcgen.datasets.export.output import Output, RowWriter
 from vcgen.datasets.export.output_directory import replacing_directory
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.atomic_files import replacing_file
@@ -138,7 +138,7 @@ def _parquet(file: BinaryIO) -> Iterator[_ParquetSink]:
 
 
 @contextmanager
-def open_parquet(target: Target) -> Iterator[Sequence[Sink]]:
+def open_parquet(target: Output) -> Iterator[Sequence[RowWriter]]:
     """A Parquet file a side."""
     _import()
     with ExitStack() as stack:
@@ -181,7 +181,7 @@ def _dataset(directory: Path, side: str) -> Iterator[_Dataset]:
 
 
 @contextmanager
-def open_dataset(target: Target) -> Iterator[Sequence[Sink]]:
+def open_dataset(target: Output) -> Iterator[Sequence[RowWriter]]:
     """A directory as `datasets.load_dataset` and the viewer of the hub take it."""
     _import()
     with replacing_directory(target.output) as directory, ExitStack() as stack:

@@ -4,7 +4,7 @@ from typing import Any
 
 import orjson
 
-from vcgen.data.hashing import number_of
+from vcgen.data.hashing import hash64
 from vcgen.data.records import Record
 from vcgen.engine.config import is_simulated
 
@@ -62,7 +62,7 @@ def internvl(record: Record) -> dict[str, Any]:
     Source: OpenGVLab/InternVL, internvl_chat/internvl/train/internvl_chat_finetune.py.
     """
     # 53 bits, which every reader of JSON keeps.
-    return {**llava(record), "id": number_of(record.id) >> 11}
+    return {**llava(record), "id": hash64(record.id) >> 11}
 
 
 def llamafactory(record: Record) -> dict[str, Any]:

@@ -5,8 +5,7 @@ turn, so a record with any of these is never passed on.
 """
 
 import re
-from collections.abc import Callable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import Callable, Sequence, Set as AbstractSet
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -30,7 +29,7 @@ _MARKS = re.compile(
 )
 
 
-class Why(StrEnum):
+class SkipReason(StrEnum):
     """Why a record was left out, or changed, in words for people."""
 
     EMPTY = "no turns"
@@ -45,11 +44,11 @@ class Why(StrEnum):
     CUT = "without last turns, to fit --max-tokens"
 
 
-class Choice(NamedTuple):
+class Selected(NamedTuple):
     """What is taken of a record, None if nothing, and why it is not all."""
 
     record: Record | None
-    whys: tuple[Why, ...] = ()
+    whys: tuple[SkipReason, ...] = ()
 
 
 def estimate_tokens(text: str) -> int:
@@ -88,7 +87,7 @@ class Selection:
             raise UsageError(f"max_tokens {self.max_tokens}: give 1 or more")
 
 
-def select(record: Record, wanted: Selection, *, is_shuffled: bool = False) -> Choice:
+def select(record: Record, wanted: Selection, *, is_shuffled: bool = False) -> Selected:
     """What is taken of a record.
 
     Args:
@@ -97,45 +96,45 @@ def select(record: Record, wanted: Selection, *, is_shuffled: bool = False) -> C
         is_shuffled: whether the trainer puts the turns of a record in another order.
     """
     if not record.turns:
-        return Choice(None, (Why.EMPTY,))
+        return Selected(None, (SkipReason.EMPTY,))
     for turn in record.turns:
         if _has_mark(turn.question) or _has_mark(turn.answer):
-            return Choice(None, (Why.MARK,))
+            return Selected(None, (SkipReason.MARK,))
     if wanted.min_ground is not None and not _is_grounded(record, wanted.min_ground):
-        return Choice(None, (Why.UNGROUNDED,))
-    chosen = Choice(record)
+        return Selected(None, (SkipReason.UNGROUNDED,))
+    chosen = Selected(record)
     if wanted.kinds != _ALL_KINDS:
         chosen = _of_kinds(record, wanted.kinds)
     if wanted.max_tokens is not None and chosen.record is not None:
         chosen = _fitting(chosen.record, chosen.whys, wanted.max_tokens, wanted.count_tokens)
     if is_shuffled and chosen.record is not None and _refers_back(chosen.record):
-        return Choice(None, (Why.SHUFFLED,))
+        return Selected(None, (SkipReason.SHUFFLED,))
     return chosen
 
 
-def _of_kinds(record: Record, kinds: AbstractSet[Kind]) -> Choice:
+def _of_kinds(record: Record, kinds: AbstractSet[Kind]) -> Selected:
     turns = tuple(turn for turn in record.turns if turn.kind in kinds)
     if not turns:
-        return Choice(None, (Why.NO_KIND,))
+        return Selected(None, (SkipReason.NO_KIND,))
     if len(turns) == len(record.turns):
-        return Choice(record)
+        return Selected(record)
     if _refers_back(record) and turns != record.turns[: len(turns)]:
-        return Choice(None, (Why.LOOSE,))
-    return Choice(replace(record, turns=turns), (Why.FEWER,))
+        return Selected(None, (SkipReason.LOOSE,))
+    return Selected(replace(record, turns=turns), (SkipReason.FEWER,))
 
 
 def _fitting(
-    record: Record, whys: tuple[Why, ...], most: int, count_tokens: Callable[[str], int]
-) -> Choice:
+    record: Record, whys: tuple[SkipReason, ...], most: int, count_tokens: Callable[[str], int]
+) -> Selected:
     """As many first turns as have no more tokens, the one that begins every text included."""
     turns = record.turns
     while turns and 1 + count_tokens(_as_videochat(turns)) > most:
         turns = turns[:-1]
     if not turns:
-        return Choice(None, (Why.LONG,))
+        return Selected(None, (SkipReason.LONG,))
     if len(turns) == len(record.turns):
-        return Choice(record, whys)
-    return Choice(replace(record, turns=turns), (*whys, Why.CUT))
+        return Selected(record, whys)
+    return Selected(replace(record, turns=turns), (*whys, SkipReason.CUT))
 
 
 def _refers_back(record: Record) -> bool:

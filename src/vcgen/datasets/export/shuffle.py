@@ -9,7 +9,7 @@ from pathlib import Path
 from random import Random
 
 from vcgen.data.records import Record
-from vcgen.pipeline.store.atomic_files import examine_line, open_lines
+from vcgen.pipeline.store.atomic_files import open_lines, scan_line
 from vcgen.pipeline.store.layout import RECORDS, parts
 from vcgen.pipeline.store.lines import decode_line
 
@@ -36,7 +36,7 @@ def read_shuffled(
         for line_at in lines:
             number = bisect_right(begins, line_at) - 1
             opened[number].seek(line_at - begins[number])
-            whole, rest = examine_line(opened[number].readline())
+            whole, rest = scan_line(opened[number].readline())
             if rest is not None and damaged is not None:
                 damaged[files[number].name] += 1
             for _, line in whole:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from itertools import accumulate
 
-from vcgen.data.hashing import number_of
+from vcgen.data.hashing import hash64
 from vcgen.errors import UsageError
 
 _NAMES = ("train", "validation", "test")
@@ -44,7 +44,7 @@ class Split:
         """The number of the share that a clip's records are in."""
         if len(self.shares) == 1:
             return 0
-        drawn = number_of(f"{self.seed}/{clip_id}") / _HASHES
+        drawn = hash64(f"{self.seed}/{clip_id}") / _HASHES
         ends = accumulate(self.shares[:-1])
         return next((at for at, end in enumerate(ends) if drawn < end), len(self.shares) - 1)
 

@@ -11,8 +11,8 @@ from urllib.parse import quote
 
 import orjson
 
-from vcgen.data.hashing import digest
-from vcgen.datasets.export.output import Sink, Target
+from vcgen.data.hashing import hash_hex
+from vcgen.datasets.export.output import Output, RowWriter
 from vcgen.datasets.export.output_directory import replacing_directory
 
 _ROWS = 10_000
@@ -24,7 +24,7 @@ def key_of(name: str) -> str:
     """A record's id as the name of a file, without dots: readers take the first for its end."""
     key = name if _PLAIN.fullmatch(name) else quote(name, safe="").replace(".", "%2E")
     key = key.replace("~", "%7E")
-    return key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 17]}-{digest(name)}"
+    return key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 17]}-{hash_hex(name)}"
 
 
 class _Shards:
@@ -50,7 +50,7 @@ class _Shards:
 
 
 @contextmanager
-def open_shards(target: Target) -> Iterator[Sequence[Sink]]:
+def open_shards(target: Output) -> Iterator[Sequence[RowWriter]]:
     """A directory of shards `<side>-000000.tar`."""
     with replacing_directory(target.output) as directory:
         sinks = [_Shards(directory, side) for side in target.sides]

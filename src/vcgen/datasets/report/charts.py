@@ -12,9 +12,9 @@ from vcgen.datasets.histograms import SHARES
 from vcgen.datasets.report.vega import (
     WHOLE,
     Bar,
-    Hill,
-    Piece,
+    Ridge,
     Spec,
+    StackedPart,
     bars,
     hills,
     histogram,
@@ -131,17 +131,17 @@ def _turns(turns: Mapping[str, Any]) -> list[Chart]:
     return [Chart("data", "Turns", title, spec)]
 
 
-def _pieces(firsts: Sequence[Mapping[str, Any]]) -> list[Piece]:
+def _pieces(firsts: Sequence[Mapping[str, Any]]) -> list[StackedPart]:
     rows = []
     for first in firsts:
         name = f"{_name(first['word'], _NARROW)}  {count(first['count'])}"
         at = 0
         for second in first["next"]:
             label = _name(second["word"], _NARROW)
-            rows.append(Piece(name, at, at + second["count"], label))
+            rows.append(StackedPart(name, at, at + second["count"], label))
             at += second["count"]
         if at < first["count"]:
-            rows.append(Piece(name, at, first["count"], "…"))
+            rows.append(StackedPart(name, at, first["count"], "…"))
     return rows
 
 
@@ -161,10 +161,10 @@ def _lengths(words: Mapping[str, Any]) -> list[Chart]:
     return made
 
 
-def _hill(kind: str, lengths: Mapping[str, Any]) -> Hill:
+def _hill(kind: str, lengths: Mapping[str, Any]) -> Ridge:
     low, middle, high = lengths["percentiles"].values()
     note = f"median {middle}, nine in ten {low} to {high}"
-    return Hill(kind, lengths["width"], lengths["bins"], middle, note)
+    return Ridge(kind, lengths["width"], lengths["bins"], middle, note)
 
 
 def _quality(found: Mapping[str, Any]) -> list[Chart]:

@@ -10,13 +10,15 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from vcgen.datasets.report.record_view import Filters, Shown
+from vcgen.datasets.report.record_view import Filters, RecordView
 from vcgen.tasks.templates import load_page
 
 _HERE = files("vcgen.datasets.report")
 
 
-def page(filters: Filters, records: Iterable[Shown], content: Mapping[str, Any]) -> Iterator[str]:
+def page(
+    filters: Filters, records: Iterable[RecordView], content: Mapping[str, Any]
+) -> Iterator[str]:
     """The page in pieces; `records` are taken as it goes."""
     style = _read("style.css") + _filtering(filters)
     script = _read("search.js")

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from vcgen.checks.timing import moments
+from vcgen.checks.timing import extract_times
 from vcgen.data.cleaning import with_visible
 from vcgen.data.clips import Clip, Segment, Source, format_seconds
 from vcgen.data.records import KINDS, Record, Reject
@@ -68,7 +68,7 @@ def _has(record: Record, kind: str) -> bool:
     return any(turn.kind == kind for turn in record.turns)
 
 
-class Bar(NamedTuple):
+class TimelineBar(NamedTuple):
     """A segment on the axis, in units of `AXIS`, and the place of its line among all lines."""
 
     x: str
@@ -76,11 +76,11 @@ class Bar(NamedTuple):
     line: int
 
 
-class Lane(NamedTuple):
+class TimelineTrack(NamedTuple):
     """The segments of one source of evidence."""
 
     name: str
-    bars: list[Bar]
+    bars: list[TimelineBar]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class Evidence:
     """
 
     told: dict[str, str]
-    lanes: list[Lane]
+    lanes: list[TimelineTrack]
     marks: str
     named: str
     end: str
@@ -114,7 +114,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class RecordView:
     """A record.
 
     Attributes:
@@ -131,7 +131,7 @@ class Shown:
     evidence: Evidence | None
 
 
-class Rejected(NamedTuple):
+class RejectView(NamedTuple):
     """A reject; of its reply the beginning."""
 
     id: str
@@ -139,7 +139,7 @@ class Rejected(NamedTuple):
     reply: str
 
 
-def show_record(record: Record, clip: Clip | None, filters: Filters) -> Shown:
+def show_record(record: Record, clip: Clip | None, filters: Filters) -> RecordView:
     """A record beside its evidence."""
     texts = [text for turn in record.turns for text in (turn.question, turn.answer)]
     verdicts = record.meta.get("judge", {}).get("verdicts", ())
@@ -149,7 +149,7 @@ def show_record(record: Record, clip: Clip | None, filters: Filters) -> Shown:
         Said(turn.kind, with_visible(turn.question), with_visible(turn.answer), with_visible(said))
         for turn, said in zip(record.turns, told, strict=False)
     ]
-    return Shown(
+    return RecordView(
         filters.classes(record),
         with_visible(record.id),
         with_visible(record.task),
@@ -184,15 +184,15 @@ def show_evidence(clip: Clip, texts: Sequence[str]) -> Evidence:
         "Tags": " · ".join(clip.tags),
     }
     end = clip.duration or max((each.end for each in clip.segments), default=0.0)
-    lanes: list[Lane] = []
+    lanes: list[TimelineTrack] = []
     named: list[float] = []
     if end > 0:
         lanes = [
-            Lane(name, bars)
+            TimelineTrack(name, bars)
             for source, name in _LANES.items()
             if (bars := _bars(clip, source, end))
         ]
-        named = [each for each in moments("\n".join(texts)) if each <= end]
+        named = [each for each in extract_times("\n".join(texts)) if each <= end]
     return Evidence(
         {name: with_visible(text) for name, text in told.items() if text},
         lanes,
@@ -203,13 +203,13 @@ def show_evidence(clip: Clip, texts: Sequence[str]) -> Evidence:
     )
 
 
-def _bars(clip: Clip, source: Source, end: float) -> list[Bar]:
+def _bars(clip: Clip, source: Source, end: float) -> list[TimelineBar]:
     bars = []
     for line, segment in enumerate(clip.segments):
         if segment.source == source:
             start = min(segment.start / end, 1 - _LEAST / AXIS)
             width = max((segment.end - segment.start) / end, _LEAST / AXIS)
-            bars.append(Bar(_units(start), _units(min(width, 1 - start)), line))
+            bars.append(TimelineBar(_units(start), _units(min(width, 1 - start)), line))
     return bars
 
 
@@ -224,10 +224,10 @@ def _line(segment: Segment) -> str:
     return f"{time} s\t{source}{with_visible(segment.text)}"
 
 
-def show_reject(reject: Reject) -> Rejected:
+def show_reject(reject: Reject) -> RejectView:
     """A reject as an example of its reason."""
     reply = reject.reply
     excerpt = reply if len(reply) <= _EXCERPT else f"{reply[:_EXCERPT]}…"
-    return Rejected(
+    return RejectView(
         with_visible(reject.id), with_visible(reject.message[:_EXCERPT]), with_visible(excerpt)
     )

@@ -13,15 +13,21 @@ from typing import Any
 from vcgen._version import __version__
 from vcgen.checks.language import code_of
 from vcgen.data.cleaning import with_visible
-from vcgen.data.clip_index import KnownClips
+from vcgen.data.clip_index import ClipIndex
 from vcgen.data.records import Record, Reject
 from vcgen.datasets.report.charts import charts, count
 from vcgen.datasets.report.page import page
-from vcgen.datasets.report.record_view import Filters, Rejected, Shown, show_record, show_reject
+from vcgen.datasets.report.record_view import (
+    Filters,
+    RecordView,
+    RejectView,
+    show_record,
+    show_reject,
+)
 from vcgen.datasets.report.rows import evenly, read_outcomes
 from vcgen.datasets.report.summary import lead, limits, made, notes, sections, shown, tiles
 from vcgen.datasets.report.svg import renderer
-from vcgen.datasets.statistics import Survey
+from vcgen.datasets.statistics import DatasetStatistics
 from vcgen.pipeline.store.atomic_files import replacing_file
 from vcgen.pipeline.store.directory import read_manifest
 from vcgen.pipeline.store.layout import RECORDS, REJECTS
@@ -41,12 +47,12 @@ class _Looked:
         examples: the first rejects of each reason.
     """
 
-    clips: KnownClips
-    survey: Survey = field(default_factory=Survey)
+    clips: ClipIndex
+    survey: DatasetStatistics = field(default_factory=DatasetStatistics)
     records: int = 0
     with_clip: int = 0
     damaged: dict[str, int] = field(default_factory=lambda: {RECORDS: 0, REJECTS: 0})
-    examples: dict[str, list[Rejected]] = field(default_factory=dict)
+    examples: dict[str, list[RejectView]] = field(default_factory=dict)
 
     def add(self, name: str, outcome: Record | Reject | None) -> None:
         if outcome is None:
@@ -60,7 +66,7 @@ class _Looked:
             known.append(show_reject(outcome))
 
 
-def write_report(run: Path, output: Path, clips: KnownClips, *, limit: int) -> int:
+def write_report(run: Path, output: Path, clips: ClipIndex, *, limit: int) -> int:
     """Write the page.
 
     Args:
@@ -106,7 +112,9 @@ def write_report(run: Path, output: Path, clips: KnownClips, *, limit: int) -> i
     return len(places)
 
 
-def _shown(run: Path, places: list[int], clips: KnownClips, filters: Filters) -> Iterator[Shown]:
+def _shown(
+    run: Path, places: list[int], clips: ClipIndex, filters: Filters
+) -> Iterator[RecordView]:
     wanted = iter(places)
     next_place = next(wanted, None)
     records = (each for each in read_outcomes(run, RECORDS) if isinstance(each, Record))
@@ -119,7 +127,7 @@ def _shown(run: Path, places: list[int], clips: KnownClips, filters: Filters) ->
 
 
 def _rejects(
-    reasons: Mapping[str, int], examples: Mapping[str, list[Rejected]]
+    reasons: Mapping[str, int], examples: Mapping[str, list[RejectView]]
 ) -> list[dict[str, Any]]:
     ranked = sorted(reasons.items(), key=lambda item: -item[1])
     return [

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from vcgen.data.records import Outcome, Record, Reject
-from vcgen.pipeline.store.atomic_files import examine
+from vcgen.pipeline.store.atomic_files import scan_lines
 from vcgen.pipeline.store.layout import RECORDS, parts
 
 # Frozen, as pydantic makes a deep copy of a default that has no hash, which costs more than a row.
@@ -65,7 +65,7 @@ class _Meta(BaseModel):
 def read_outcomes(run: Path, name: str) -> Iterator[Outcome | None]:
     """What the lines of `records.jsonl` or `rejects.jsonl` are, None for a damaged one."""
     for file in parts(run, name):
-        for whole, damaged in examine(file):
+        for whole, damaged in scan_lines(file):
             for _, line in whole:
                 yield _built(name, line)
             if damaged is not None:

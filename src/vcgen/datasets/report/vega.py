@@ -29,7 +29,7 @@ class Bar(NamedTuple):
     note: str
 
 
-class Hill(NamedTuple):
+class Ridge(NamedTuple):
     """A histogram that stands in a row of several.
 
     Attributes:
@@ -44,7 +44,7 @@ class Hill(NamedTuple):
     note: str
 
 
-class Piece(NamedTuple):
+class StackedPart(NamedTuple):
     """A part of a row, from `start` to `end`, with what is written in it."""
 
     row: str
@@ -113,7 +113,7 @@ def bars(rows: Sequence[Bar]) -> Spec:
     )
 
 
-def pieces(rows: Sequence[Piece]) -> Spec:
+def pieces(rows: Sequence[StackedPart]) -> Spec:
     """Rows of parts beside each other, labelled where there is room."""
     most = max(each.end for each in rows) or 1
     names = [row.row for row in rows]
@@ -176,7 +176,7 @@ def histogram(bins: Sequence[int], width: float, *, title: str, start: float = 0
     )  # fmt: skip
 
 
-def hills(rows: Sequence[Hill], *, title: str) -> Spec:
+def hills(rows: Sequence[Ridge], *, title: str) -> Spec:
     """Histograms of whole numbers along one axis, each as high as the others, medians marked."""
     blocks: list[Spec] = []
     for place, row in enumerate(rows):

@@ -13,7 +13,7 @@ def backoff_s(closures: int, draw: float) -> float:
 
 
 @dataclass(slots=True)
-class Closures:
+class Backoff:
     """When the gate is open: closed by a throttle, and opened by one request that goes ahead.
 
     Attributes:

@@ -3,11 +3,11 @@
 from dataclasses import asdict, astuple, dataclass
 from typing import Literal
 
-Factor = Literal["rpm", "tpm", "concurrency", "server", "budget", "caller"]
+Limit = Literal["rpm", "tpm", "concurrency", "server", "budget", "caller"]
 
 
 @dataclass(frozen=True, slots=True)
-class Limiting:
+class BottleneckTimes:
     """Seconds that each factor was what kept the next request from leaving.
 
     Attributes:
@@ -25,12 +25,12 @@ class Limiting:
     budget: float = 0.0
     caller: float = 0.0
 
-    def __add__(self, other: "Limiting") -> "Limiting":
-        return Limiting(*map(sum, zip(astuple(self), astuple(other), strict=True)))
+    def __add__(self, other: "BottleneckTimes") -> "BottleneckTimes":
+        return BottleneckTimes(*map(sum, zip(astuple(self), astuple(other), strict=True)))
 
-    def __sub__(self, other: "Limiting") -> "Limiting":
+    def __sub__(self, other: "BottleneckTimes") -> "BottleneckTimes":
         pairs = zip(astuple(self), astuple(other), strict=True)
-        return Limiting(*(mine - theirs for mine, theirs in pairs))
+        return BottleneckTimes(*(mine - theirs for mine, theirs in pairs))
 
     def shares(self) -> dict[str, float]:
         """Each factor's share of all these seconds, the largest first; without those of none."""

@@ -12,7 +12,7 @@ OVER_S = 1.0
 
 
 @dataclass(slots=True)
-class Circuit:
+class CircuitBreaker:
     """Open while an endpoint is taken to be out.
 
     An endpoint that fails every third request is not out, and has few failures in a row. So it

@@ -36,7 +36,7 @@ AIM, CLIMB = 0.05, 0.6  # the share worked on that is right, and that says there
 UP, DOWN = 0.8, 4.0  # by how many levels to move, for a whole share above or below `AIM`
 
 
-class Knee:
+class ConcurrencyController:
     """The limit of requests in flight of one endpoint.
 
     Args:

@@ -7,7 +7,7 @@ from math import inf
 from vcgen.engine.limits.per_limit import WINDOW_S
 
 
-class Accepted:
+class AcceptedRate:
     """What an endpoint has accepted of the last minute's requests, kept by whole seconds."""
 
     def __init__(self) -> None:
@@ -81,7 +81,7 @@ WEIGHT = 0.05
 
 
 @dataclass(slots=True)
-class ReplyTimes:
+class LatencyEstimate:
     """How long replies take, estimated as TCP does (RFC 6298): a mean and a mean deviation.
 
     Attributes:

@@ -12,14 +12,14 @@ import anyio
 
 from vcgen.engine.chat import Usage
 from vcgen.engine.config import Limits
-from vcgen.engine.limits.backoff import Closures
-from vcgen.engine.limits.bottleneck import Factor
-from vcgen.engine.limits.circuit_breaker import Circuit
-from vcgen.engine.limits.concurrency_search import FIRST, MOST, Knee
-from vcgen.engine.limits.estimates import Accepted, ReplyTimes, TokenEstimate
-from vcgen.engine.limits.per_limit import WINDOW_S, Rates
-from vcgen.engine.limits.rate_search import FIRST_STEP, Share
-from vcgen.engine.limits.token_bucket import SLICE_S, SMOOTH_S, Meter
+from vcgen.engine.limits.backoff import Backoff
+from vcgen.engine.limits.bottleneck import Limit
+from vcgen.engine.limits.circuit_breaker import CircuitBreaker
+from vcgen.engine.limits.concurrency_search import FIRST, MOST, ConcurrencyController
+from vcgen.engine.limits.estimates import AcceptedRate, LatencyEstimate, TokenEstimate
+from vcgen.engine.limits.per_limit import WINDOW_S, PerLimit
+from vcgen.engine.limits.rate_search import FIRST_STEP, RateController
+from vcgen.engine.limits.token_bucket import SLICE_S, SMOOTH_S, TokenBucket
 from vcgen.engine.rate_headers import NOTHING
 
 SPARE_FROM = 0.9
@@ -29,18 +29,18 @@ LEAST_RPM, GUESS_STEP = 60.0, 1.0
 HELD = 0.5  # the part of the time that a rate keeps requests from leaving where it is what does
 
 
-class Departure(NamedTuple):
+class Permit(NamedTuple):
     """A request that has left: from where, when in loop time, as which, what it may use."""
 
-    gate: "Gate"
+    gate: "EndpointLimiter"
     at: float
     number: int
     prompt_bytes: int
     max_tokens: int
-    amounts: Rates[int]
+    amounts: PerLimit[int]
 
 
-class Gate:
+class EndpointLimiter:
     """Used from one event loop.
 
     Args:
@@ -60,23 +60,23 @@ class Gate:
     """
 
     def __init__(self, limits: Limits, random: Random, most: int = MOST) -> None:
-        self._knee = Knee(min(most, MOST)) if limits.in_flight is None else None
+        self._knee = ConcurrencyController(min(most, MOST)) if limits.in_flight is None else None
         self.allowed: int = limits.in_flight or FIRST
         self.in_flight = 0
-        self.closures = Closures()
+        self.closures = Backoff()
         self.taken = False
         self.dead = False
-        self.replies = ReplyTimes()
+        self.replies = LatencyEstimate()
         self._random = random
         self._limits = limits
         self._announced = NOTHING
-        self._meters = Rates(*map(Meter, range(4), limits.rates))
+        self._meters = PerLimit(*map(TokenBucket, range(4), limits.rates))
         self.metered = [meter for meter in self._meters if meter.rate is not None]
-        self._share = Share()
+        self._share = RateController()
         self._estimate = TokenEstimate()
-        self._circuit = Circuit()
+        self._circuit = CircuitBreaker()
         self._probing_at: float | None = None
-        self._accepted = Accepted()
+        self._accepted = AcceptedRate()
         self._began = float("inf")
         self._left_at = float("-inf")
         self._begins_anew = False
@@ -85,7 +85,7 @@ class Gate:
         if self._meters.rpm.rate is not None:
             self._meters.rpm.space(self._meters.rpm.rate, SLICE_S, since_s=float("inf"))
         self._paying: anyio.CancelScope | None = None
-        self._short_of: Factor | None = None
+        self._short_of: Limit | None = None
 
     @property
     def may_grow_by(self) -> int:
@@ -119,7 +119,7 @@ class Gate:
         """Whether there is more room than a request leaves that comes back and is followed."""
         return self.in_flight + 1 <= SPARE_FROM * self.allowed
 
-    def limited_by(self) -> Factor:
+    def limited_by(self) -> Limit:
         """What keeps the next request from leaving."""
         if self.is_shut:
             return "server"
@@ -129,13 +129,13 @@ class Gate:
             return "caller"
         return "concurrency" if self._knee is None else "server"
 
-    def charge(self, prompt_bytes: int, max_tokens: int) -> Rates[int]:
+    def charge(self, prompt_bytes: int, max_tokens: int) -> PerLimit[int]:
         """Owe what a request is taken to use, and return it."""
         if self._begins_anew:
             self._begin_anew()
         # Not before its turn: whoever has waited knows more than when it came.
         prompt, reply = self._estimate.of(prompt_bytes, max_tokens)
-        amounts = Rates(1, prompt + reply, prompt, reply)
+        amounts = PerLimit(1, prompt + reply, prompt, reply)
         if self.metered:
             for meter in self.metered:
                 meter.due = amounts[meter.at]
@@ -164,7 +164,7 @@ class Gate:
         for meter in self.metered:
             meter.due = 0.0
 
-    def let_out(self, prompt_bytes: int, max_tokens: int, amounts: Rates[int]) -> Departure:
+    def let_out(self, prompt_bytes: int, max_tokens: int, amounts: PerLimit[int]) -> Permit:
         """The request leaves."""
         now = _now()
         self._began = min(self._began, now)
@@ -178,16 +178,16 @@ class Gate:
             meter.left += amount
         for meter in self.metered:
             meter.let_out()
-        return Departure(self, now, self._left, prompt_bytes, max_tokens, amounts)
+        return Permit(self, now, self._left, prompt_bytes, max_tokens, amounts)
 
-    def deadline_s(self, departure: Departure, timeout_s: float) -> float:
+    def deadline_s(self, departure: Permit, timeout_s: float) -> float:
         """How long a request is waited for: less if it is to see whether the endpoint is back."""
         out_since = self._circuit.opened_at
         if out_since is None or departure.at != self._probing_at:
             return timeout_s
         return min(timeout_s, self.replies.probe_s(departure.at - out_since))
 
-    def leave(self, departure: Departure) -> None:
+    def leave(self, departure: Permit) -> None:
         """The request is back, or lost."""
         self.in_flight -= 1
         if departure.at == self._probing_at:
@@ -200,7 +200,7 @@ class Gate:
         self._limits = limits
         self._go_by_all_known()
 
-    def told(self, announced: Rates[int | None]) -> None:
+    def told(self, announced: PerLimit[int | None]) -> None:
         """A reply says what the endpoint allows: go by that, or by what was given if it is less.
 
         A reply that does not say, as errors often do not, changes nothing.
@@ -208,7 +208,7 @@ class Gate:
         if announced is NOTHING:
             return
         pairs = zip(announced, self._announced, strict=True)
-        known = Rates(*(before if now is None else now for now, before in pairs))
+        known = PerLimit(*(before if now is None else now for now, before in pairs))
         if known != self._announced:
             self._announced = known
             self._share.announced()
@@ -228,7 +228,7 @@ class Gate:
             self._knee = None
             self.allowed = Limits(rpm=round(rpm)).in_flight or FIRST
 
-    def passed(self, departure: Departure, usage: Usage, waiting: int = 0) -> None:
+    def passed(self, departure: Permit, usage: Usage, waiting: int = 0) -> None:
         """A request succeeded; the next one pays the difference between estimate and use.
 
         Args:
@@ -257,21 +257,21 @@ class Gate:
             self._held_s = 0.0
             self._begins_anew = True
 
-    def _settle(self, amounts: Rates[int], estimate: tuple[int, int], usage: Usage) -> None:
+    def _settle(self, amounts: PerLimit[int], estimate: tuple[int, int], usage: Usage) -> None:
         prompt, reply = estimate
         # What was read from a cache counts as input where input is counted by itself: not at all.
         read = usage.prompt_tokens - usage.cached_tokens
-        used = Rates(
+        used = PerLimit(
             1, usage.prompt_tokens + usage.completion_tokens, read, usage.completion_tokens
         )
-        expected = Rates(1, prompt + reply, prompt, reply)
+        expected = PerLimit(1, prompt + reply, prompt, reply)
         for meter in self.metered:
             # Tokens set aside before the first replies told better, or more than a request's, are
             # not given back: they would fall into another window.
             known = min(amounts[meter.at], expected[meter.at])
             meter.owed = max(-known, meter.owed + used[meter.at] - known)
 
-    def throttled(self, departure: Departure, delay_s: float | None) -> None:
+    def throttled(self, departure: Permit, delay_s: float | None) -> None:
         """A request came back throttled: close the gate and slow down."""
         now = _now()
         self._accepted.refused(departure.at, self._part_of_a_minute(departure.amounts))
@@ -283,7 +283,7 @@ class Gate:
         is_sure = self._share.good is not None and not self._share.is_windowed
         self._refused(departure, now, delay_s, probe=delay_s is None and not is_sure)
 
-    def _slow_down(self, departure: Departure, now: float, wait_s: float) -> None:
+    def _slow_down(self, departure: Permit, now: float, wait_s: float) -> None:
         self._begins_anew = True
         if not self.metered:
             guess = max(LEAST_RPM, self._accepted.per_minute(now, now - WINDOW_S))
@@ -291,7 +291,7 @@ class Gate:
             self._accepted.scale(1 / guess)
             self.metered = [self._meters.rpm]
             step = GUESS_STEP if now - self._began < WINDOW_S else FIRST_STEP
-            self._share = Share.of_a_guess(step, self._left, now)
+            self._share = RateController.of_a_guess(step, self._left, now)
         else:
             accepted = self._accepted.per_minute(now, now - WINDOW_S)
             self._share.throttled(departure.number, self._left, now, accepted, wait_s)
@@ -299,7 +299,7 @@ class Gate:
             self._held_s = 0.0
             self._slice_s = SMOOTH_S
 
-    def _part_of_a_minute(self, amounts: Rates[int]) -> float:
+    def _part_of_a_minute(self, amounts: PerLimit[int]) -> float:
         """How much of what is allowed a minute a request takes; 1 where nothing is known."""
         if not self.metered:
             return 1.0
@@ -309,7 +309,7 @@ class Gate:
     def _left(self) -> int:
         return self._meters.rpm.left
 
-    def failed(self, departure: Departure) -> bool:
+    def failed(self, departure: Permit) -> bool:
         """A request failed; whether that is taken for an outage, which closes the gate."""
         now = _now()
         is_out = self._circuit.failed(departure.at, now)
@@ -322,7 +322,7 @@ class Gate:
         """Whether the endpoint is taken to be out; then one request at a time leaves, to see."""
         return self._circuit.opened_at is not None
 
-    def unreached(self, departure: Departure, delay_s: float | None) -> None:
+    def unreached(self, departure: Permit, delay_s: float | None) -> None:
         """A request could not be sent: close the gate until one can."""
         now = _now()
         self._circuit.open(now)
@@ -330,7 +330,7 @@ class Gate:
         self._refused(departure, now, delay_s)
 
     def _refused(
-        self, departure: Departure, now: float, delay_s: float | None, *, probe: bool = False
+        self, departure: Permit, now: float, delay_s: float | None, *, probe: bool = False
     ) -> None:
         draw = self._random.random()
         self.closures.refused(departure.at, now, delay_s, draw, probe=probe)

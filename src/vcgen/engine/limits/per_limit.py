@@ -7,7 +7,7 @@ WINDOW_S = 60.0
 T = TypeVar("T")
 
 
-class Rates(NamedTuple, Generic[T]):
+class PerLimit(NamedTuple, Generic[T]):
     """Something of each limit: of requests, of tokens, and of tokens in and out by themselves."""
 
     rpm: T

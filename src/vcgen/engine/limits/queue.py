@@ -11,17 +11,17 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from vcgen.engine.limits.limiter import Gate
+from vcgen.engine.limits.limiter import EndpointLimiter
 
 # While so many leave by each gate, or join the queue for their home, work waits for its own. Where
 # homes keep up it takes a few.
 PATIENCE = 64
 
-Waiter = asyncio.Future[Gate | None]
+Waiter = asyncio.Future[EndpointLimiter | None]
 _Queue = deque[tuple[int, Waiter]]  # each with how many had left or joined for their home
 
 
-class Rank(IntEnum):
+class Priority(IntEnum):
     """Who leaves first.
 
     Attributes:
@@ -38,7 +38,7 @@ class Rank(IntEnum):
 
 
 @dataclass(slots=True)
-class Work:
+class Affinity:
     """What requests belong to that share a prefix, as those of a clip do.
 
     Attributes:
@@ -47,10 +47,10 @@ class Work:
     """
 
     begun: bool = False
-    home: Gate | None = None
+    home: EndpointLimiter | None = None
 
 
-class Turns:
+class RequestQueue:
     """Those who wait.
 
     Args:
@@ -60,20 +60,20 @@ class Turns:
         waiting: how many wait, and of those who gave up the ones behind them.
     """
 
-    def __init__(self, gates: Sequence[Gate]) -> None:
-        self._queues: tuple[_Queue, ...] = tuple(deque() for _ in Rank)
-        self._spare = self._queues[Rank.SPARE]
-        self._at_home: dict[Gate, _Queue] = {}
+    def __init__(self, gates: Sequence[EndpointLimiter]) -> None:
+        self._queues: tuple[_Queue, ...] = tuple(deque() for _ in Priority)
+        self._spare = self._queues[Priority.SPARE]
+        self._at_home: dict[EndpointLimiter, _Queue] = {}
         if len(gates) > 1:
             self._at_home = {gate: deque() for gate in gates}
         self._patience = PATIENCE * len(gates)
         self._moves = 0
         self.waiting = 0
 
-    def join(self, waiter: Waiter, rank: Rank, home: Gate | None) -> None:
+    def join(self, waiter: Waiter, rank: Priority, home: EndpointLimiter | None) -> None:
         """Wait for one's turn."""
         queue = self._queues[rank]
-        if rank is Rank.BEGUN:
+        if rank is Priority.BEGUN:
             self._moves += 1  # so that no two are of the same age
             if home is not None:
                 queue = self._at_home.get(home, queue)
@@ -82,7 +82,7 @@ class Turns:
         queue.append((self._moves, waiter))
         self.waiting += 1
 
-    def take(self, gate: Gate) -> Waiter | None:
+    def take(self, gate: EndpointLimiter) -> Waiter | None:
         """Let out of the queue whose turn it is at a gate that is free, None if it is nobody's."""
         while queue := self._next(gate):
             if queue is self._spare and not gate.has_spare_room:
@@ -105,7 +105,7 @@ class Turns:
         self.waiting -= 1
         return queue.popleft()[1]
 
-    def _next(self, gate: Gate) -> _Queue | None:
+    def _next(self, gate: EndpointLimiter) -> _Queue | None:
         returned, begun, new, spare = self._queues
         if returned or not self._at_home:
             return returned or begun or new or spare

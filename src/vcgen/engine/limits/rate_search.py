@@ -30,7 +30,7 @@ DESPITE_ALL = 0.02  # of the requests within limits that an endpoint has announc
 
 
 @dataclass(slots=True)
-class Flight:
+class CutWindow:
     """Requests numbered over `before` and up to `last`, the first flight that met a refusal.
 
     Attributes:
@@ -67,7 +67,7 @@ class Flight:
         return self.share * max(1 - part - MARGIN, FEW / (FEW + self.refused))
 
 
-class Stretch(NamedTuple):
+class Descent(NamedTuple):
     """Where some throttles began: the share, how many requests had left, the time."""
 
     share: float
@@ -76,7 +76,7 @@ class Stretch(NamedTuple):
 
 
 @dataclass(slots=True)
-class Background:
+class AmbientThrottling:
     """Throttling whatever the rate, as by a shared or overloaded pool.
 
     To cut for it goes down and down and changes nothing. But if a rate was too high, then as much
@@ -90,7 +90,7 @@ class Background:
     part: float = 0.0
     _came: float = 0.0
     _throttled: float = 0.0
-    _began: Stretch | None = None
+    _began: Descent | None = None
     _count: int = 0
     # The share that the descent began at, and how many a second were accepted there.
     _top: tuple[float, float] | None = None
@@ -119,7 +119,7 @@ class Background:
         self._count += 1
         if began is not None and self._count < THROTTLES:
             return None
-        self._began, count, self._count = Stretch(share, left, now), self._count, 0
+        self._began, count, self._count = Descent(share, left, now), self._count, 0
         if began is None:
             return None
         accepted = (left - began.left - count) / max(now - began.at, 1.0)
@@ -135,7 +135,7 @@ class Background:
 
 
 @dataclass(slots=True)
-class Share:
+class RateController:
     """The share of an endpoint's rate in use: cut when it throttles, grown while it does not.
 
     A cut goes to the last share that was found good; if that one is throttled, to what was accepted
@@ -165,19 +165,19 @@ class Share:
     changed_at: float = 0.0
     is_tolerated: bool = False
     _changed_number: int = 0
-    _flight: Flight = field(default_factory=Flight)
+    _flight: CutWindow = field(default_factory=CutWindow)
     # How many flights in a row were single requests that were refused; the share before them.
     _lost: int = 0
     _top: float = 1.0
     # Where the last cut ends, and what refusals have cost since the share grew.
     _floor: float = 0.0
     _wasted: int = 0
-    _background: Background = field(default_factory=Background)
+    _background: AmbientThrottling = field(default_factory=AmbientThrottling)
 
     @classmethod
-    def of_a_guess(cls, step: float, left: int, now: float) -> "Share":
+    def of_a_guess(cls, step: float, left: int, now: float) -> "RateController":
         """Of a rate that is a guess, and does not count what has left before."""
-        flight = Flight(before=left, last=left)
+        flight = CutWindow(before=left, last=left)
         return cls(
             most=float("inf"), step=step, changed_at=now, _changed_number=left, _flight=flight
         )
@@ -242,7 +242,7 @@ class Share:
     def _cut(self, number: int, left: int, now: float) -> float | None:
         """Begin to cut for a flight; the share to go back to if the rate is not why."""
         last = self._flight.last
-        self._flight = Flight(last, left, self.share, first_refused=number)
+        self._flight = CutWindow(last, left, self.share, first_refused=number)
         self.changed_at, self._changed_number = now, left
         was_early, self.early, self.step = self.early > 0, 0.0, FIRST_STEP
         is_alone = number == left == last + 1

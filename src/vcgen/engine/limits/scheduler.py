@@ -14,15 +14,15 @@ request.
 import asyncio
 from collections.abc import Sequence
 
-from vcgen.engine.limits.bottleneck import Factor
-from vcgen.engine.limits.limiter import Departure, Gate
-from vcgen.engine.limits.queue import Rank, Turns, Waiter
+from vcgen.engine.limits.bottleneck import Limit
+from vcgen.engine.limits.limiter import EndpointLimiter, Permit
+from vcgen.engine.limits.queue import Priority, RequestQueue, Waiter
 from vcgen.errors import RunStopped
 
 SLOW = 2.0  # times as long as replies of another gate take
 
 
-class Admission:
+class Scheduler:
     """The queue. Used from one event loop.
 
     Attributes:
@@ -30,11 +30,11 @@ class Admission:
         waits_for_budget: how many requests wait outside, for their budget.
     """
 
-    def __init__(self, gates: Sequence[Gate]) -> None:
+    def __init__(self, gates: Sequence[EndpointLimiter]) -> None:
         self.gates = tuple(gates)
         self.waits_for_budget = 0
-        self._turns = Turns(self.gates)
-        self._alarms: dict[Gate, asyncio.TimerHandle] = {}
+        self._turns = RequestQueue(self.gates)
+        self._alarms: dict[EndpointLimiter, asyncio.TimerHandle] = {}
         self._stopped: RunStopped | None = None
 
     @property
@@ -51,9 +51,9 @@ class Admission:
         self,
         prompt_bytes: int,
         max_tokens: int,
-        rank: Rank = Rank.NEW,
-        home: Gate | None = None,
-    ) -> Departure:
+        rank: Priority = Priority.NEW,
+        home: EndpointLimiter | None = None,
+    ) -> Permit:
         """Wait until a request may leave, and let it.
 
         Every `enter` that returns is followed by one `leave`.
@@ -66,7 +66,7 @@ class Admission:
         Raises:
             RunStopped: the queue was stopped.
         """
-        gate = None if rank is Rank.SPARE or self._turns.waiting else self._idle(home)
+        gate = None if rank is Priority.SPARE or self._turns.waiting else self._idle(home)
         while True:
             if gate is None:
                 gate = await self._turn(rank, home)
@@ -78,9 +78,9 @@ class Admission:
                     return gate.let_out(prompt_bytes, max_tokens, amounts)
             finally:
                 self._release(gate)
-            rank, gate = Rank.RETURNED, None
+            rank, gate = Priority.RETURNED, None
 
-    def leave(self, departure: Departure) -> None:
+    def leave(self, departure: Permit) -> None:
         """The request is back, or lost."""
         gate = departure.gate
         gate.leave(departure)
@@ -107,13 +107,13 @@ class Admission:
             raise self._stopped
 
     @property
-    def limited_by(self) -> Factor:
+    def limited_by(self) -> Limit:
         """What keeps the next request from leaving."""
         factors = [gate.limited_by() for gate in self.gates if not gate.dead]
         factor = "caller" if "caller" in factors else (factors or ["server"])[0]
         return "budget" if factor == "caller" and self.waits_for_budget else factor
 
-    async def _paid(self, gate: Gate) -> bool:
+    async def _paid(self, gate: EndpointLimiter) -> bool:
         """Wait until a request is paid for; whether it may leave then."""
         may_leave = False
         try:
@@ -123,7 +123,7 @@ class Admission:
                 gate.give_back()
         return may_leave
 
-    async def _turn(self, rank: Rank, home: Gate | None) -> Gate:
+    async def _turn(self, rank: Priority, home: EndpointLimiter | None) -> EndpointLimiter:
         """Wait in the queue until a gate is offered that is open still."""
         while True:
             self.check()
@@ -140,15 +140,15 @@ class Admission:
                 continue
             if gate.is_open:
                 return gate
-            rank = Rank.RETURNED
+            rank = Priority.RETURNED
             self._release(gate)
 
-    def _release(self, gate: Gate) -> None:
+    def _release(self, gate: EndpointLimiter) -> None:
         """Whoever stood in a gate does so no longer."""
         gate.taken = False
         self._offer(gate)
 
-    def _idle(self, home: Gate | None) -> Gate | None:
+    def _idle(self, home: EndpointLimiter | None) -> EndpointLimiter | None:
         """A gate that nobody stands in and that lets through: one's home, or the emptiest.
 
         Nobody stays at a slow home where there is room elsewhere: the run would end later.
@@ -163,7 +163,7 @@ class Admission:
         is_slow = home.replies.mean_s > SLOW * emptiest.replies.mean_s
         return emptiest if is_slow else home
 
-    def _offer(self, gate: Gate) -> None:
+    def _offer(self, gate: EndpointLimiter) -> None:
         """Give a gate's turn to whoever is next, now or when it opens."""
         if not self._turns.waiting or gate.taken or gate.dead or not gate.has_room:
             return
@@ -174,7 +174,7 @@ class Admission:
             gate.taken = True
             waiter.set_result(gate)
 
-    def _offer_later(self, gate: Gate) -> None:
+    def _offer_later(self, gate: EndpointLimiter) -> None:
         alarm = self._alarms.get(gate)
         if alarm is None or alarm.when() != gate.opens_at:
             if alarm is not None:
@@ -182,7 +182,7 @@ class Admission:
             loop = asyncio.get_running_loop()
             self._alarms[gate] = loop.call_at(gate.opens_at, self._opened, gate)
 
-    def _opened(self, gate: Gate) -> None:
+    def _opened(self, gate: EndpointLimiter) -> None:
         del self._alarms[gate]
         self._offer(gate)
 

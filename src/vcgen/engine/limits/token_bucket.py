@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from vcgen.engine.limits.bottleneck import Factor
+from vcgen.engine.limits.bottleneck import Limit
 from vcgen.engine.limits.per_limit import WINDOW_S
 
 # A bucket's burst, in seconds of its rate: room for late timers. Some endpoints throttle any burst,
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from aiolimiter import AsyncLimiter
 
 
-class Meter:
+class TokenBucket:
     """How much may leave a minute. One pays at a time, so that aiolimiter has nobody to choose.
 
     Attributes:
@@ -30,7 +30,7 @@ class Meter:
 
     def __init__(self, at: int, rate: float | None) -> None:
         self.at = at
-        self.factor: Factor = "tpm" if at else "rpm"
+        self.factor: Limit = "tpm" if at else "rpm"
         self.left = 0
         self.rate = rate
         self.owed = 0.0
@@ -45,7 +45,7 @@ class Meter:
 
     def use(self, rate: float) -> None:
         """A rate under what is allowed, whatever has left before."""
-        limiter, wanted = self._limiter, bucket(max(1.0, rate))
+        limiter, wanted = self._limiter, bucket_size(max(1.0, rate))
         if limiter is None or (limiter.max_rate, limiter.time_period) != wanted:
             self._limiter = _limiter(rate)
 
@@ -88,17 +88,17 @@ class Meter:
 def _limiter(per_minute: float, slice_s: float = SLICE_S) -> "AsyncLimiter":
     from aiolimiter import AsyncLimiter  # noqa: PLC0415 - it loads all of importlib.metadata
 
-    return AsyncLimiter(*bucket(max(1.0, per_minute), slice_s))
+    return AsyncLimiter(*bucket_size(max(1.0, per_minute), slice_s))
 
 
-class Bucket(NamedTuple):
+class BucketSize(NamedTuple):
     """A leaky bucket: `capacity` amounts every `period_s` seconds."""
 
     capacity: float
     period_s: float
 
 
-def bucket(per_minute: float, slice_s: float = SLICE_S) -> Bucket:
+def bucket_size(per_minute: float, slice_s: float = SLICE_S) -> BucketSize:
     """A bucket that lets at most `per_minute` amounts into any 60 s, its first burst included.
 
     A full bucket empties at once and then refills for a whole window, so a bucket of the plain rate
@@ -107,7 +107,7 @@ def bucket(per_minute: float, slice_s: float = SLICE_S) -> Bucket:
     """
     rate = per_minute / (WINDOW_S + MARGIN_S)
     capacity = max(1.0, rate * slice_s)
-    return Bucket(capacity, capacity / rate)
+    return BucketSize(capacity, capacity / rate)
 
 
 def excess(left: float, before: float | None, now: float, burst: float) -> float:

@@ -34,12 +34,12 @@ def replacing(path: Path, mode: int = PRIVATE) -> Iterator[BinaryIO]:
         OSError: the disk refuses, or another process is at it.
     """
     temporary = path.with_name(f".{path.name}.new")
-    require_unheld(temporary)
+    require_unlocked(temporary)
     # What a killed process left there, or a link that somebody laid.
     temporary.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
     with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
-        hold(file.fileno())
+        lock(file.fileno())
         try:
             yield file
             file.flush()
@@ -76,7 +76,7 @@ def replacing_file(path: Path) -> Iterator[BinaryIO]:
         raise UsageError(f"{path}: cannot write: {error.strerror or error}") from error
 
 
-def hold(descriptor: int) -> None:
+def lock(descriptor: int) -> None:
     """Keep a file or directory from other processes that ask, until the descriptor is closed.
 
     Raises:
@@ -89,13 +89,13 @@ def hold(descriptor: int) -> None:
             raise OSError(EBUSY, "another process is writing it") from error
 
 
-def require_unheld(path: Path) -> None:
+def require_unlocked(path: Path) -> None:
     """Raises OSError if another process holds what is at `path`."""
     if path.is_symlink() or not path.exists():
         return
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK)
     try:
-        hold(descriptor)
+        lock(descriptor)
     finally:
         os.close(descriptor)
 
@@ -117,7 +117,7 @@ def sync_path(path: Path) -> None:
         os.close(descriptor)
 
 
-def examine(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]]:
+def scan_lines(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]]:
     """Of each line of a file: the whole lines in it with their ids, and itself if it is damaged.
 
     A last line that was never finished is no damage.
@@ -126,7 +126,7 @@ def examine(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]
         UsageError: the file cannot be opened.
     """
     with open_lines(path) as file:
-        yield from map(examine_line, file)
+        yield from map(scan_line, file)
 
 
 def open_lines(path: Path) -> BinaryIO:
@@ -137,7 +137,7 @@ def open_lines(path: Path) -> BinaryIO:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def examine_line(written: bytes) -> tuple[list[tuple[str, bytes]], bytes | None]:
+def scan_line(written: bytes) -> tuple[list[tuple[str, bytes]], bytes | None]:
     """The same of one line, given with its newline if it has one."""
     line = written.removesuffix(b"\n")
     is_ended = len(line) < len(written)
@@ -148,7 +148,7 @@ def examine_line(written: bytes) -> tuple[list[tuple[str, bytes]], bytes | None]
     return whole, None if lacks_end and not is_ended else line
 
 
-def end_at(path: Path, end: int) -> None:
+def truncate_at(path: Path, end: int) -> None:
     """Cut off what comes after the last whole line, or give that its missing end."""
     with os.fdopen(open_private(path, os.O_WRONLY | os.O_APPEND), "ab") as file:
         size = os.fstat(file.fileno()).st_size

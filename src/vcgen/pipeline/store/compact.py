@@ -7,7 +7,7 @@ from typing import Literal
 from vcgen.data.hashing import _CHUNK_ENTRIES, _SHARDS
 
 
-class HashSet:
+class CompactSet:
     """Names that are in it or not. Fast if all are added before the first is asked for."""
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class HashSet:
         return at < len(shard) and shard[at] == hashed
 
 
-class HashIndex:
+class CompactMap:
     """Numbers by name, in chunks of hashes: each sorted, and all of one below those of the next.
 
     Args:

@@ -30,14 +30,14 @@ from vcgen.data.records import Outcome, Record, Reject
 from vcgen.errors import StoreError, UsageError
 from vcgen.pipeline.store.atomic_files import (
     PRIVATE,
-    end_at,
-    examine,
     make_directory,
     open_private,
     replacing,
+    scan_lines,
     sync_path,
+    truncate_at,
 )
-from vcgen.pipeline.store.compact import HashIndex, HashSet
+from vcgen.pipeline.store.compact import CompactMap, CompactSet
 from vcgen.pipeline.store.layout import (
     CALLS,
     LOCK,
@@ -75,8 +75,8 @@ class RunDirectory:
 
         self._lock = FileLock(path / LOCK, mode=PRIVATE, thread_local=False)
         self._files: dict[str, int] = {}
-        self._done = HashSet()
-        self._calls: dict[Path, HashIndex] = {}  # where in the file the lines begin
+        self._done = CompactSet()
+        self._calls: dict[Path, CompactMap] = {}  # where in the file the lines begin
         self._dirty = False
         self._failure = ""  # of the disk, after which nothing it holds back can be trusted
         self._manifest: dict[str, Any] = {}
@@ -281,18 +281,18 @@ class RunDirectory:
                 if damaged:
                     self._set_aside(path, damaged)
                 else:
-                    end_at(path, end)
+                    truncate_at(path, end)
                 sync_path(path)  # a process that was killed may not have come to it
 
     def _index(self, name: str, path: Path) -> tuple[int, list[bytes]]:
         """Take in a file; returns how long it is without damage, and its damaged lines."""
         end, damaged = 0, []
-        for whole, rest in examine(path):
+        for whole, rest in scan_lines(path):
             if rest is not None:
                 damaged.append(rest)
             for found, line in whole:
                 if name == CALLS:
-                    self._calls.setdefault(path, HashIndex("Q")).add(found, end)
+                    self._calls.setdefault(path, CompactMap("Q")).add(found, end)
                 else:
                     self._count_line(name, found, line)
                 end += len(line) + 1
@@ -323,7 +323,7 @@ class RunDirectory:
         sync_path(self.path)
         self.damaged[path.name] = len(damaged)
         with replacing(path) as file:
-            file.writelines(line + b"\n" for whole, _ in examine(path) for _, line in whole)
+            file.writelines(line + b"\n" for whole, _ in scan_lines(path) for _, line in whole)
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -392,7 +392,7 @@ def _standing(place: str) -> str:
 
 def _rows(path: Path, name: str, damaged: Counter[str] | None = None) -> Iterator[dict[str, Any]]:
     for file in parts(path, name):
-        for whole, rest in examine(file):
+        for whole, rest in scan_lines(file):
             if rest is not None and damaged is not None:
                 damaged[file.name] += 1
             for _, line in whole:

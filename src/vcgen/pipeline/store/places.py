@@ -6,7 +6,7 @@ A run keeps one entry for every clip it has seen, and a dict of the same takes t
 from bisect import bisect_right
 from typing import Literal, NamedTuple
 
-from vcgen.pipeline.store.compact import HashIndex
+from vcgen.pipeline.store.compact import CompactMap
 
 _DIGITS = "0123456789"
 _MOST_DIGITS = 18
@@ -21,7 +21,7 @@ class Places:
     """
 
     def __init__(self) -> None:
-        self._codes = HashIndex("I")
+        self._codes = CompactMap("I")
         self._spans = [_Span("", "", "nothing", 0)]
         self._first = [0]  # the first code of each span
         self._end = 1  # above all codes so far

@@ -36,7 +36,7 @@ class _Spent:
         return {"repairs": self.repairs, "usage": asdict(self.usage), "cost": cost}
 
 
-class Sums:
+class RunTotals:
     """The sums of outcomes, taken one at a time."""
 
     def __init__(self) -> None:
@@ -78,7 +78,7 @@ def sum_up(
     Args:
         records, rejects: their rows; only rejects have a reason.
     """
-    sums = Sums()
+    sums = RunTotals()
     for row in chain(records, rejects):
         sums.add(row.get("meta", {}), row.get("flags", ()), row.get("reason"))
     return sums.summary()

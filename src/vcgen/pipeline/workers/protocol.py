@@ -12,21 +12,21 @@ from typing import Any, Self, TypeVar
 import orjson
 from pydantic import TypeAdapter
 
-from vcgen.data.readers.inputs import PlacedStream, intake_files
+from vcgen.data.readers.inputs import PlacedStream, open_input_files
 from vcgen.data.readers.read import count_rows
 from vcgen.engine.budget import Budget
-from vcgen.engine.config import Keyless, Limits
+from vcgen.engine.config import EndpointSpec, Limits
 from vcgen.errors import UsageError
-from vcgen.pipeline.progress import Tally
+from vcgen.pipeline.progress import RunSnapshot
 from vcgen.pipeline.runner import Run
 from vcgen.pipeline.session import Options, open_run
 from vcgen.tasks.recipe import Recipe
 
-T = TypeVar("T", "Job", "Order", "Report")
+T = TypeVar("T", "WorkerSpec", "Command", "Status")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class WorkerSpec:
     """What `vcgen generate` is told, as plain values.
 
     Attributes:
@@ -45,14 +45,14 @@ class Job:
     inputs: tuple[Path, ...]
     input_format: str
     speech: Path | None
-    endpoints: tuple[Keyless, ...]
+    endpoints: tuple[EndpointSpec, ...]
     output: Path
     recipe: Recipe
     templates: Path | None
     timeout_s: float
     hedge: bool
     budget: Budget
-    judge: Keyless | None = None
+    judge: EndpointSpec | None = None
     samples: int | None = None
     workers: int = 1
     number: int = 1
@@ -64,7 +64,7 @@ class Job:
 
     def clips(self) -> PlacedStream:
         """All clips of the input; raises UsageError if there is none."""
-        return intake_files(self.inputs, self.input_format, self.speech)
+        return open_input_files(self.inputs, self.input_format, self.speech)
 
     @property
     def limits(self) -> tuple[Limits, ...]:
@@ -107,7 +107,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
+class Command:
     """What a worker is told while it works: to stop and why, or its share of the limits.
 
     Attributes:
@@ -119,7 +119,7 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class Status:
     """What a worker tells.
 
     Attributes:
@@ -127,16 +127,16 @@ class Report:
         error: why it ended early, as the error's type and its message.
     """
 
-    tally: Tally
+    tally: RunSnapshot
     done: bool = False
     error: tuple[str, str] | None = None
 
 
-def _limited(endpoint: Keyless, limits: Limits) -> Keyless:
+def _limited(endpoint: EndpointSpec, limits: Limits) -> EndpointSpec:
     return replace(endpoint, endpoint=replace(endpoint.endpoint, limits=limits))
 
 
-def encode(message: Job | Order | Report) -> bytes:
+def encode(message: WorkerSpec | Command | Status) -> bytes:
     """One line, newline included."""
     return orjson.dumps(message, default=str, option=orjson.OPT_APPEND_NEWLINE)
 
@@ -149,4 +149,4 @@ def decode(kind: type[T], line: bytes) -> T:
 
 @cache
 def _adapters() -> dict[type, TypeAdapter[Any]]:
-    return {kind: TypeAdapter(kind) for kind in (Job, Order, Report)}
+    return {kind: TypeAdapter(kind) for kind in (WorkerSpec, Command, Status)}

@@ -23,10 +23,10 @@ from vcgen.engine.config import Limits
 from vcgen.engine.limits.per_limit import WINDOW_S
 from vcgen.engine.limits.token_bucket import MARGIN_S
 from vcgen.errors import BudgetSpent, RunStopped, StoreError, UsageError
-from vcgen.pipeline.progress import Tally, total
+from vcgen.pipeline.progress import RunSnapshot, total
 from vcgen.pipeline.runner import GRACE_S, Run
 from vcgen.pipeline.store.directory import RunDirectory
-from vcgen.pipeline.workers.protocol import Job, Order, Report, decode, encode
+from vcgen.pipeline.workers.protocol import Command, Status, WorkerSpec, decode, encode
 
 # Not from the working directory: a file there that is named like a module is the user's own.
 COMMAND = (sys.executable, "-P", "-m", "vcgen.pipeline.workers.worker")
@@ -40,18 +40,18 @@ _ERRORS = {"UsageError": UsageError, "StoreError": StoreError, "BudgetSpent": Bu
 @dataclass(slots=True)
 class _Worker:
     number: int
-    tally: Tally = field(default_factory=Tally)
+    tally: RunSnapshot = field(default_factory=RunSnapshot)
     orders: ByteSendStream | None = None
     ended_at: float | None = None
 
-    async def tell(self, message: Job | Order) -> None:
+    async def tell(self, message: WorkerSpec | Command) -> None:
         # One that is gone hears nothing; whoever reads its reports sees that.
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
             if self.orders is not None:
                 await self.orders.send(encode(message))
 
 
-class Fleet:
+class WorkerPool:
     """What a `Run` is to those who watch it, done by worker processes.
 
     Attributes:
@@ -63,7 +63,7 @@ class Fleet:
         job: what the workers are told.
     """
 
-    def __init__(self, run: Run, job: Job) -> None:
+    def __init__(self, run: Run, job: WorkerSpec) -> None:
         self.limits = run.limits
         self.stopped: Exception | None = None
         self._spent: BudgetSpent | None = None
@@ -79,7 +79,7 @@ class Fleet:
         """How many samples each clip is to have."""
         return self._run.tasks
 
-    def tally(self) -> Tally:
+    def tally(self) -> RunSnapshot:
         """The sum of what the workers have told so far."""
         return total(worker.tally for worker in self._workers)
 
@@ -132,7 +132,7 @@ class Fleet:
             part = replace(job, number=worker.number, budget=budget, samples=samples)
             await worker.tell(part)
             if self.stopped is not None:
-                await worker.tell(Order(stop=str(self.stopped)))
+                await worker.tell(Command(stop=str(self.stopped)))
             report = await self._listen(worker, process)
             code = await process.wait()
         worker.tally = replace(worker.tally, in_flight=0)
@@ -167,18 +167,18 @@ class Fleet:
         finally:
             os.close(lock)
 
-    async def _listen(self, worker: _Worker, process: Process) -> Report | None:
+    async def _listen(self, worker: _Worker, process: Process) -> Status | None:
         """The last report of a worker, None if it ended without one."""
         lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
         with suppress(anyio.IncompleteRead, anyio.EndOfStream, anyio.BrokenResourceError):
             while True:
-                report = decode(Report, await lines.receive_until(b"\n", _LINE_BYTES))
+                report = decode(Status, await lines.receive_until(b"\n", _LINE_BYTES))
                 self._take_in(worker, report.tally)
                 if report.done:
                     return report
         return None
 
-    def _take_in(self, worker: _Worker, tally: Tally) -> None:
+    def _take_in(self, worker: _Worker, tally: RunSnapshot) -> None:
         before, now = worker.tally.progress, tally.progress
         worker.tally = tally
         self._store.count(now.records - before.records, now.rejects - before.rejects)
@@ -192,12 +192,12 @@ class Fleet:
         for pause_s in (0.0, HAND_ON_S + 1.0):  # one more, as a timer may come a moment early
             await anyio.sleep(pause_s)
             for at, limits in self._shares().items():
-                await self._workers[at].tell(Order(limits=limits))
+                await self._workers[at].tell(Command(limits=limits))
 
     async def _end_grace(self, workers: TaskGroup) -> None:
         await self._stopping.wait()
         for worker in self._workers:
-            await worker.tell(Order(stop=str(self.stopped)))
+            await worker.tell(Command(stop=str(self.stopped)))
         await anyio.sleep(GRACE_S + LATE_S)
         workers.cancel_scope.cancel()
 

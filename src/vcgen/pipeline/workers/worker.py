@@ -1,7 +1,7 @@
-"""A worker of a run: does its part of the clips, and writes files of its own.
+"""Worker process of a run: processes its part of the clips and writes its own files.
 
-Started as `python -m vcgen.worker` by `vcgen.fleet`. Reads its `Job` and then `Order`s from
-standard input, tells `Report`s on standard output, and ends when nobody gives orders any more.
+Started by `supervisor` as `python -m vcgen.pipeline.workers.worker`. Reads a `WorkerSpec`, then
+`Command`s, from standard input; writes `Status` lines to standard output; ends with its input.
 """
 
 import asyncio
@@ -21,10 +21,10 @@ from vcgen.data.clips import Clip
 from vcgen.data.readers.inputs import PlacedStream
 from vcgen.data.readers.read import content_of
 from vcgen.errors import RunStopped, VcgenError
-from vcgen.pipeline.progress import Tally
+from vcgen.pipeline.progress import RunSnapshot
 from vcgen.pipeline.runner import Run
 from vcgen.pipeline.session import use_uvloop
-from vcgen.pipeline.workers.protocol import Job, Order, Report, decode, encode
+from vcgen.pipeline.workers.protocol import Command, Status, WorkerSpec, decode, encode
 
 REPORT_EVERY_S = 0.25
 ROWS_AT_ONCE = 1000
@@ -63,7 +63,7 @@ class Reports:
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def send(self, report: Report) -> None:
+    def send(self, report: Status) -> None:
         with suppress(OSError):  # nobody reads any more: then no orders come either, which ends us
             os.write(self._descriptor, encode(report))
 
@@ -73,9 +73,9 @@ async def work(orders: asyncio.StreamReader, reports: Reports) -> None:
     line = await orders.readline()
     if not line:
         return
-    job = decode(Job, line)
+    job = decode(WorkerSpec, line)
     sys.path[:] = job.python_path
-    tally, error = Tally(), None
+    tally, error = RunSnapshot(), None
     try:
         part = part_of(job.clips(), job.number, job.workers)
         async with job.open(part, worker=job.number) as run:
@@ -89,7 +89,7 @@ async def work(orders: asyncio.StreamReader, reports: Reports) -> None:
         error = type(failure).__name__, str(failure)
         if not isinstance(failure, VcgenError):
             error = "RunStopped", f"worker {job.number}: {': '.join(error)}"
-    reports.send(Report(tally=tally, done=True, error=error))
+    reports.send(Status(tally=tally, done=True, error=error))
 
 
 async def _attended(run: Run, orders: asyncio.StreamReader, reports: Reports) -> None:
@@ -108,7 +108,7 @@ async def _attended(run: Run, orders: asyncio.StreamReader, reports: Reports) ->
 
 async def _obey(run: Run, orders: asyncio.StreamReader) -> None:
     while line := await orders.readline():
-        order = decode(Order, line)
+        order = decode(Command, line)
         if order.limits is not None:
             run.change(order.limits)
         if order.stop is not None:
@@ -118,7 +118,7 @@ async def _obey(run: Run, orders: asyncio.StreamReader) -> None:
 
 async def _report(run: Run, reports: Reports) -> None:
     while True:
-        reports.send(Report(tally=run.tally()))
+        reports.send(Status(tally=run.tally()))
         await anyio.sleep(REPORT_EVERY_S)
 
 
