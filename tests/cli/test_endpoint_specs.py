@@ -39,8 +39,8 @@ FULL = EndpointSpec(
     endpoint=Endpoint(
         model="writer-8b",
         base_url=URL,
-        served_as="my-deployment",
-        structured="json_object",
+        deployment="my-deployment",
+        json_mode="json_object",
         price=(0.15, 0.6),
         limits=Limits(rpm=600, tpm=90_000, concurrency=32),
     ),
@@ -70,11 +70,11 @@ def test_a_spec_and_a_table_say_the_same(tmp_path: Path) -> None:
 
 def test_what_a_spec_leaves_out_is_as_for_all() -> None:
     limits = Limits(rpm=60, concurrency=8)
-    common = Endpoint(model="m", structured="prompt", price=(1.0, 2.0), limits=limits)
+    common = Endpoint(model="m", json_mode="prompt", price=(1.0, 2.0), limits=limits)
     first, second = (each.endpoint for each in choose(f"{URL}, rpm=5", URL, common=common))
     assert first.limits == Limits(rpm=5, concurrency=8)
     assert second.limits == limits
-    assert (first.structured, first.price, first.asked_for) == ("prompt", (1.0, 2.0), "m")
+    assert (first.json_mode, first.price, first.asked_for) == ("prompt", (1.0, 2.0), "m")
 
 
 def test_without_specs_there_is_the_one_endpoint_of_the_environment(

@@ -100,11 +100,11 @@ def test_the_dialect_starts_strict_and_follows_the_host() -> None:
     official, other = Endpoint(model="m"), Endpoint(model="m", base_url="http://localhost")
     assert official.dialect == Capabilities(Structured.JSON_SCHEMA, "max_completion_tokens")
     assert other.dialect == Capabilities(Structured.JSON_SCHEMA, "max_tokens")
-    fixed = Endpoint(model="m", structured="prompt")
+    fixed = Endpoint(model="m", json_mode="prompt")
     assert fixed.dialect.structured is Structured.PROMPT
 
 
-@pytest.mark.parametrize("fields", [{"model": ""}, {"model": "m", "structured": "yaml"}])
+@pytest.mark.parametrize("fields", [{"model": ""}, {"model": "m", "json_mode": "yaml"}])
 def test_a_nameless_model_and_an_unknown_format_are_refused(fields: dict[str, Any]) -> None:
     with pytest.raises(UsageError):
         Endpoint(**fields)

@@ -78,7 +78,7 @@ def test_64_first_requests_step_down_together_and_later_ones_know(
 
 def test_a_format_that_was_chosen_is_not_given_up() -> None:
     transport = Formats(Simulator(behaviour=ServerCapabilities(json_schema=False)))
-    engine = Engine(Endpoint(model="sim", structured="json_schema"), transport=transport)
+    engine = Engine(Endpoint(model="sim", json_mode="json_schema"), transport=transport)
 
     async def main() -> None:
         with pytest.raises(SampleRejected, match="not supported"):

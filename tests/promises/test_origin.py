@@ -43,9 +43,13 @@ def following() -> Transport:
     return transport
 
 
-async def ask(base_url: str, transport: Transport | None = None, *, trust_env: bool = False) -> str:
+async def ask(
+    base_url: str, transport: Transport | None = None, *, use_env_proxy: bool = False
+) -> str:
     """Send the prompt and the key there; why that ended, as no server here has an answer."""
-    endpoint = Endpoint(model="m", base_url=base_url, key=SecretStr(KEY), trust_env=trust_env)
+    endpoint = Endpoint(
+        model="m", base_url=base_url, key=SecretStr(KEY), use_env_proxy=use_env_proxy
+    )
     async with Engine(endpoint, transport=transport) as engine:
         with pytest.raises(RunStopped) as stopped:
             await engine.complete(REQUEST)
@@ -92,10 +96,10 @@ def test_a_redirect_is_not_followed_and_stops_the_run(
     run(main)
 
 
-@pytest.mark.parametrize("trust_env", [False, True])
+@pytest.mark.parametrize("use_env_proxy", [False, True])
 @pytest.mark.parametrize("variable", PROXY_VARIABLES)
 def test_no_proxy_hears_of_what_goes_to_this_machine(
-    variable: str, monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, *, trust_env: bool
+    variable: str, monkeypatch: pytest.MonkeyPatch, authority: trustme.CA, *, use_env_proxy: bool
 ) -> None:
     async def main() -> None:
         https = "https" in variable.lower()
@@ -105,7 +109,7 @@ def test_no_proxy_hears_of_what_goes_to_this_machine(
         async with listening(origin, served), listening(proxy):
             monkeypatch.setenv(variable, f"http://127.0.0.1:{proxy.port}")
             scheme = "https" if https else "http"
-            await ask(f"{scheme}://localhost:{origin.port}/v1", trust_env=trust_env)
+            await ask(f"{scheme}://localhost:{origin.port}/v1", use_env_proxy=use_env_proxy)
         assert is_secret_in(origin)
         assert not proxy.heard
 
@@ -135,7 +139,7 @@ def test_a_proxy_that_was_asked_for_passes_on_what_it_cannot_read(
         proxy = Proxy(origin)
         async with listening(origin, certificates(authority)["good"]), listening(proxy):
             monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
-            await ask(f"https://{ORIGIN}/v1", trust_env=True)
+            await ask(f"https://{ORIGIN}/v1", use_env_proxy=True)
         assert proxy.tunnels == 1
         assert is_secret_in(origin)
         assert not is_secret_in(proxy)
@@ -162,7 +166,7 @@ def test_a_proxy_that_cannot_be_used_is_wrong_use(
     named: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HTTPS_PROXY", named)
-    endpoint = Endpoint(model="m", trust_env=True)
+    endpoint = Endpoint(model="m", use_env_proxy=True)
     with pytest.raises(UsageError, match="a proxy that cannot be used") as raised:
         Engine(endpoint)
     assert "pa55word" not in str(raised.value)

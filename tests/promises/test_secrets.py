@@ -87,9 +87,9 @@ def test_a_short_key_is_a_word_that_texts_may_hold(
 LOUD = """
 import logging, sys, traceback, vcgen
 logging.basicConfig(level=logging.DEBUG)
-for trust_env in (False, True):
+for use_env_proxy in (False, True):
     for url in sys.argv[2:]:
-        endpoint = vcgen.Endpoint.from_environment("sim", base_url=url, trust_env=trust_env)
+        endpoint = vcgen.Endpoint.from_environment("sim", base_url=url, use_env_proxy=use_env_proxy)
         print(endpoint, repr([endpoint]), vars(sys.modules["vcgen.engine.config"]))
         try:
             vcgen.run(sys.argv[1], model=endpoint, tasks=["description"])

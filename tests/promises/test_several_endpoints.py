@@ -51,7 +51,7 @@ def test_one_server_with_two_keys_is_two_endpoints() -> None:
 
 
 def test_endpoints_may_come_and_go_between_two_calls_of_a_run(tmp_path: Path) -> None:
-    other = Endpoint(model="sim", base_url="http://127.0.0.1:10/v1", served_as="sim:other")
+    other = Endpoint(model="sim", base_url="http://127.0.0.1:10/v1", deployment="sim:other")
     third = Endpoint(model="sim", base_url="http://127.0.0.1:11/v1")
     for requests, endpoints in ((2, [LOCAL, other]), (3, [other]), (4, [third, other, LOCAL])):
         transport = Watched(Simulator(behaviour=ServerCapabilities(model="")))
@@ -67,7 +67,7 @@ def test_endpoints_may_come_and_go_between_two_calls_of_a_run(tmp_path: Path) ->
 
 def test_an_endpoint_is_asked_for_the_model_by_its_own_name() -> None:
     transport = Watched(Simulator(behaviour=ServerCapabilities(model="")))
-    endpoint = Endpoint(model="writer", base_url=LOCAL.base_url, served_as="writer-8b-awq")
+    endpoint = Endpoint(model="writer", base_url=LOCAL.base_url, deployment="writer-8b-awq")
     result = generate(make_clips(1), model=endpoint, transport=transport)
     assert {body["model"] for body in transport.bodies} == {"writer-8b-awq"}
     assert result.summary["model"] == "writer"

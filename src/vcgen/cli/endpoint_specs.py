@@ -56,7 +56,7 @@ def choose_judge(
     key_variable: str | None,
     price: str | None,
     limits: Limits,
-    trust_env: bool,
+    use_env_proxy: bool,
 ) -> EndpointSpec | None:
     """The endpoint of the judge that a command line names, None for no judge.
 
@@ -68,7 +68,7 @@ def choose_judge(
             raise UsageError("there is no judge that this holds for: name the model, --judge NAME")
         return None
     priced = None if price is None else parse_price(price)
-    common = Endpoint(model=model, price=priced, limits=limits, trust_env=trust_env)
+    common = Endpoint(model=model, price=priced, limits=limits, use_env_proxy=use_env_proxy)
     return EndpointSpec.from_environment(common, base_url, key_variable or "OPENAI_API_KEY")
 
 
@@ -131,8 +131,8 @@ def read_endpoint(fields: Mapping[str, Any], common: Endpoint) -> EndpointSpec:
     endpoint = replace(
         common,
         base_url=read["url"],
-        served_as=read.get("model"),
-        structured=read.get("structured", common.structured),
+        deployment=read.get("model"),
+        json_mode=read.get("structured", common.json_mode),
         price=read.get("price", common.price),
         limits=replace(common.limits or Limits(), **limits),
     )

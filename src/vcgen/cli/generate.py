@@ -59,7 +59,7 @@ from vcgen.cli.options import (
 )
 from vcgen.cli.output import print_summary, tell
 from vcgen.engine.budget import Budget
-from vcgen.engine.config import Endpoint, Limits, StructuredName
+from vcgen.engine.config import Endpoint, JsonMode, Limits
 from vcgen.engine.rate_headers import duration_s
 from vcgen.errors import RunStopped, StoreError, UsageError
 from vcgen.pipeline.store.directory import RunDirectory
@@ -91,7 +91,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     base_url: BaseUrlOption = None,
     api_key_env: KeyOption = None,
     endpoint: EndpointOption = None,
-    trust_env: TrustOption = False,
+    use_env_proxy: TrustOption = False,
     structured: StructuredOption = "auto",
     rpm: RpmOption = None,
     tpm: TpmOption = None,
@@ -133,10 +133,10 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
     )
     common = Endpoint(
         model=model,
-        structured=cast("StructuredName", structured),
+        json_mode=cast("JsonMode", structured),
         price=None if price is None else parse_price(price),
         limits=Limits(rpm=rpm, tpm=tpm, concurrency=concurrency),
-        trust_env=trust_env,
+        use_env_proxy=use_env_proxy,
     )
     endpoints = choose_endpoints(
         endpoint or (), common, base_url=base_url, key_variable=api_key_env
@@ -147,7 +147,7 @@ def generate(  # noqa: PLR0913 - one parameter an option, all by name
         key_variable=judge_api_key_env,
         price=judge_price,
         limits=Limits(rpm=judge_rpm, tpm=judge_tpm, concurrency=judge_concurrency),
-        trust_env=trust_env,
+        use_env_proxy=use_env_proxy,
     )
     seconds = None if deadline is None else _seconds(deadline)
     budget = Budget(cost=max_cost, requests=max_requests, tokens=max_total_tokens, seconds=seconds)

@@ -102,7 +102,7 @@ def plan(  # noqa: PLR0913 - one parameter an option, all by name
         key_variable=None,
         price=judge_price,
         limits=Limits(rpm=judge_rpm, tpm=judge_tpm, concurrency=judge_concurrency),
-        trust_env=False,
+        use_env_proxy=False,
     )
     options = Options(
         recipe=chosen,

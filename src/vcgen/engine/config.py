@@ -35,13 +35,13 @@ _NAMED_HOST = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(:[0-9]*)?")
 # What is meant as an address and may be shown; anything else may be a key in the wrong place.
 _MEANT_AS_ADDRESS = re.compile(r"[a-z]*://|[\w.-]*:[0-9]{1,5}(/|$)")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-_STRUCTURED = {
+_JSON_MODES = {
     "auto": Structured.JSON_SCHEMA,
     "json_schema": Structured.JSON_SCHEMA,
     "json_object": Structured.JSON_OBJECT,
     "prompt": Structured.PROMPT,
 }
-StructuredName = Literal["auto", "json_schema", "json_object", "prompt"]
+JsonMode = Literal["auto", "json_schema", "json_object", "prompt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ class Limits:
             from its cache is not counted.
         concurrency: requests in flight; None goes by `rpm`, or else finds how many the endpoint is
             faster with.
-        shared_by: how many processes share what the endpoint says it allows; what is given here is
+        processes: how many processes share what the endpoint says it allows; what is given here is
             for this one alone.
     """
 
@@ -64,7 +64,7 @@ class Limits:
     input_tpm: int | None = None
     output_tpm: int | None = None
     concurrency: int | None = None
-    shared_by: int = 1
+    processes: int = 1
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -102,7 +102,7 @@ def together(limits: Sequence[Limits]) -> Limits:
         input_tpm=input_tpm,
         output_tpm=output_tpm,
         concurrency=whole([each.in_flight for each in limits]),
-        shared_by=max(each.shared_by for each in limits),
+        processes=max(each.processes for each in limits),
     )
 
 
@@ -113,13 +113,13 @@ class Endpoint:
     Attributes:
         model: what is asked; `sim` is the simulated endpoint.
         base_url: up to and including the version, e.g. `https://api.openai.com/v1`.
-        served_as: what this endpoint calls the model, None if the same.
+        deployment: what this endpoint calls the model, None if the same.
         key: sent as a bearer token; None sends none.
         price: US dollars a million tokens, of prompts and of replies; None looks it up.
-        structured: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
+        json_mode: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
             down where the endpoint refuses it.
         limits: what this endpoint allows; None goes by the limits of the run.
-        trust_env: whether it is reached through the proxies that the environment names, if any;
+        use_env_proxy: whether it is reached through the proxies that the environment names, if any;
             they are ignored otherwise.
 
     Raises:
@@ -128,12 +128,12 @@ class Endpoint:
 
     model: str
     base_url: str = OPENAI_URL
-    served_as: str | None = None
+    deployment: str | None = None
     key: SecretStr | None = None
-    structured: StructuredName = "auto"
+    json_mode: JsonMode = "auto"
     price: tuple[float, float] | None = None
     limits: Limits | None = None
-    trust_env: bool = False
+    use_env_proxy: bool = False
 
     def __post_init__(self) -> None:
         if any(letter in self.base_url for letter in "@?#"):
@@ -151,16 +151,14 @@ class Endpoint:
             raise UsageError(
                 f"the key would travel unencrypted to {parts.hostname}: use https or unset the key"
             )
-        if not self.model or self.served_as == "":
+        if not self.model or self.deployment == "":
             raise UsageError("the model has no name")
         if is_simulated(self.model) != is_simulated(self.asked_for):
             raise UsageError(
                 f"{self.model!r} cannot be served as {self.asked_for!r}: one of them is simulated"
             )
-        if self.structured not in _STRUCTURED:
-            raise UsageError(
-                f"structured output {self.structured!r}: choose {', '.join(_STRUCTURED)}"
-            )
+        if self.json_mode not in _JSON_MODES:
+            raise UsageError(f"JSON mode {self.json_mode!r}: choose {', '.join(_JSON_MODES)}")
         if self.price is not None and not all(0 <= dollars < inf for dollars in self.price):
             raise UsageError(f"price {self.price}: must be two numbers from 0")
 
@@ -172,7 +170,7 @@ class Endpoint:
     @property
     def asked_for(self) -> str:
         """The model's name in requests."""
-        return self.model if self.served_as is None else self.served_as
+        return self.model if self.deployment is None else self.deployment
 
     @property
     def url(self) -> str:
@@ -185,7 +183,7 @@ class Endpoint:
         host = urlsplit(self.base_url).hostname or ""
         official = host.endswith(".openai.com") and not self.simulated
         return Capabilities(
-            structured=_STRUCTURED[self.structured],
+            structured=_JSON_MODES[self.json_mode],
             token_limit="max_completion_tokens" if official else "max_tokens",
         )
 
@@ -196,9 +194,9 @@ class Endpoint:
         *,
         base_url: str | None = None,
         key_variable: str = "OPENAI_API_KEY",
-        structured: StructuredName = "auto",
+        json_mode: JsonMode = "auto",
         price: tuple[float, float] | None = None,
-        trust_env: bool = False,
+        use_env_proxy: bool = False,
         environment: Mapping[str, str] = os.environ,
     ) -> "Endpoint":
         """The endpoint that arguments and environment name.
@@ -210,7 +208,7 @@ class Endpoint:
         Raises:
             UsageError: an https endpoint and no key, or as for `Endpoint`.
         """
-        common = cls(model=model, structured=structured, price=price, trust_env=trust_env)
+        common = cls(model=model, json_mode=json_mode, price=price, use_env_proxy=use_env_proxy)
         keyless = EndpointSpec.from_environment(common, base_url, key_variable, environment)
         return keyless.with_key(environment)
 

@@ -38,7 +38,7 @@ class EndpointClient:
         self.gate = EndpointLimiter(limits, random, most)
         self.dialect = endpoint.dialect
         self.is_reached = False
-        self._is_proven = endpoint.structured != "auto"
+        self._is_proven = endpoint.json_mode != "auto"
         self._headers = _headers(endpoint)
         self._key_spellings = tuple(_spellings(endpoint.key))
         self._failing_since: float | None = None

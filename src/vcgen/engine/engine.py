@@ -377,9 +377,11 @@ def _default_transport(endpoints: Sequence[Endpoint]) -> Transport:
         from vcgen.sim.transport import SimTransport  # noqa: PLC0415 - most runs need no simulator
 
         return SimTransport()
-    if any(each.trust_env != first.trust_env for each in endpoints):
-        raise UsageError("trust_env must be the same at each endpoint: one connects to all of them")
-    if first.trust_env:
+    if any(each.use_env_proxy != first.use_env_proxy for each in endpoints):
+        raise UsageError(
+            "use_env_proxy must be the same at each endpoint: one connects to all of them"
+        )
+    if first.use_env_proxy:
         from vcgen.engine.transport.httpx_client import HttpxTransport  # noqa: PLC0415 - as above
 
         return HttpxTransport.by_environment()

@@ -36,11 +36,8 @@ def per_million(prompt: float, completion: float) -> Price:
 
 def find_price(model: str, base_url: str) -> Price | None:
     """The price of a model at an endpoint, None if it is not listed."""
-    # 0.4 s of tables, and no use to a simulated run.
-    from genai_prices import (
-        Usage as Tokens,  # noqa: PLC0415
-        calc_price,  # noqa: PLC0415
-    )
+    # Loads 0.4 s of tables, which a simulated run does not need.
+    from genai_prices import Usage as Tokens, calc_price  # noqa: PLC0415 - as above
 
     def dollars(**tokens: int) -> float:
         priced = calc_price(Tokens(**tokens), model_ref=model, provider_api_url=base_url)

@@ -162,7 +162,7 @@ def _endpoints(model: Model) -> tuple[Endpoint, ...]:
         if each.model != first.model:
             raise UsageError(
                 f"a run belongs to one model, not to {first.model!r} and {each.model!r}; what an "
-                "endpoint calls it is its served_as"
+                "endpoint calls it is its deployment"
             )
         if each.simulated != first.simulated:
             raise UsageError("a run goes to servers or to the simulator in memory, not to both")

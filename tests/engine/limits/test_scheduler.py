@@ -443,7 +443,7 @@ def test_a_reply_that_announces_nothing_leaves_the_announced_limit_in_force() ->
 
 def test_an_announced_limit_is_divided_anew_when_others_end() -> None:
     async def main() -> None:
-        admission = queue(Limits(concurrency=1000, shared_by=3))
+        admission = queue(Limits(concurrency=1000, processes=3))
         admission.gates[0].told(PerLimit(900, None, None, None))
         for _ in range(100):
             await admission.enter(1, 1)

@@ -215,10 +215,10 @@ class EndpointLimiter:
             self._go_by_all_known()
 
     def _go_by_all_known(self) -> None:
-        shared_by = self._limits.shared_by
+        processes = self._limits.processes
         known = zip(self._meters, self._limits.rates, self._announced, strict=True)
         for meter, given, announced in known:
-            ours = None if announced is None else max(1, announced // shared_by)
+            ours = None if announced is None else max(1, announced // processes)
             rate = min((x for x in (given, ours) if x is not None), default=None)
             if rate is not None and rate != meter.rate:
                 meter.go_by(rate, self._share.share)

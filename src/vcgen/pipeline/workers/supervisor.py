@@ -241,7 +241,7 @@ def _divided(limits: Limits, ended_s: Sequence[float | None]) -> dict[int, Limit
             input_tpm=input_tpm[at],
             output_tpm=output_tpm[at],
             concurrency=in_flight[at],
-            shared_by=sum(counting),
+            processes=sum(counting),
         )
         for at, works in enumerate(working)
         if works
