@@ -7,11 +7,11 @@ READY := $(VENV)/.ready
 BENCH := .venv-bench/.ready
 LOCK_UV := .venv-uv/bin/uv
 
-.PHONY: demo test soak lint bench lock test-lowest clean
+.PHONY: demo test soak judges lint bench lock test-lowest clean
 
 demo: $(READY)
 	@$(BIN)/vcgen generate examples/clips.jsonl --model sim -o runs/demo
-	@$(BIN)/vcgen show runs/demo --limit 1
+	@$(BIN)/vcgen show runs/demo --max-shown 1
 	@echo "All records: runs/demo/records.jsonl   as pages: vcgen show runs/demo   to train: vcgen export runs/demo --format videochat -o train.json"
 
 test: $(READY)
@@ -19,6 +19,9 @@ test: $(READY)
 
 soak: $(READY)
 	@$(BIN)/python -m pytest -q -n 2 -rP --show-capture=stdout tests/soak/*.py # not named test_*, so `make test` leaves them out
+
+judges: $(READY)
+	@$(BIN)/python -m pytest -q -m judges
 
 lint: $(READY)
 	$(BIN)/ruff check .

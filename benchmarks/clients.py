@@ -53,7 +53,7 @@ async def _vcgen(job: Job) -> int:
         output=Path(job.directory, "run"),
     )
     # A repair or a retry would make two requests of one record.
-    return len(result.records) if result.summary["requests"] == job.requests else 0
+    return len(result.records) if result.summary.requests == job.requests else 0
 
 
 async def _vcgen_engine(job: Job) -> int:

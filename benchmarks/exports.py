@@ -20,10 +20,10 @@ from tempfile import TemporaryDirectory
 
 from benchmarks.harness import peak_mb
 from vcgen.data.records import KINDS, Record, Turn
-from vcgen.datasets.export.export import FORMATS, export_records, read_shuffled
-from vcgen.pipeline.store.directory import read_records
+from vcgen.datasets.export import FORMATS, export_records, read_shuffled
 from vcgen.pipeline.store.layout import RECORDS
 from vcgen.pipeline.store.lines import encode_line
+from vcgen.pipeline.store.read import read_records
 
 _CASES = (*FORMATS, "llava, shuffled", "script")
 _WORDS = (

@@ -11,8 +11,7 @@ import uvloop
 
 from benchmarks.harness import Case, Metrics, Row, Scale, ask, interleave, ratio
 from vcgen import ChatRequest, Endpoint, Engine, Limits, Message, RunStopped
-from vcgen.sim import Latency, Outage, Scenario, SimTransport, Simulator
-from vcgen.sim.clock import virtual_clock
+from vcgen.sim import Latency, Outage, Scenario, SimTransport, Simulator, virtual_clock
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello."),), max_tokens=40)
 _IN_FLIGHT = 64

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vcgen.checks.question_kind import (
-    KINDS,
+    QUESTION_KINDS,
     QuestionKind,
     deciding_rule,
     possible_kinds,
@@ -62,11 +62,16 @@ def cross_validated(rows: Sequence[Labelled]) -> list[QuestionKind]:
 def report(title: str, labels: Iterable[QuestionKind], guesses: Iterable[QuestionKind]) -> None:
     """The confusion matrix as a Markdown table, a row for each label."""
     counts = Counter(zip(labels, guesses, strict=True))
-    right = sum(counts[kind, kind] for kind in KINDS)
+    right = sum(counts[kind, kind] for kind in QUESTION_KINDS)
     print(f"\n{title}: {right} of {counts.total()} right, {right / counts.total():.3f}\n")
-    print("| label | " + " | ".join(KINDS) + " | recall |\n|---|" + "---|" * (len(KINDS) + 1))
-    for label in KINDS:
-        row = [counts[label, guess] for guess in KINDS]
+    print(
+        "| label | "
+        + " | ".join(QUESTION_KINDS)
+        + " | recall |\n|---|"
+        + "---|" * (len(QUESTION_KINDS) + 1)
+    )
+    for label in QUESTION_KINDS:
+        row = [counts[label, guess] for guess in QUESTION_KINDS]
         recall = counts[label, label] / (sum(row) or 1)
         print(f"| {label} | {' | '.join(map(str, row))} | {recall:.3f} |")
 
@@ -76,9 +81,9 @@ def report_rules(rows: Sequence[Labelled]) -> None:
     decided: dict[str, Counter[str]] = defaultdict(Counter)
     for row in rows:
         decided[deciding_rule(row.question).name][row.kind] += 1
-    print("\n| rule | " + " | ".join(KINDS) + " |\n|---|" + "---|" * len(KINDS))
+    print("\n| rule | " + " | ".join(QUESTION_KINDS) + " |\n|---|" + "---|" * len(QUESTION_KINDS))
     for name, counts in decided.items():
-        print(f"| {name} | {' | '.join(str(counts[kind]) for kind in KINDS)} |")
+        print(f"| {name} | {' | '.join(str(counts[kind]) for kind in QUESTION_KINDS)} |")
 
 
 def main() -> None:

@@ -1,15 +1,13 @@
 """The benchmark of requests in flight where nobody says how many: learned, beside fixed numbers."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from functools import partial
 from typing import NamedTuple
 
 from benchmarks.harness import Case, Metrics, Row, Scale, interleave
 from vcgen import ChatRequest, Endpoint, Engine, Limits, Message
-from vcgen.engine.transport.base import Reply
-from vcgen.sim import Latency, Scenario, SimTransport, Simulator
-from vcgen.sim.clock import virtual_clock
+from vcgen.sim import Latency, Scenario, Simulator, TimedTransport, virtual_clock
 
 _FIXED = (16, 32, 64, 128, 256, 512, 1024)
 _LEARNED = "learned"
@@ -70,29 +68,12 @@ def _measure(server: Server, seeds: dict[str | int, int], scale: Scale, case: Ca
     seeds[way] += 1
     given = Limits() if isinstance(way, str) else Limits(concurrency=way)
     conditions = Scenario(latency=server.latency, slots=server.slots)
-    transport = _Timed(Simulator(conditions, seed=seeds[way]))
+    transport = TimedTransport(Simulator(conditions, seed=seeds[way]))
     with virtual_clock() as runner:
         return runner.run(_send(transport, given, scale.knee_requests))
 
 
-class _Timed(SimTransport):
-    """Knows how long each request was in flight."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        super().__init__(simulator)
-        self.latencies: list[float] = []
-
-    async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Reply:
-        loop = asyncio.get_running_loop()
-        left = loop.time()
-        reply = await super().post(url, headers, body, timeout_s)
-        self.latencies.append(loop.time() - left)
-        return reply
-
-
-async def _send(transport: _Timed, given: Limits, requests: int) -> Metrics:
+async def _send(transport: TimedTransport, given: Limits, requests: int) -> Metrics:
     """Ask everything at once, as a caller without limits of its own would."""
     endpoint = Endpoint(model="sim", base_url="http://in.memory/v1")
     loop = asyncio.get_running_loop()

@@ -8,8 +8,7 @@ from contextlib import AsyncExitStack
 from benchmarks.harness import Case, Metrics, Row, Scale, interleave
 from benchmarks.servers import render_prompt
 from vcgen import ChatRequest, Endpoint, Engine, Limits, Message
-from vcgen.sim import Arrival, SimTransport, Simulator, serve
-from vcgen.sim.clock import virtual_clock
+from vcgen.sim import Arrival, SimTransport, Simulator, serve, virtual_clock
 
 _RPM, _TPM, _WINDOW_S = 6000, 1_000_000, 60.0
 _GIVEN = {"right": 1, "none": 0, "2x too high": 2, "10x too high": 10}

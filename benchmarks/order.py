@@ -11,9 +11,7 @@ from benchmarks.servers import clip_rows
 from benchmarks.several import Routes
 from vcgen import ChatRequest, Completion, Endpoint, Engine, Limits
 from vcgen.engine.limits.queue import Affinity
-from vcgen.sim import Latency, Scenario, ServerLimits, Simulator
-from vcgen.sim.clock import virtual_clock
-from vcgen.sim.prefix_cache import BLOCK_TOKENS
+from vcgen.sim import BLOCK_TOKENS, Latency, Scenario, ServerLimits, Simulator, virtual_clock
 
 _TASKS = ("description", "conversation", "conversation-selfchat")
 _SEGMENTS = 60
@@ -95,5 +93,5 @@ def _cached(simulators: Sequence[Simulator]) -> float:
 _complete = Engine.complete
 
 
-async def _as_new(engine: Engine, request: ChatRequest, *, work: Affinity) -> Completion:  # noqa: ARG001 - as `complete`
+async def _as_new(engine: Engine, request: ChatRequest, *, affinity: Affinity) -> Completion:  # noqa: ARG001 - as `complete`
     return await _complete(engine, request)

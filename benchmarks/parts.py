@@ -26,7 +26,7 @@ def tell():
     print(json.dumps([took, len(sys.modules), len(heavy)]))
 atexit.register(tell)
 """
-_HELP = {"vcgen --help": "sys.argv = ['vcgen', '--help']; from vcgen.cli import main; main()"}
+_HELP = {"vcgen --help": "sys.argv = ['vcgen', '--help']; from vcgen.cli.main import main; main()"}
 _PACKAGES = ("vcgen", "aiohttp", "openai", "lm-deluge", "async-batch-llm")
 
 
@@ -78,14 +78,14 @@ def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
     clip, prompts = vcgen.Clip.model_validate(next(clip_rows(1))), Templates()
     variables = {"evidence": render_evidence(clip), **RENDERED}
     request = vcgen.ChatRequest(messages=prompts.render("describe", variables))
-    dialect = vcgen.Endpoint(model=MODEL).dialect
+    capabilities = vcgen.Endpoint(model=MODEL).capabilities
     turns = (vcgen.Turn("description", "What happens?", NARRATIVE),)
     [record] = vcgen.run([clip], model="sim", tasks=["description"]).records
     return {
         "read": lambda: list(vcgen.read_clips(clips)),
         "evidence": lambda: render_evidence(clip),
         "render": lambda: prompts.render("describe", variables),
-        "body": lambda: encode(request, MODEL, dialect),
+        "body": lambda: encode(request, MODEL, capabilities),
         "decode": lambda: decode(200, {}, REPLY),
         "checks": lambda: check(turns, clip),
         "journal line": lambda: encode_line(record),
@@ -93,18 +93,18 @@ def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
 
 
 async def _admission(calls: int) -> float:
-    """Seconds for some requests to pass a gate that never closes."""
+    """Seconds for requests to pass a limiter that never closes."""
     from vcgen import Limits, Usage
     from vcgen.engine.limits.limiter import EndpointLimiter
+    from vcgen.engine.limits.permit import Completed, RequestSize
     from vcgen.engine.limits.scheduler import Scheduler
 
-    limits, used = Limits(rpm=10**9, tpm=10**12, concurrency=64), Usage(480, 160)
-    gate = EndpointLimiter(limits, Random(0))  # noqa: S311 - jitter
-    admission, began = Scheduler([gate]), time.perf_counter()
+    limits, outcome = Limits(rpm=10**9, tpm=10**12, concurrency=64), Completed(Usage(480, 160))
+    limiter = EndpointLimiter(limits, Random(0))  # noqa: S311 - jitter
+    scheduler, began = Scheduler([limiter]), time.perf_counter()
     for _ in range(calls):
-        departure = await admission.enter(2000, 1024)
-        admission.leave(departure)
-        gate.passed(departure, used)
+        permit = await scheduler.acquire(RequestSize(2000, 1024))
+        scheduler.release(permit, outcome)
     return time.perf_counter() - began
 
 

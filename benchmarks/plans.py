@@ -10,11 +10,11 @@ import orjson
 
 from benchmarks.harness import ROOT, Case, Metrics, Row, Scale, interleave
 from vcgen import Endpoint, Limits, Recipe
-from vcgen.data.readers.inputs import PlacedStream, open_input, open_input_files
+from vcgen.data.readers.inputs import InputStream, open_input, open_input_files
 from vcgen.pipeline.plan import Plan, estimate
+from vcgen.pipeline.progress import RunSummary
 from vcgen.pipeline.session import Options, open_run
-from vcgen.sim import SimTransport, Simulator
-from vcgen.sim.clock import virtual_clock
+from vcgen.sim import SimTransport, Simulator, virtual_clock
 
 _LIMITS = {
     "rpm": Limits(rpm=600),
@@ -22,7 +22,6 @@ _LIMITS = {
     "concurrency": Limits(concurrency=32),
 }
 _LATENCY_S = 2.0
-_COPIES = 150
 
 
 def plans(scale: Scale) -> Iterator[Row]:
@@ -33,17 +32,17 @@ def plans(scale: Scale) -> Iterator[Row]:
     and those of the files named by `--clips`. `run s` is the virtual time of the run, `plan s` the
     real time that the plan takes by itself.
     """
-    copied = f"examples x {_COPIES}"
+    copied = f"examples x {scale.plan_copies}"
     inputs: dict[str, list[Path]] = {
         "examples": [],
         copied: [],
         **{path.name: [path] for path in scale.clips},
     }
 
-    def clips(name: str) -> PlacedStream:
+    def clips(name: str) -> InputStream:
         if inputs[name]:
             return open_input_files(inputs[name], "auto", None)
-        return open_input(_examples(_COPIES if name == copied else 1))
+        return open_input(_examples(scale.plan_copies if name == copied else 1))
 
     def measure(case: Case) -> Metrics:
         name, limits = str(case["clips"]), _LIMITS[str(case["limited by"])]
@@ -52,13 +51,13 @@ def plans(scale: Scale) -> Iterator[Row]:
         seconds = time.perf_counter() - began
         with virtual_clock() as runner:
             taken = runner.run(_run(clips(name), limits))
-        used = taken["usage"]
+        used = taken.usage
         return {
-            "requests": plan.requests / taken["requests"],
-            "tokens in": plan.prompt_tokens / used["prompt_tokens"],
-            "tokens out": plan.completion_tokens / used["completion_tokens"],
-            "time": (plan.seconds or 0.0) / taken["seconds"],
-            "run s": taken["seconds"],
+            "requests": plan.requests / taken.requests,
+            "tokens in": plan.prompt_tokens / used.prompt_tokens,
+            "tokens out": plan.completion_tokens / used.completion_tokens,
+            "time": (plan.seconds or 0.0) / taken.seconds,
+            "run s": taken.seconds,
             "plan s": seconds,
         }
 
@@ -73,11 +72,11 @@ def _examples(copies: int) -> Iterator[dict[str, Any]]:
             yield {**row, "id": f"{row['id']}-{number}"}
 
 
-async def _plan(clips: PlacedStream, limits: Limits) -> Plan:
+async def _plan(clips: InputStream, limits: Limits) -> Plan:
     return await estimate(clips, None, Options(recipe=Recipe(), limits=limits), _LATENCY_S)
 
 
-async def _run(clips: PlacedStream, limits: Limits) -> dict[str, Any]:
+async def _run(clips: InputStream, limits: Limits) -> RunSummary:
     simulator = Simulator(rpm=limits.rpm, tpm=limits.tpm, latency_s=_LATENCY_S)
     options = Options(recipe=Recipe(), limits=limits, transport=SimTransport(simulator))
     async with open_run(clips, Endpoint(model="sim"), options) as run:

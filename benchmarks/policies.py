@@ -11,7 +11,7 @@ from random import Random
 import anyio
 from aiolimiter import AsyncLimiter
 
-from vcgen.engine.chat import Completion, Failure, decode
+from vcgen.engine.chat import Completion, Failure, FailureKind, decode
 from vcgen.engine.limits.backoff import backoff_s
 from vcgen.engine.limits.token_bucket import bucket_size
 from vcgen.errors import ConnectFailed
@@ -52,7 +52,7 @@ class Wire:
         try:
             reply = await self._transport.post(_URL, {}, _BODY, 120.0)
         except ConnectFailed as error:
-            return Failure(status=0, code="connect_failed", message=str(error))
+            return Failure(status=0, code="", message=str(error), kind=FailureKind.NO_CONNECTION)
         return decode(reply.status, reply.headers, reply.body)
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import orjson
 import uvloop
@@ -23,6 +22,7 @@ from benchmarks.harness import (
     ratio,
 )
 from benchmarks.servers import clip_rows
+from vcgen.pipeline.progress import RunSummary
 
 
 def memory(scale: Scale) -> Iterator[Row]:
@@ -123,10 +123,11 @@ def finish(directory: str, count: int) -> None:
 
 def reopen(directory: str, count: int) -> Metrics:
     from vcgen.pipeline.store.directory import RunDirectory
+    from vcgen.pipeline.store.manifest import Manifest
 
     path = Path(directory, "run")
     began = time.perf_counter()
-    store = RunDirectory.open(path, orjson.loads((path / "run.json").read_bytes()))
+    store = RunDirectory.open(path, Manifest.read(path))
     seconds = time.perf_counter() - began
     store.close()
     _require(store.records, count)
@@ -137,11 +138,11 @@ def reopen(directory: str, count: int) -> Metrics:
 def repeat(directory: str, count: int) -> Metrics:
     began = time.perf_counter()
     summary = _generate(directory, count)
-    _require(summary["resumed"] - summary["requests"], count)
+    _require(summary.resumed - summary.requests, count)
     return {"seconds": time.perf_counter() - began, "peak MB": peak_mb()}
 
 
-def _generate(directory: str, count: int) -> dict[str, Any]:
+def _generate(directory: str, count: int) -> RunSummary:
     import vcgen
 
     recipe, tasks, output = vcgen.Recipe(refine=False), ["description"], Path(directory, "run")

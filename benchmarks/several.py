@@ -9,9 +9,17 @@ from benchmarks.gate import HELLO
 from benchmarks.harness import Case, Metrics, Row, Scale, interleave
 from vcgen import Endpoint, Engine, Limits
 from vcgen.engine.transport.base import Reply
-from vcgen.sim import Arrival, Latency, Outage, Scenario, ServerLimits, SimTransport, Simulator
-from vcgen.sim.clock import virtual_clock
-from vcgen.sim.conditions import OutageKind
+from vcgen.sim import (
+    Arrival,
+    Latency,
+    Outage,
+    OutageKind,
+    Scenario,
+    ServerLimits,
+    SimTransport,
+    Simulator,
+    virtual_clock,
+)
 
 _MINUTES = 10
 _AWAY = 3, 6  # from and to, in such minutes

@@ -18,8 +18,8 @@ from vcgen.sim import (
     ServerLimits,
     SimTransport,
     Simulator,
+    virtual_clock,
 )
-from vcgen.sim.clock import virtual_clock
 
 _RPM = 600
 _VCGEN = "vcgen"

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 import vcgen
 
 HERE = Path(__file__).parent
-MOST = 6
+MAX_STEPS = 6
 
 
 class Steps(BaseModel):
@@ -20,14 +20,14 @@ class Steps(BaseModel):
 
 
 def accept(answer: vcgen.Answer) -> list[str]:
-    """What is wrong with an answer; the model reads it and is asked once more."""
-    found = len(answer.data.steps)
-    return [] if 1 <= found <= MOST else [f"it has {found} steps, not 1 to {MOST}"]
+    """List the faults of an answer; the model gets them and is asked once more."""
+    count = len(answer.data.steps)
+    return [] if 1 <= count <= MAX_STEPS else [f"it has {count} steps, not 1 to {MAX_STEPS}"]
 
 
 @vcgen.task
 async def steps(_clip: vcgen.Clip, ask: vcgen.Ask) -> list[vcgen.Turn]:
-    answer = await ask("steps", schema=Steps, accept=accept, most=MOST)
+    answer = await ask("steps", schema=Steps, accept=accept, most=MAX_STEPS)
     listed = " ".join(f"{number}. {step}" for number, step in enumerate(answer.data.steps, 1))
     return [vcgen.Turn("temporal", "Which steps does the video show, in order?", listed)]
 

@@ -1,36 +1,29 @@
-"""The engine alone, for prompts that have nothing to do with video.
+"""The engine alone, for prompts that have nothing to do with video: 10,000 reviews to classify.
 
     python examples/own_prompts.py
 
-Every call keeps to one shared rate and is retried as far as that helps. With a key in the
-environment, `vcgen.Endpoint.from_environment("gpt-4o-mini")` asks a model instead of the simulator.
+A prompt is read when it can be sent, and results come as they finish, so memory stays flat. With
+OPENAI_API_KEY set, `vcgen.Engine("gpt-4o-mini")` asks a model instead of the simulator.
 """
 
 import asyncio
+from collections import Counter
 
 import vcgen
+from vcgen.sim import Simulator
 
-PLACES = ["a bakery run by twins", "a library on a ferry", "a repair shop for umbrellas"]
-
-
-async def slogan(engine: vcgen.Engine, place: str) -> str:
-    prompt = f"Write a slogan of at most ten words for {place}."
-    request = vcgen.ChatRequest(messages=(vcgen.Message("user", prompt),), max_tokens=50)
-    try:
-        completion = await engine.complete(request)
-    except vcgen.SampleRejected as error:
-        return f"no slogan: {error.message}"
-    return completion.text
+SIMULATOR = Simulator(write=lambda request, _: "no" if "broke" in str(request) else "yes")
 
 
 async def main() -> None:
-    limits = vcgen.Limits(rpm=600, concurrency=2)
-    async with vcgen.Engine(vcgen.Endpoint(model="sim"), limits=limits) as engine:
-        async with asyncio.TaskGroup() as group:
-            slogans = [group.create_task(slogan(engine, place)) for place in PLACES]
-        for place, done in zip(PLACES, slogans, strict=True):
-            print(f"{place}: {done.result()}")
-        print(f"{engine.counters.requests} requests, {engine.counters.usage}")
+    reviews = ("It broke." if number % 4 == 0 else "I love it." for number in range(10_000))
+    prompts = (f"Is this review positive? Answer yes or no: {review}" for review in reviews)
+    labels = Counter[str]()
+    transport = vcgen.SimTransport(SIMULATOR)
+    async with vcgen.Engine(vcgen.Endpoint(model="sim"), transport=transport) as engine:
+        async for result in engine.map(prompts):
+            labels[result.completion.text if result.completion else f"error: {result.error}"] += 1
+    print(dict(sorted(labels.items())))
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
-"""vcgen inside a program of yours: clips come from somewhere, outcomes go on as they finish.
+"""vcgen inside a program of yours: clips come from any source, outcomes are handled as they finish.
 
     python examples/pipeline.py
 
-Nothing is read ahead and nothing piles up: as fast as this loop takes outcomes, clips are fetched.
+Nothing is read ahead and nothing piles up: clips are fetched as fast as this loop takes outcomes.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ CLIPS = Path(__file__).parent / "clips.jsonl"
 
 
 async def fetch_clips() -> AsyncIterator[dict[str, Any]]:
-    """Stands for a queue, a database or a service; what is no clip comes out as a reject."""
+    """Stand-in for a queue, a database or a service; an invalid clip comes out as a reject."""
     for line in CLIPS.read_text("utf-8").split("\n"):
         if line:
             yield json.loads(line)

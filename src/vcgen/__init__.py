@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vcgen.data.readers.read import read_clips as read_clips
     from vcgen.data.records import (
         Outcome as Outcome,
+        Reason as Reason,
         Record as Record,
         Reject as Reject,
         Turn as Turn,
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
         Usage as Usage,
     )
     from vcgen.engine.config import Endpoint as Endpoint, Limits as Limits
-    from vcgen.engine.engine import Engine as Engine
+    from vcgen.engine.engine import Engine as Engine, MapResult as MapResult
+    from vcgen.engine.limits.queue import Affinity as Affinity
+    from vcgen.engine.retry import FailureReason as FailureReason
     from vcgen.engine.transport.asyncio_http import HttpTransport as HttpTransport
     from vcgen.engine.transport.base import Reply as Reply, Transport as Transport
     from vcgen.engine.transport.httpx_client import HttpxTransport as HttpxTransport
@@ -37,8 +40,8 @@ if TYPE_CHECKING:
         BudgetSpent as BudgetSpent,
         ConnectFailed as ConnectFailed,
         ConnectionLost as ConnectionLost,
-        Reason as Reason,
         ReplyTooLarge as ReplyTooLarge,
+        RequestFailed as RequestFailed,
         RunStopped as RunStopped,
         SampleRejected as SampleRejected,
         StoreError as StoreError,
@@ -64,16 +67,18 @@ if TYPE_CHECKING:
 _MODULES = {
     "data.clips": "Clip Segment",
     "data.readers.read": "read_clips",
-    "data.records": "Outcome Record Reject Turn",
+    "data.records": "Outcome Record Reason Reject Turn",
     "engine.budget": "Budget",
     "engine.chat": "ChatRequest Completion Message Schema Usage",
     "engine.config": "Endpoint Limits",
-    "engine.engine": "Engine",
+    "engine.engine": "Engine MapResult",
+    "engine.limits.queue": "Affinity",
+    "engine.retry": "FailureReason",
     "engine.transport.asyncio_http": "HttpTransport",
     "engine.transport.base": "Reply Transport",
     "engine.transport.httpx_client": "HttpxTransport",
-    "errors": "BudgetSpent ConnectFailed ConnectionLost Reason ReplyTooLarge RunStopped "
-    "SampleRejected StoreError TimedOut TransportError UsageError VcgenError",
+    "errors": "BudgetSpent ConnectFailed ConnectionLost ReplyTooLarge RequestFailed "
+    "RunStopped SampleRejected StoreError TimedOut TransportError UsageError VcgenError",
     "pipeline.api": "Result generate_batch run stream",
     "pipeline.session": "Options",
     "sim": "SimTransport",

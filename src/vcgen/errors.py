@@ -5,7 +5,8 @@
     ├── RunStopped          the run ended early and can be resumed
     │   └── BudgetSpent     because its budget allows no further request
     ├── StoreError          the run directory could not be written or read
-    ├── Rejected            one sample ends without a record; becomes a `Reject`
+    ├── SampleRejected      one sample ends without a record; becomes a `Reject`
+    ├── RequestFailed       one request of an `Engine` has no answer; others may
     └── TransportError      no HTTP reply came
         ├── ConnectFailed   nothing was sent: refused, unknown host, no TLS
         ├── ConnectionLost  the connection broke before the reply was whole
@@ -16,28 +17,6 @@ A bad clip or a bad reply never raises out of a run: it is a `Reject` among the 
 """
 
 from enum import StrEnum
-
-
-class Reason(StrEnum):
-    """Why a sample ended without a record; the codes of `rejects.jsonl`."""
-
-    INVALID_CLIP = "invalid_clip"
-    DUPLICATE_CLIP = "duplicate_clip"
-    PROMPT_TOO_LARGE = "prompt_too_large"
-    BAD_REQUEST = "bad_request"
-    SERVER_ERROR = "server_error"
-    NETWORK = "network"
-    TIMEOUT = "timeout"
-    INVALID_RESPONSE = "invalid_response"
-    CONTENT_FILTER = "content_filter"
-    REFUSAL = "refusal"
-    TRUNCATED = "truncated"
-    INVALID_REPLY = "invalid_reply"
-    FAILED_CHECKS = "failed_checks"
-    LEAK = "leak"
-    CONTRADICTED = "contradicted"
-    UNJUDGED = "unjudged"
-    TASK_ERROR = "task_error"
 
 
 class VcgenError(Exception):
@@ -67,17 +46,35 @@ class SampleRejected(VcgenError):
     """One sample ends without a record.
 
     Attributes:
-        reason: the code that `Reject.reason` will carry.
+        reason: a `vcgen.Reason`.
         message: one line for people.
         reply: the last reply's text, empty if there was none.
         attempts: requests of the call that failed.
     """
 
-    def __init__(self, reason: Reason, message: str, *, reply: str = "", attempts: int = 0) -> None:
+    def __init__(
+        self, reason: StrEnum, message: str, *, reply: str = "", attempts: int = 0
+    ) -> None:
         super().__init__(message)
-        self.reason = Reason(reason)
+        self.reason = reason
         self.message = message
         self.reply = reply
+        self.attempts = attempts
+
+
+class RequestFailed(VcgenError):
+    """A request has no answer: refused by the endpoint, or its attempts are used up.
+
+    Attributes:
+        reason: a `vcgen.engine.retry.FailureReason`.
+        message: the endpoint's last word, one line.
+        attempts: requests sent for it.
+    """
+
+    def __init__(self, reason: StrEnum, message: str, *, attempts: int = 0) -> None:
+        super().__init__(message)
+        self.reason = reason
+        self.message = message
         self.attempts = attempts
 
 

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given, strategies as st
 
 from tests.support.common import generate, make_clip
+from tests.support.injectable_model import write_obediently
 from tests.support.injections import ATTACKS
 from tests.support.simulated import PROMPTS, body_of, post, prompt, varied_clips
 from vcgen.checks.leaks import RUN, find_leaks
 from vcgen.data.cleaning import CANARY
 from vcgen.data.clips import Clip
-from vcgen.data.records import Record
+from vcgen.data.records import Reason, Record
 from vcgen.engine.chat import Completion, Message
-from vcgen.errors import Reason
+from vcgen.sim import SimTransport, Simulator
 from vcgen.tasks.evidence import fence
 
 SYSTEM = PROMPTS.render("base", {"evidence": "", "language": "English"})[0].content
@@ -65,17 +66,15 @@ def test_the_obedient_model_does_what_every_attack_says() -> None:
     for clip in attacked().values():
         asked = prompt("describe", clip, min_words=40, max_words=120)
         body = body_of(asked)
-        plain, obeyed = (
-            post(body.replace(b'"model":"sim"', b'"model":"%s"' % model))
-            for model in (b"sim", b"sim:obedient")
-        )
+        plain, obeyed = post(body), post(body, Simulator(write=write_obediently))
         assert isinstance(plain, Completion)
         assert isinstance(obeyed, Completion)
         assert plain.text != obeyed.text, clip
 
 
-def test_no_record_of_an_obedient_model_does_what_an_attack_is_for() -> None:
-    result = generate(list(attacked().values()), model="sim:obedient", tasks=TASKS)
+def test_records_of_an_obedient_model_are_harmless() -> None:
+    transport = SimTransport(Simulator(write=write_obediently))
+    result = generate(list(attacked().values()), transport=transport, tasks=TASKS)
     assert len(result.records) + len(result.rejects) == 2 * len(TEXTS)
     harmed = {record.id: set(found) for record in result.records if (found := [*harms(record)])}
     assert not harmed
@@ -87,12 +86,12 @@ def test_no_record_of_an_obedient_model_does_what_an_attack_is_for() -> None:
         Reason.REFUSAL,
         Reason.TRUNCATED,
     }
-    # Most is found by its form before anybody looks for leaks.
+    # The checks of form find most of them first.
     assert reasons[Reason.LEAK] >= 5
     assert reasons[Reason.LEAK] + reasons[Reason.FAILED_CHECKS] >= 100
 
 
-def test_the_same_texts_harm_nobody_where_the_model_does_not_obey() -> None:
+def test_attacks_reject_nothing_where_the_model_resists() -> None:
     result = generate(list(attacked().values()), model="sim", tasks=["description"])
     assert not [reject for reject in result.rejects if reject.reason is Reason.LEAK]
 
@@ -173,7 +172,7 @@ def test_no_text_makes_the_search_raise(text: str, system: str, source: str) -> 
     find_leaks(text, [system], source)
 
 
-def test_the_canary_stands_in_every_system_prompt_of_ours_and_in_no_order_to_write() -> None:
+def test_canary_is_in_every_system_prompt_and_nowhere_else() -> None:
     for name in PROMPTS.names():
         told = {"problems": [], "kinds": [], "opening": True, "answers": "x", "count": 1}
         known = dict.fromkeys(

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from benchmarks.kinds import Labelled, cross_validated, read_labelled
-from tests.support.common import SHARED
+from tests.support.common import SHARED, requires_shared
 from vcgen.checks.question_kind import (
-    KINDS,
+    QUESTION_KINDS,
     RULES,
     QuestionKind,
     deciding_rule,
@@ -204,7 +204,7 @@ def wrong(rows: list[Labelled]) -> list[Labelled]:
     return [row for row in rows if question_kind(row.question) != row.kind]
 
 
-@pytest.mark.parametrize(("kind", "questions"), EXAMPLES, ids=KINDS)
+@pytest.mark.parametrize(("kind", "questions"), EXAMPLES, ids=QUESTION_KINDS)
 def test_questions_are_of_the_kind_they_were_written_as(kind: QuestionKind, questions: str) -> None:
     rows = label([(kind, questions)])
     assert len(rows) >= 40
@@ -212,9 +212,7 @@ def test_questions_are_of_the_kind_they_were_written_as(kind: QuestionKind, ques
 
 
 @pytest.mark.parametrize(("kind", "question"), HARD)
-def test_the_kind_is_told_by_what_is_asked_not_by_the_clauses_around_it(
-    kind: QuestionKind, question: str
-) -> None:
+def test_kind_follows_the_question_not_its_clauses(kind: QuestionKind, question: str) -> None:
     assert question_kind(question) == kind
 
 
@@ -233,13 +231,13 @@ def test_the_kind_is_told_by_what_is_asked_not_by_the_clauses_around_it(
         ("Where is the ball at the end?", {"descriptive", "temporal"}),
         ("When does the dog bark?", {"descriptive", "temporal"}),
         # An effect is what comes next, an action is what is there, a manner is both or a cause.
-        ("What happens after the glass falls?", set(KINDS)),
-        ("What is the man doing?", set(KINDS)),
-        ("Does the boy cry when he falls?", set(KINDS)),
-        ("How does the man cut the fish?", set(KINDS)),
-        ("Tell me about the cook.", set(KINDS)),
-        ("\u4ed6\u4e3a\u4ec0\u4e48\u7b11?", set(KINDS)),
-        ("", set(KINDS)),
+        ("What happens after the glass falls?", set(QUESTION_KINDS)),
+        ("What is the man doing?", set(QUESTION_KINDS)),
+        ("Does the boy cry when he falls?", set(QUESTION_KINDS)),
+        ("How does the man cut the fish?", set(QUESTION_KINDS)),
+        ("Tell me about the cook.", set(QUESTION_KINDS)),
+        ("\u4ed6\u4e3a\u4ec0\u4e48\u7b11?", set(QUESTION_KINDS)),
+        ("", set(QUESTION_KINDS)),
     ],
 )
 def test_a_kind_is_ruled_out_only_where_the_words_leave_no_doubt(
@@ -264,14 +262,14 @@ def test_any_text_has_a_kind(text: str) -> None:
     assert len(set(kinds)) == len(kinds)
 
 
-def test_case_spelling_of_apostrophes_and_a_long_tail_change_nothing() -> None:
+def test_case_apostrophes_and_a_long_tail_change_nothing() -> None:
     assert question_kind("WHAT\u2019S THE REASON?") == "causal"
     assert question_kind("what is on the table? " + "why " * 300_000) == "causal"
     assert question_kind("what is on the table? " + "x" * 1000 + " why") == "descriptive"
 
 
-@pytest.mark.skipif(not NEXTQA.is_file(), reason="shared/data/instruct is not here")
-def test_rows_labelled_by_people_are_told_apart_each_kind_by_itself() -> None:
+@requires_shared
+def test_questions_labelled_by_people_are_classified() -> None:
     rows = read_labelled(NEXTQA)
     found = Counter(
         row.kind
@@ -279,6 +277,6 @@ def test_rows_labelled_by_people_are_told_apart_each_kind_by_itself() -> None:
         if guess == row.kind == question_kind(row.question)
     )
     labelled = Counter(row.kind for row in rows)
-    assert all(found[kind] >= 0.9 * labelled[kind] for kind in KINDS)
+    assert all(found[kind] >= 0.9 * labelled[kind] for kind in QUESTION_KINDS)
     denied = [row for row in rows if row.kind not in possible_kinds(row.question)]
     assert len(denied) <= 0.01 * len(rows)

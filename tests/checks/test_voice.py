@@ -1,11 +1,15 @@
-"""Voice: wordings of families, beside prose that looks like them. More are in test_checks."""
+"""Voice: wordings by families, beside prose that resembles them."""
 
 import pytest
 
-from vcgen.checks.tokenize import read
-from vcgen.checks.voice import voice
+from tests.support.check_examples import FOUND, NEAR, VOICE, answer_codes, missed, mistaken
+from tests.support.common import make_clip
+from vcgen.checks.checker import Checker
+from vcgen.checks.codes import Side
+from vcgen.checks.tokenize import tokenize
+from vcgen.checks.voice import find_wrong_voice
 
-FOUND = {
+WORDINGS = {
     "evidence-mention": [
         "He pours batter into the pan (see caption 4).",
         "The input says that a bus turns at the corner.",
@@ -68,6 +72,7 @@ FOUND = {
     ],
 }  # fmt: skip
 
+
 PROSE = [
     "They do not hesitate and jump into the lake.",
     "She writes the answer to the question on the board.",
@@ -93,6 +98,7 @@ PROSE = [
     "We can see the sea behind the houses.",
 ]
 
+
 QUESTIONS = [
     "Can you provide more details about the setting?",
     "Could you please describe what the man does?",
@@ -105,18 +111,46 @@ QUESTIONS = [
 ]
 
 
-def found(text: str, side: str = "answer") -> set[str]:
-    return {problem.code for problem in voice(side, read(text))}
+def found(text: str, side: Side = "answer") -> set[str]:
+    return {problem.code for problem in find_wrong_voice(side, tokenize(text))}
 
 
-@pytest.mark.parametrize("code", FOUND)
-def test_a_wording_is_found_by_its_family(code: str) -> None:
-    assert [text for text in FOUND[code] if code not in found(text)] == []
+@pytest.mark.parametrize("code", VOICE)
+def test_fault_is_found(code: str) -> None:
+    assert missed(code) == []
 
 
-def test_prose_that_looks_like_a_remark_is_none() -> None:
+@pytest.mark.parametrize("code", VOICE)
+def test_near_miss_passes(code: str) -> None:
+    assert mistaken(code) == []
+
+
+@pytest.mark.parametrize("code", WORDINGS)
+def test_wording_is_found_by_its_family(code: str) -> None:
+    assert [text for text in WORDINGS[code] if code not in found(text)] == []
+
+
+def test_prose_that_resembles_a_remark_passes() -> None:
     assert {text: found(text) for text in PROSE if found(text)} == {}
 
 
-def test_what_people_ask_of_a_video_is_no_fault() -> None:
+def test_requests_of_people_pass() -> None:
     assert {text: found(text, "question") for text in QUESTIONS if found(text, "question")} == {}
+
+
+def test_near_misses_have_no_other_fault() -> None:
+    texts = [text for code in ("evidence-mention", "hedge", "time-past-end") for text in NEAR[code]]
+    assert {text: answer_codes(text) for text in texts if answer_codes(text)} == {}
+
+
+def test_question_is_checked_too() -> None:
+    for text in FOUND["evidence-mention"]:
+        assert "evidence-mention" in {each.code for each in Checker(make_clip()).question(text)}
+
+
+def test_speech_of_the_scene_passes_and_hides_nothing() -> None:
+    said = 'A man says "Sure, I think I can\'t let you see the first frame" and waves.'
+    assert answer_codes(said) == set()
+    assert answer_codes(f"Sure! {said}") == {"assistant-talk"}
+    assert answer_codes(f"{said} I think he leaves.") == {"aside"}
+    assert answer_codes(f"Sure! {said} Let me know if you need more.") == {"assistant-talk"}

@@ -22,10 +22,10 @@ from tests.support.common import (
     wait_until,
 )
 from vcgen.data.records import Reject
-from vcgen.pipeline.store.directory import read_records, read_rejects
+from vcgen.pipeline.store.read import read_records, read_rejects
 from vcgen.sim import Simulator, parse_faults
 
-KEYLESS = ("generate", str(CLIPS), "--model", "gpt-4o", "--api-key-env", "NO_KEY")
+KEYLESS = ("generate", str(CLIPS), "--model", "gpt-4o", "--key-env", "NO_KEY")
 GENERATE = ("generate", str(CLIPS), "--model", "sim", "-o", "{tmp}/run")
 EXPORT = ("export", "{run}", "--format", "llava", "-o", "{tmp}/train.json")
 
@@ -75,33 +75,39 @@ def assert_one_line(finished: Finished, code: int, *named: str) -> None:
         ((*GENERATE, "--tasks", str(ROOT / "examples/custom_task.py:mine")), ["'mine'"]),
         ((*GENERATE, "--tasks", "description,description"), ["once"]),
         ((*GENERATE, "--tasks", ""), ["at least one"]),
-        ((*GENERATE, "--format", "tsv"), ["'tsv'", "webvid"]),
+        ((*GENERATE, "--input-format", "tsv"), ["'tsv'", "webvid"]),
         ((*GENERATE, "--templates", "{tmp}/missing"), ["{tmp}/missing"]),
-        ((*GENERATE, "--speech", "{tmp}/missing"), ["{tmp}/missing"]),
-        ((*GENERATE, "--structured", "yaml"), ["'yaml'", "json_object"]),
+        ((*GENERATE, "--transcripts", "{tmp}/missing"), ["{tmp}/missing"]),
+        ((*GENERATE, "--json-mode", "yaml"), ["'yaml'", "json_object"]),
         ((*GENERATE, "--base-url", "localhost:80"), ["'localhost:80'", "http"]),
         ((*GENERATE, "--base-url", f"http://me:{KEY}@127.0.0.1/v1"), ["environment"]),
         ((*GENERATE, "--base-url", KEY), ["not shown"]),
         (
-            ("generate", str(CLIPS), "--model", "m", "--api-key-env", KEY, "-o", "{tmp}/run"),
+            ("generate", str(CLIPS), "--model", "m", "--key-env", KEY, "-o", "{tmp}/run"),
             ["set"],
         ),
-        ((*GENERATE, "--max-tokens", "0"), ["max_tokens", "0"]),
+        ((*GENERATE, "--max-reply-tokens", "0"), ["max_reply_tokens", "0"]),
         (("generate", "{tmp}/missing", "--model", "sim", "-o", "{tmp}/run"), ["{tmp}/missing"]),
         (("generate", "{tmp}", "--model", "sim", "-o", "{tmp}/run"), ["{tmp} is a directory"]),
         ((*KEYLESS, "-o", "{tmp}/run"), ["NO_KEY"]),
         (("generate", str(CLIPS), "--model", "sim", "-o", "{tmp}/file/run"), ["{tmp}/file/run"]),
         (("generate", str(CLIPS), "--model", "sim", "-o", "{tmp}/file"), ["{tmp}/file"]),
-        (("generate", str(CLIPS), "--model", "sim", "-o", "{tmp}"), ["{tmp} is no run directory"]),
+        (
+            ("generate", str(CLIPS), "--model", "sim", "-o", "{tmp}"),
+            ["{tmp} is not a run directory"],
+        ),
         (("generate", str(CLIPS), "--model", "sim", "-o", "{run}", "--seed", "7"), ["seed", "7"]),
         (("generate", str(CLIPS), "--model", "sim:b", "-o", "{run}"), ["model was sim", "sim:b"]),
-        (("generate", str(CLIPS), "--model", "sim", "-o", "{run}", "--fresh"), ["{run}"]),
-        (("export", "{tmp}", "--format", "llava", "-o", "{tmp}/x"), ["{tmp} is no run directory"]),
+        (("generate", str(CLIPS), "--model", "sim", "-o", "{run}", "--no-resume"), ["{run}"]),
+        (
+            ("export", "{tmp}", "--format", "llava", "-o", "{tmp}/x"),
+            ["{tmp} is not a run directory"],
+        ),
         (("export", "{run}", "--format", "tsv", "-o", "{tmp}/x"), ["'tsv'", "videochat2"]),
         (("export", "{run}", "--format", "llava", "-o", "{tmp}"), ["{tmp} is"]),
         (("export", "{run}", "--format", "llava", "-o", "{tmp}/file/x"), ["{tmp}/file/x"]),
         (("show", "{run}", "nothing"), ["{run}", "'nothing'"]),
-        (("show", "{tmp}"), ["{tmp} is no run directory"]),
+        (("show", "{tmp}"), ["{tmp} is not a run directory"]),
         (("prompts", "describe"), ["--clip"]),
         (("prompts", "nothing", "--clip", str(CLIPS)), ["nothing", "describe"]),
         (("prompts", "describe", "--clip", "{tmp}/missing"), ["{tmp}/missing"]),
@@ -227,7 +233,7 @@ def test_a_bad_reply_costs_its_own_sample_at_most(
     assert {reason: int(count) for reason, count in shown.items()} == rejects
 
 
-def test_a_clip_id_used_twice_is_a_reject_that_names_both_lines(
+def test_a_clip_id_used_twice_is_a_reject_that_names_its_line(
     command: Command, tmp_path: Path
 ) -> None:
     clip = {"id": "twice", "caption": "A cat sleeps."}
@@ -243,8 +249,8 @@ def test_a_clip_id_used_twice_is_a_reject_that_names_both_lines(
     [reject] = read_rejects(tmp_path / "run")
     assert isinstance(reject, Reject)
     assert reject.reason == "duplicate_clip"
-    assert "a.jsonl:1" in reject.message
     assert "b.jsonl:2" in reject.message
+    assert "'twice'" in reject.message
     assert len(list(read_records(tmp_path / "run"))) == 2
 
 

@@ -38,7 +38,7 @@ def test_the_first_signal_stops_sending_and_keeps_what_arrives(
     assert process.returncode == code
     assert out == ""
     assert re.fullmatch(
-        r"stopping: waiting up to 10 s for what is in flight \(\d\); "
+        r"stopping: waiting up to 10 s for requests in flight \(\d\); "
         r"press Ctrl-C again to stop at once",
         told,
     )

@@ -31,7 +31,7 @@ def event(
 
 
 @given(timelines, durations)
-def test_evidence_is_called_clean_exactly_when_cleaning_changes_nothing(
+def test_evidence_is_clean_if_cleaning_changes_nothing(
     timeline: list[Event], duration: float | None
 ) -> None:
     counts: Counter[str] = Counter()
@@ -104,7 +104,7 @@ def test_each_fault_of_an_event_is_repaired_and_counted(
     assert are_clean(dirty, 10.0) == (not counted)
 
 
-def test_merging_repeats_keeps_the_order_of_events_that_start_together() -> None:
+def test_merging_repeats_keeps_the_order_of_simultaneous_events() -> None:
     timeline = [event(0, 1, "a"), event(0, 2, "b", "speech"), event(0, 5, "a")]
     once = clean_events(timeline, None, Counter())
     assert once == [event(0, 5, "a"), event(0, 2, "b", "speech")]

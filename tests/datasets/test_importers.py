@@ -9,10 +9,11 @@ from hypothesis import given, strategies as st
 
 from tests.support.trainers import JSON_FILES, JSON_FORMATS
 from vcgen.data.records import Outcome, Record, Reject, Turn
-from vcgen.datasets.export.export import FORMATS, export_records
+from vcgen.datasets.export import FORMATS, export_records
 from vcgen.datasets.importers import LAYOUTS, is_array, read_exported, read_run
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.directory import RunDirectory
+from vcgen.pipeline.store.manifest import Manifest
 
 TURNS = (Turn("descriptive", "Who is there?", "A man."), Turn("causal", "Why?", "The tide."))
 RECORD = Record(id="a/conversation/0", video="a.mp4", clip_id="a", task="conversation", turns=TURNS)
@@ -51,7 +52,7 @@ def test_every_export_in_json_can_be_checked() -> None:
 
 
 def test_the_records_of_a_run_are_read_from_it_and_from_its_file(tmp_path: Path) -> None:
-    run = RunDirectory.open(tmp_path / "run", {"layout": 1, "run": {}})
+    run = RunDirectory.open(tmp_path / "run", Manifest())
     run.add(RECORD)
     run.close()
     file = tmp_path / "run/records.jsonl"

@@ -10,15 +10,15 @@ import pytest
 import vcgen
 from tests.support.common import CLIPS, Command, make_clip
 from tests.support.trainers import JSON_FILES
-from vcgen.checks.checker import CODES, Checker, check
+from vcgen.checks.checker import Checker, check
+from vcgen.checks.codes import CODES
 from vcgen.data.cleaning import CANARY
-from vcgen.data.records import Record, Reject, Turn
-from vcgen.datasets.export.export import export_records
+from vcgen.data.records import Reason, Record, Reject, Turn
+from vcgen.datasets.export import export_records
 from vcgen.datasets.importers import LAYOUTS
-from vcgen.datasets.validate import EXAMPLES, Validation
-from vcgen.errors import Reason
-from vcgen.pipeline.store.directory import read_records
+from vcgen.datasets.validate import EXAMPLES, Validation, Validator
 from vcgen.pipeline.store.lines import encode_line
+from vcgen.pipeline.store.read import read_records
 from vcgen.tasks.templates import Templates
 
 GOOD = "A man carries two crates along a pier and unties the rope of his boat."
@@ -39,9 +39,14 @@ def record(
     )
 
 
-def audited(*records: Record | Reject) -> tuple[Validation, list[bool]]:
-    audit = Validation()
-    return audit, [audit.is_clean(each) for each in records]
+def validated(*records: Record | Reject) -> tuple[Validation, list[bool]]:
+    validator = Validator()
+    clean = [validator.is_clean(each) for each in records]
+    return validator.validation(), clean
+
+
+def counts(validation: Validation) -> dict[str, int]:
+    return {code: each.count for code, each in validation.codes.items()}
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +78,7 @@ def test_clean_records_take_the_place_of_nothing_that_they_are_made_from(
     for output in before:
         done = command("check", run, "--clips", clips, "-o", output)
         assert (done.code, done.err.count("\n")) == (2, 1)
-        assert "is what this is made from" in done.err
+        assert "is an input of this command" in done.err
     assert {file: file.read_bytes() for file in before} == before
 
 
@@ -88,24 +93,24 @@ def test_without_a_clip_the_text_is_checked_and_nothing_that_needs_evidence() ->
 def test_records_are_counted_by_code_and_three_are_shown_of_each() -> None:
     boats = ["A", "One", "This", "That", "Her"]
     texts = [f"{boat} boat leaves the harbour and the" for boat in boats]
-    audit, clean = audited(*(record(f"clip-{at}", text) for at, text in enumerate(texts)))
+    result, clean = validated(*(record(f"clip-{at}", text) for at, text in enumerate(texts)))
     assert clean == [False] * 5
-    found = audit.summary()["codes"]["no-sentence-end"]
-    assert (found["count"], found["share"], found["severity"]) == (5, 1.0, "re-ask")
-    assert [each["id"] for each in found["examples"]] == [
+    found = result.codes["no-sentence-end"]
+    assert (found.count, found.share, found.severity) == (5, 1.0, "re-ask")
+    assert [each.id for each in found.examples] == [
         f"clip-{at}/conversation/0" for at in range(EXAMPLES)
     ]
 
 
 def test_a_record_with_flags_is_clean_and_counted() -> None:
-    audit, clean = audited(record("a", OTHER, "What does the woman do?", *FLAGGED))
+    result, clean = validated(record("a", OTHER, "What does the woman do?", *FLAGGED))
     assert clean == [True]
-    assert audit.counts == {"refers-back": 1}
+    assert counts(result) == {"refers-back": 1}
 
 
 def test_repeats_are_found_and_the_first_of_them_stays() -> None:
     nearly = f"{GOOD} {OTHER}"
-    audit, clean = audited(
+    result, clean = validated(
         record("a", GOOD),
         record("b", GOOD),
         record("a", GOOD),
@@ -114,7 +119,7 @@ def test_repeats_are_found_and_the_first_of_them_stays() -> None:
         record("a", GOOD, "What happens in the video?"),
     )
     assert clean == [True, False, False, True, True, True]
-    assert audit.counts == {
+    assert counts(result) == {
         "duplicate-answer": 1,
         "duplicate-record": 1,
         "near-duplicate-answer": 2,
@@ -133,10 +138,10 @@ LEAKS = {
 @pytest.mark.parametrize("code", LEAKS)
 @pytest.mark.parametrize("side", ["question", "answer"])
 def test_what_ends_a_sample_of_a_run_is_found_in_a_record(code: str, side: str) -> None:
-    audit = Validation(instructions=Templates().instructions())
+    validator = Validator(instructions=Templates().instructions())
     texts = (LEAKS[code], GOOD) if side == "answer" else (GOOD, LEAKS[code])
-    assert not audit.is_clean(record("a", *texts), make_clip())
-    (example,) = audit.examples[code]
+    assert not validator.is_clean(record("a", *texts), make_clip())
+    (example,) = validator.validation().codes[code].examples
     assert example.turn == 1
     assert example.message.startswith(f"the {side} ")
 
@@ -144,9 +149,9 @@ def test_what_ends_a_sample_of_a_run_is_found_in_a_record(code: str, side: str) 
 def test_an_address_is_a_flag_where_the_evidence_names_it_or_is_not_there() -> None:
     said = record("a", LEAKS["unknown-address"])
     for clip in (None, make_clip(caption="The boat has evil.com on it.")):
-        audit = Validation()
-        assert audit.is_clean(said, clip)
-        assert audit.counts["address"] == 1
+        validator = Validator()
+        assert validator.is_clean(said, clip)
+        assert counts(validator.validation())["address"] == 1
 
 
 def test_the_instructions_are_those_of_the_run_or_it_is_said_whose_they_are_not(
@@ -173,23 +178,25 @@ def test_the_instructions_are_those_of_the_run_or_it_is_said_whose_they_are_not(
 
 def test_where_no_video_is_named_a_repeat_is_only_flagged() -> None:
     unnamed = Record(id="x", video="", clip_id="", task="imported", turns=record("a", GOOD).turns)
-    audit, clean = audited(unnamed, unnamed)
+    result, clean = validated(unnamed, unnamed)
     assert clean == [True, True]
-    assert audit.counts == {"near-duplicate-answer": 1}
+    assert counts(result) == {"near-duplicate-answer": 1}
 
 
 def test_no_record_and_no_turn_are_not_clean() -> None:
     reject = Reject(id="x", reason=Reason.INVALID_CLIP, message="rows.json:2: not\x1b[2J JSON")
     empty = Record(id="e", video="e", clip_id="e", task="imported", turns=())
-    audit, clean = audited(reject, empty)
+    result, clean = validated(reject, empty)
     assert clean == [False, False]
-    assert (audit.unreadable, audit.records) == (1, 1)
-    assert audit.broken == ["rows.json:2: not[2J JSON"]
+    assert (result.unreadable, result.records) == (1, 1)
+    assert result.broken == ["rows.json:2: not[2J JSON"]
 
 
 def test_the_order_of_codes_is_that_of_the_table() -> None:
-    audit, _ = audited(record("a", "The caption says that a"), record("b", GOOD), record("c", GOOD))
-    found = list(audit.summary()["codes"])
+    result, _ = validated(
+        record("a", "The caption says that a"), record("b", GOOD), record("c", GOOD)
+    )
+    found = list(result.codes)
     assert found == [code for code in CODES if code in found]
     assert len(found) >= 3
 
@@ -208,7 +215,7 @@ def test_the_clean_records_are_written_as_they_were(
     tmp_path: Path, command: Command, name: str, suffix: str
 ) -> None:
     data, clean = mixed(tmp_path / f"data.{suffix}", name), tmp_path / "clean.txt"
-    finished = command("check", data, "--format", name, "-o", clean)
+    finished = command("check", data, "--layout", name, "-o", clean)
     assert finished.code == 0, finished
     assert finished.err == f"2 clean records in {clean}\n"
     for code in ("no-sentence-end", "duplicate-answer", "refers-back"):
@@ -296,12 +303,12 @@ def test_hostile_data_is_counted_not_followed(tmp_path: Path, command: Command) 
     ("arguments", "named"),
     [
         (["{tmp}/missing"], "missing"),
-        (["{tmp}"], "no run directory"),
-        (["{tmp}", "--format", "llava"], "--format llava"),
-        (["{tmp}/data.json", "--format", "csv"], "'csv'"),
+        (["{tmp}"], "not a run directory"),
+        (["{tmp}", "--layout", "llava"], "--layout llava"),
+        (["{tmp}/data.json", "--layout", "csv"], "'csv'"),
         (["{tmp}/data.json", "--clips", "{tmp}/missing"], "missing"),
         (["{tmp}/data.json", "--clips", "{tmp}/data.json", "--clip-format", "tsv"], "'tsv'"),
-        (["{tmp}/data.json", "-o", "{tmp}/data.json"], "another file"),
+        (["{tmp}/data.json", "-o", "{tmp}/data.json"], "another output file"),
         (["{tmp}/data.json", "-o", "{tmp}/empty.json/clean.json"], "cannot write"),
         (["{tmp}/empty.json"], "empty"),
     ],

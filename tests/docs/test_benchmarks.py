@@ -38,6 +38,7 @@ TINY = Scale(
     limits_s=2.0,
     knee_requests=20,
     storm_samples=20,
+    plan_copies=2,
     storm_servers=2,
     few=20,
     many=40,
@@ -93,7 +94,7 @@ def test_every_client_gets_an_answer_to_every_request(
     assert metrics["peak MB"] > 1
 
 
-def test_a_client_that_would_take_too_long_is_skipped_and_says_so(tmp_path: Path) -> None:
+def test_a_client_that_would_take_too_long_is_skipped(tmp_path: Path) -> None:
     with bare_server(0.01) as server:
         fields = Job(server, "Hello", str(tmp_path), 5.0, in_flight=1, requests=10**6)
         with pytest.raises(Skipped, match=r"1000000 requests would take \d+ s"):
@@ -130,7 +131,7 @@ def test_cases_take_turns_and_a_skipped_one_is_not_tried_again() -> None:
     assert ratio(a, b, "seconds", {"ratio": "A : B"}).note == b.note
 
 
-def test_use_of_a_limit_is_what_was_granted_and_its_worst_window_what_was_sent() -> None:
+def test_use_of_a_limit_counts_granted_and_sent_requests() -> None:
     arrivals = [Arrival(second / 50, 0, 200) for second in range(6000)]
     arrivals += [Arrival(119.995, 0, 429)] * 60
     judged = figures(arrivals, 120.0)
@@ -140,7 +141,7 @@ def test_use_of_a_limit_is_what_was_granted_and_its_worst_window_what_was_sent()
     assert judged["worst window"] == pytest.approx((3000 + 60) / 6000, rel=1e-3)
 
 
-def test_use_of_several_limits_leaves_out_who_was_away_and_times_its_return() -> None:
+def test_use_of_several_limits_leaves_out_an_absent_endpoint() -> None:
     granted = [
         [Arrival(second / 10, 0, 200) for second in range(6000) if not 1800 <= second < 3620],
         [Arrival(second / 5, 0, 200) for second in range(3000)],
@@ -156,7 +157,7 @@ def test_use_of_several_limits_leaves_out_who_was_away_and_times_its_return() ->
     assert judged["minute after"] == pytest.approx(580 / 600)
 
 
-def test_a_server_that_is_not_three_times_as_fast_as_the_fastest_client_is_called_so() -> None:
+def test_a_server_too_slow_for_the_fastest_client_is_reported() -> None:
     clients = [
         Row("saturation", {"client": "aiohttp"}, {"requests/s": [100.0, 120.0, 110.0]}),
         Row("saturation", {"client": "asyncio-protocol"}, {"requests/s": [400.0]}),
@@ -168,7 +169,7 @@ def test_a_server_that_is_not_three_times_as_fast_as_the_fastest_client_is_calle
     assert compare_server("nginx", [320.0], clients, "").note.startswith("NOT 3 times")
 
 
-def test_the_table_gives_median_and_spread_and_the_picture_needs_figures(tmp_path: Path) -> None:
+def test_the_table_gives_median_and_spread(tmp_path: Path) -> None:
     case: dict[str, str | int] = {"client": "vcgen", "in flight": 64}
     figures = {"requests/s": [1000.0, 1200.0, 1100.0], "CPU us/request": [0.5, 0.25, 0.125]}
     rows = [Row("saturation", case, figures), Row("saturation", {**case, "client": "x"}, {}, "no")]
@@ -186,7 +187,7 @@ def test_what_travels_has_the_size_it_is_said_to_have() -> None:
     assert 1500 <= len(request_body(render_prompt())) <= 3200
 
 
-def test_the_benchmark_of_exports_has_a_row_for_each_format_and_size(tmp_path: Path) -> None:
+def test_exports_have_a_row_for_each_format_and_size(tmp_path: Path) -> None:
     table = list(exports.rows((2, 20), tmp_path, ("llava, shuffled", "parquet", "script")))
     measured = [[cell.strip() for cell in line.split("|")[1:3]] for line in table[2:]]
     assert measured == [

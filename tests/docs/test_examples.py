@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.common import CLIPS, ROOT, Command
-from vcgen.pipeline.store.directory import read_records
+from vcgen.pipeline.store.read import read_records
 
 EXAMPLES = ROOT / "examples"
 SCRIPTS = sorted(EXAMPLES.glob("*.py"))
@@ -36,9 +36,9 @@ def test_an_example_is_under_40_lines(script: Path) -> None:
 
 
 def test_custom_task_prints_the_steps_of_every_clip(tmp_path: Path) -> None:
-    told = run_script(EXAMPLES / "custom_task.py", tmp_path)
-    assert told.count("\n1. ") == 6
-    assert "harbour-dawn\n1. " in told
+    printed = run_script(EXAMPLES / "custom_task.py", tmp_path)
+    assert printed.count("\n1. ") == 6
+    assert "harbour-dawn\n1. " in printed
 
 
 def test_custom_task_runs_from_the_command(
@@ -63,12 +63,6 @@ def test_pipeline_prints_every_outcome(tmp_path: Path) -> None:
     assert len(lines) == 13
 
 
-def test_own_prompts_prints_an_answer_to_each(tmp_path: Path) -> None:
-    lines = run_script(EXAMPLES / "own_prompts.py", tmp_path).splitlines()
-    assert [line.partition(":")[0] for line in lines[:-1]] == [
-        "a bakery run by twins",
-        "a library on a ferry",
-        "a repair shop for umbrellas",
-    ]
-    assert not [line for line in lines if "no slogan" in line]
-    assert lines[-1].startswith("3 requests, ")
+def test_own_prompts_gets_an_answer_to_all_10000(tmp_path: Path) -> None:
+    printed = run_script(EXAMPLES / "own_prompts.py", tmp_path)
+    assert printed == "{'no': 2500, 'yes': 7500}\n"

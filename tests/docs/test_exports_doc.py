@@ -10,7 +10,7 @@ import pytest
 import vcgen
 from tests.support.common import CLIPS, ROOT, Command
 from vcgen.data.records import Record, Turn
-from vcgen.datasets.export.export import FORMATS
+from vcgen.datasets.export import FORMATS
 
 PAGE = (ROOT / "docs/exports.md").read_text("utf-8")
 RECORD = Record(

@@ -1,4 +1,4 @@
-"""docs/prompts.md shows what is sent and what comes of it; what is checked is told beforehand."""
+"""docs/prompts.md shows the prompts as sent; prompts state beforehand what the checks ask for."""
 
 import re
 from pathlib import Path
@@ -7,14 +7,14 @@ from jinja2 import Environment, meta
 
 from tests.support.common import make_clip
 from tests.support.prompts_page import PAGE, ROOT, renewed
-from vcgen.checks.checker import CODES
+from vcgen.checks.codes import CODES
 from vcgen.tasks.conversation import MEANING
 from vcgen.tasks.evidence import render_evidence
 from vcgen.tasks.templates import Templates
 
 SHARED = {"evidence", "language", "duration", "clip", "canary", "loop"}
-# What tells a model of each code that costs a second request.
-TOLD = {
+# The instruction against each code that costs a second request.
+INSTRUCTIONS = {
     "media-tag": "Never write `<video>`, `<image>`",
     "chat-template": "any other markup",
     "prompt-fragment": 'a label such as "Answer:"',
@@ -35,11 +35,11 @@ TOLD = {
     "time-past-end": "never one past the end of the video",
     "duplicate-question": "Each question is about something else",
 }
-# The last two are of many records, which no single request knows.
-NOTHING_TO_TELL = {"empty", "lone-surrogate", "duplicate-record", "duplicate-answer"}
+# The last two compare records, and a single request knows only its own.
+WITHOUT_INSTRUCTION = {"empty", "lone-surrogate", "duplicate-record", "duplicate-answer"}
 
 
-def told(name: str) -> str:
+def prompt_of(name: str) -> str:
     variables = {
         "evidence": render_evidence(make_clip()),
         "language": "English",
@@ -53,7 +53,7 @@ def told(name: str) -> str:
 
 def test_the_page_shows_what_its_commands_print(tmp_path: Path) -> None:
     page = PAGE.read_text("utf-8")
-    assert renewed(page, tmp_path) == page, "python tests/prompts_page.py writes it anew"
+    assert renewed(page, tmp_path) == page, "run python -m tests.support.prompts_page"
 
 
 def test_the_variables_of_each_template_are_on_the_page() -> None:
@@ -67,13 +67,13 @@ def test_the_variables_of_each_template_are_on_the_page() -> None:
     assert documented == {name: names - SHARED for name, names in used.items()}
 
 
-def test_what_costs_a_second_request_is_told_beforehand() -> None:
-    asked_again = {code for code, each in CODES.items() if each.severity == "re-ask"}
-    assert TOLD.keys() == asked_again - NOTHING_TO_TELL
-    prompts = told("describe") + told("converse")
-    assert not [code for code, words in TOLD.items() if words not in prompts]
+def test_prompts_state_what_costs_a_second_request() -> None:
+    asked_again = {code for code, check in CODES.items() if check.severity == "re-ask"}
+    assert INSTRUCTIONS.keys() == asked_again - WITHOUT_INSTRUCTION
+    prompts = prompt_of("describe") + prompt_of("converse")
+    assert not [code for code, words in INSTRUCTIONS.items() if words not in prompts]
 
 
 def test_a_kind_means_the_same_in_one_call_and_in_a_selfchat() -> None:
-    prompt = told("converse")
+    prompt = prompt_of("converse")
     assert all(f"- {kind}: {meaning}\n" in prompt for kind, meaning in MEANING.items())

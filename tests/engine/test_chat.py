@@ -10,6 +10,7 @@ from vcgen.engine.chat import (
     ChatRequest,
     Completion,
     Failure,
+    FailureKind,
     Message,
     Schema,
     Usage,
@@ -51,8 +52,8 @@ headers = st.dictionaries(
 )
 
 
-def sent(request: ChatRequest, dialect: Capabilities) -> dict[str, Any]:
-    body: dict[str, Any] = orjson.loads(encode(request, "m", dialect))
+def sent(request: ChatRequest, capabilities: Capabilities) -> dict[str, Any]:
+    body: dict[str, Any] = orjson.loads(encode(request, "m", capabilities))
     return body
 
 
@@ -82,7 +83,7 @@ def test_a_request_is_sent_in_the_words_of_the_api() -> None:
     assert "temperature" not in body
 
 
-def test_the_dialect_names_the_token_limit_and_the_format() -> None:
+def test_capabilities_name_the_token_limit_and_the_format() -> None:
     body = sent(REQUEST, Capabilities(Structured.JSON_OBJECT, "max_completion_tokens"))
     assert body["response_format"] == {"type": "json_object"}
     assert body["max_completion_tokens"] == 77
@@ -123,7 +124,7 @@ def test_a_refusal_is_a_completion_without_text() -> None:
 )
 def test_what_is_not_a_whole_completion_is_an_invalid_response(body: bytes) -> None:
     found = failure(200, body, content_type="text/x")
-    assert found.code == "invalid_response"
+    assert found.kind is FailureKind.INVALID_REPLY
     assert "text/x" in found.message
 
 
@@ -136,7 +137,7 @@ def test_an_error_with_status_200_is_that_error(beside: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("said", ["length", "model_length", "max_tokens", "MAX_TOKENS"])
-def test_a_reply_that_was_cut_says_length_whatever_the_endpoint_calls_it(said: str) -> None:
+def test_cut_reply_has_finish_reason_length(said: str) -> None:
     found = received(200, choice(finish_reason=said))
     assert isinstance(found, Completion)
     assert found.finish_reason == "length"
@@ -212,3 +213,9 @@ def test_a_count_of_tokens_that_cannot_be_is_none(count: bytes) -> None:
     decoded = received(200, body)
     assert isinstance(decoded, Completion)
     assert decoded.usage == Usage(0, 2, 4)
+
+
+def test_prompt_may_be_text_or_messages_or_a_request() -> None:
+    assert ChatRequest.of(REQUEST) is REQUEST
+    assert ChatRequest.of("Hello.").messages == (Message("user", "Hello."),)
+    assert ChatRequest.of([Message("system", "Be brief.")]).messages[0].role == "system"

@@ -11,8 +11,9 @@ from tests.support.common import run
 from vcgen.engine.chat import ChatRequest, Completion, Message, Schema
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
+from vcgen.engine.retry import FailureReason
 from vcgen.engine.transport.base import Reply
-from vcgen.errors import Reason, SampleRejected
+from vcgen.errors import RequestFailed
 from vcgen.sim import ServerCapabilities, SimTransport, Simulator, parse_faults
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))
@@ -63,7 +64,7 @@ class Formats(SimTransport):
 
 
 @pytest.mark.parametrize(("behaviour", "steps", "settled"), FORMATS)
-def test_64_first_requests_step_down_together_and_later_ones_know(
+def test_first_requests_step_down_and_later_ones_know(
     behaviour: ServerCapabilities, steps: int, settled: str | None
 ) -> None:
     transport = Formats(Simulator(behaviour=behaviour, latency_s=1))
@@ -81,7 +82,7 @@ def test_a_format_that_was_chosen_is_not_given_up() -> None:
     engine = Engine(Endpoint(model="sim", json_mode="json_schema"), transport=transport)
 
     async def main() -> None:
-        with pytest.raises(SampleRejected, match="not supported"):
+        with pytest.raises(RequestFailed, match="not supported"):
             await engine.complete(STRICT)
 
     run(main)
@@ -120,14 +121,14 @@ def test_a_limit_half_of_the_given_one_is_found(latency_s: float) -> None:
     assert engine.counters.throttled < 450
 
 
-def test_a_request_larger_than_the_endpoints_tpm_is_rejected_and_the_rest_pass() -> None:
+def test_request_larger_than_tpm_fails_and_the_rest_pass() -> None:
     engine = Engine(SIM, transport=SimTransport(Simulator(tpm=2000)))
     huge = ChatRequest(messages=(Message("user", "word " * 4000),))
 
     async def main() -> None:
-        with pytest.raises(SampleRejected) as raised:
+        with pytest.raises(RequestFailed) as raised:
             await engine.complete(huge)
-        assert raised.value.reason is Reason.PROMPT_TOO_LARGE
+        assert raised.value.reason is FailureReason.PROMPT_TOO_LARGE
         assert (await engine.complete(HELLO)).text
 
     run(main)

@@ -1,6 +1,6 @@
 """One call, whatever it takes: retried, stepped down, stopped; the key nowhere to be seen."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -11,20 +11,24 @@ from pydantic import SecretStr
 
 from tests.support.canary import KEY
 from tests.support.common import completion, run
+from vcgen.engine.budget import Budget
 from vcgen.engine.chat import ChatRequest, Message, Schema
 from vcgen.engine.config import Endpoint, Limits
-from vcgen.engine.endpoint_client import NEVER_REACHED_S, OUT_OF_REACH_S
-from vcgen.engine.engine import REACH_AGAIN_S, Engine
+from vcgen.engine.engine import BUFFERED, Engine, MapResult, default_transport
+from vcgen.engine.limits.queue import Affinity
+from vcgen.engine.retry import NEVER_REACHED_S, OUT_OF_REACH_S, REACH_AGAIN_S, FailureReason
+from vcgen.engine.transport.asyncio_http import HttpTransport
 from vcgen.engine.transport.base import Reply
+from vcgen.engine.transport.httpx_client import HttpxTransport
 from vcgen.errors import (
+    BudgetSpent,
     ConnectFailed,
     ConnectionLost,
-    Reason,
+    RequestFailed,
     RunStopped,
-    SampleRejected,
     UsageError,
 )
-from vcgen.sim import SimTransport, Simulator
+from vcgen.sim import SimTransport, Simulator, parse_faults
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))
 STRICT = ChatRequest(
@@ -75,7 +79,7 @@ def play(*events: Event, request: ChatRequest = HELLO) -> tuple[Any, Script, Eng
     async def main() -> None:
         try:
             ended.append(await engine.complete(request))
-        except (SampleRejected, RunStopped) as raised:
+        except (RequestFailed, RunStopped) as raised:
             ended.append(raised)
 
     run(main)
@@ -93,9 +97,9 @@ def test_an_answer_counts_its_requests_and_their_usage() -> None:
 
 def test_attempts_end_in_a_reject_with_the_last_word() -> None:
     ended, script, _ = play(error(500, message="over capacity"))
-    assert isinstance(ended, SampleRejected)
+    assert isinstance(ended, RequestFailed)
     assert (ended.reason, ended.message, ended.attempts) == (
-        Reason.SERVER_ERROR,
+        FailureReason.SERVER_ERROR,
         "over capacity",
         len(script.times),
     )
@@ -132,7 +136,7 @@ def test_a_hopeless_reply_stops_everybody(reply: Reply) -> None:
     assert len(script.times) <= 2
 
 
-def test_an_endpoint_never_reached_stops_the_run_after_half_a_minute() -> None:
+def test_endpoint_never_reached_stops_the_run() -> None:
     ended, script, _ = play(ConnectFailed("Connection refused"))
     assert isinstance(ended, RunStopped)
     assert "Connection refused" in str(ended)
@@ -195,13 +199,13 @@ def test_stop_ends_who_waits_and_spares_who_is_in_flight() -> None:
     assert ended[2] != "enough"
 
 
-def test_a_bad_request_after_a_proven_format_is_that_requests_fault() -> None:
+def test_bad_request_after_a_proven_format_is_no_downgrade() -> None:
     script = Script([completion("{}"), error(400, "context_length_exceeded")])
     engine = Engine(SIM, transport=script)
 
     async def main() -> None:
         await engine.complete(STRICT)
-        with pytest.raises(SampleRejected):
+        with pytest.raises(RequestFailed):
             await engine.complete(STRICT)
 
     run(main)
@@ -233,7 +237,7 @@ def test_a_deadline_that_is_none_is_wrong_use() -> None:
             Engine(SIM, timeout_s=timeout_s)
 
 
-def test_stop_does_not_wait_for_a_request_that_waits_to_be_sent_again() -> None:
+def test_stop_ends_the_wait_before_a_retry() -> None:
     engine = Engine(SIM, transport=Script([error(500, retry_after="500")]))
 
     async def stop_later() -> None:
@@ -246,5 +250,105 @@ def test_stop_does_not_wait_for_a_request_that_waits_to_be_sent_again() -> None:
             with pytest.raises(RunStopped, match="enough"):
                 await engine.complete(HELLO)
         assert 3 <= anyio.current_time() < 4
+
+    run(main)
+
+
+def test_default_transport_follows_the_endpoints() -> None:
+    plain, proxied = Endpoint(model="m"), Endpoint(model="m", use_env_proxy=True)
+    assert isinstance(default_transport([plain]), HttpTransport)
+    assert isinstance(default_transport([proxied]), HttpxTransport)
+    with pytest.raises(UsageError, match="the same for each endpoint"):
+        default_transport([plain, proxied])
+
+
+def test_engine_without_an_endpoint_is_wrong_use() -> None:
+    with pytest.raises(UsageError, match="at least one endpoint"):
+        Engine([])
+
+
+def test_engine_stops_at_the_budgets_time() -> None:
+    async def main() -> None:
+        transport = SimTransport(Simulator(latency_s=1.0))
+        async with Engine(SIM, transport=transport, budget=Budget(seconds=3.5)) as engine:
+            for _ in range(4):
+                await engine.complete(HELLO)
+            with pytest.raises(BudgetSpent, match="time limit"):
+                await engine.complete(HELLO)
+
+    run(main)
+
+
+def test_closed_engine_leaves_no_timer_of_its_budget() -> None:
+    async def main() -> None:
+        transport = SimTransport(Simulator())
+        async with Engine(SIM, transport=transport, budget=Budget(seconds=5.0)) as engine:
+            await engine.complete(HELLO)
+        await anyio.sleep(10)
+        assert (await engine.complete(HELLO)).text  # not stopped by a late timer
+
+    run(main)
+
+
+def test_affinity_prefers_the_endpoint_that_answered() -> None:
+    async def main() -> None:
+        endpoints = [Endpoint(model="sim", base_url=f"http://server-{at}/v1") for at in "ab"]
+        engine = Engine(endpoints, transport=SimTransport(Simulator(latency_s=1.0)))
+        affinity = Affinity()
+        await engine.complete(HELLO, affinity=affinity)
+        chosen = affinity.preferred
+        assert affinity.begun
+        for _ in range(5):
+            await engine.complete(HELLO, affinity=affinity)
+            assert affinity.preferred is chosen
+
+    run(main)
+
+
+def test_map_answers_each_prompt_once_and_gives_errors() -> None:
+    results: list[MapResult[str]] = []
+
+    async def main() -> None:
+        simulator = Simulator(latency_s=1.0, faults=parse_faults("quota:0,500:0.3"))
+        engine = Engine(SIM, transport=SimTransport(simulator), limits=Limits(concurrency=8))
+        results.extend([result async for result in engine.map(f"Say {n}." for n in range(200))])
+
+    run(main)
+    assert sorted(result.request for result in results) == sorted(f"Say {n}." for n in range(200))
+    assert all((result.completion is None) != (result.error is None) for result in results)
+
+
+def test_map_reads_an_endless_input_no_further_than_it_sends() -> None:
+    pulled = 0
+
+    async def prompts() -> AsyncIterator[str]:
+        nonlocal pulled
+        while True:
+            pulled += 1
+            yield f"Say {pulled}."
+
+    async def main() -> None:
+        transport = SimTransport(Simulator(latency_s=1.0))
+        engine = Engine(SIM, transport=transport, limits=Limits(concurrency=4))
+        results = engine.map(prompts())
+        for answered in range(1, 50):
+            assert (await anext(results)).completion
+            assert pulled <= answered + 4 + BUFFERED
+        await results.aclose()
+        assert engine.in_flight == 0
+
+    run(main)
+
+
+def test_map_raises_a_stop_after_the_results_before_it() -> None:
+    async def main() -> None:
+        transport = SimTransport(Simulator(latency_s=1.0))
+        limits, budget = Limits(concurrency=4), Budget(requests=10)
+        engine = Engine(SIM, transport=transport, limits=limits, budget=budget)
+        results = engine.map(f"Say {n}." for n in range(100))
+        for _ in range(10):
+            assert (await anext(results)).completion
+        with pytest.raises(BudgetSpent):
+            await anext(results)
 
     run(main)

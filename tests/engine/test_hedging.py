@@ -11,11 +11,9 @@ from vcgen.engine.budget import Budget, BudgetLedger
 from vcgen.engine.chat import ChatRequest, Completion, Message
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
-from vcgen.engine.hedging import MOST, HedgePolicy
+from vcgen.engine.hedging import MOST_SHARE, HedgePolicy
 from vcgen.engine.pricing import FREE
-from vcgen.sim import SimTransport, Simulator
-from vcgen.sim.conditions import Scenario
-from vcgen.sim.latency import Latency
+from vcgen.sim import Latency, Scenario, SimTransport, Simulator
 
 SIM = Endpoint(model="sim")
 TAIL = Latency(2.0, 0.5, straggler_share=0.02, straggler_times=20.0)
@@ -26,20 +24,20 @@ def test_copies_are_at_most_their_share_of_all_requests(events: list[str]) -> No
     hedging, sent, copies = HedgePolicy(), 0, 0
     for event in events:
         if event == "sent":
-            hedging.sent()
+            hedging.count_sent()
             sent += 1
         elif hedging.may_copy:
-            hedging.copied()
+            hedging.count_copy()
             copies += 1
-    assert copies <= MOST * sent
+    assert copies <= MOST_SHARE * sent
 
 
 def late_s(returned: int, in_flight: int) -> float:
     """After so many requests, of which the n-th in a hundred took n seconds."""
     hedging = HedgePolicy()
     for at in range(returned):
-        hedging.sent()
-        hedging.back(at % 100, in_flight)
+        hedging.count_sent()
+        hedging.learn(at % 100, in_flight)
     assert hedging.late_s is not None
     return hedging.late_s
 
@@ -47,13 +45,13 @@ def late_s(returned: int, in_flight: int) -> float:
 def test_nothing_is_late_before_enough_have_come_back() -> None:
     hedging = HedgePolicy()
     for _ in range(99):
-        hedging.back(1.0, 1)
+        hedging.learn(1.0, 1)
     assert hedging.late_s is None
-    hedging.back(1.0, 1)
+    hedging.learn(1.0, 1)
     assert hedging.late_s == 1.0
 
 
-def test_the_more_copies_are_left_for_what_is_in_flight_the_sooner_a_request_is_late() -> None:
+def test_request_is_late_sooner_the_more_copies_are_left() -> None:
     assert late_s(1000, in_flight=5000) == 99  # 10 copies for 5,000: one in a hundred all the same
     assert late_s(1000, in_flight=100) == 90
     assert late_s(1000, in_flight=40) == 75
@@ -96,7 +94,7 @@ def test_the_last_samples_do_not_wait_for_stragglers(
         done = work_off(engine, 5000, 64)
         took.append(done[-1][0] - done[-50][0])
         assert len(done) == 5000
-        assert simulator.requests <= 5000 * (1 + MOST)
+        assert simulator.requests <= 5000 * (1 + MOST_SHARE)
         assert engine.in_flight == 0
     without, hedged = took
     assert hedged < without / times
@@ -104,12 +102,12 @@ def test_the_last_samples_do_not_wait_for_stragglers(
 
 def test_the_books_hold_both_copies() -> None:
     simulator = Simulator(Scenario(latency=TAIL), seed=1)
-    spending = BudgetLedger(Budget(requests=10_000, tokens=10**9), FREE)
+    ledger = BudgetLedger(Budget(requests=10_000, tokens=10**9), FREE)
     engine = Engine(
         SIM,
         transport=SimTransport(simulator),
         limits=Limits(concurrency=64),
-        spending=spending,
+        budget=ledger,
         hedge=True,
     )
     done = work_off(engine, 2000, 64)
@@ -118,7 +116,7 @@ def test_the_books_hold_both_copies() -> None:
     assert engine.counters.requests == simulator.requests
     used = sum(answer.usage.prompt_tokens for answer in answers)
     assert used == engine.counters.usage.prompt_tokens
-    assert not spending.outstanding
+    assert not ledger.outstanding
 
 
 def test_copies_that_never_left_cost_the_budget_nothing() -> None:
@@ -127,7 +125,7 @@ def test_copies_that_never_left_cost_the_budget_nothing() -> None:
         SIM,
         transport=SimTransport(simulator),
         limits=Limits(concurrency=64),
-        spending=BudgetLedger(Budget(requests=1500), FREE),
+        budget=BudgetLedger(Budget(requests=1500), FREE),
         hedge=True,
     )
     with pytest.raises(ExceptionGroup):  # of BudgetSpent

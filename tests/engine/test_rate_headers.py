@@ -76,9 +76,7 @@ def test_a_limit_is_announced_if_its_window_is_a_minute(
         *(("2026-01-02T12:00:00Z", None), ("40s", None), ("", None)),
     ],
 )
-def test_anthropics_limits_are_announced_with_input_and_output_apart(
-    reset: str, allowed: int | None
-) -> None:
+def test_anthropic_announces_input_and_output_apart(reset: str, allowed: int | None) -> None:
     headers = {"date": "Thu, 01 Jan 2026 12:00:00 GMT"}
     limits = {"requests": "4000", "tokens": "4000", "input-tokens": "4000", "output-tokens": "4000"}
     for what, limit in limits.items():
@@ -99,7 +97,7 @@ NAMES = st.sampled_from(
 
 
 @given(st.dictionaries(NAMES, st.text(max_size=30)))
-def test_no_header_whatever_it_says_raises_or_allows_nothing_at_all(
+def test_no_header_raises_or_allows_nothing(
     headers: dict[str, str],
 ) -> None:
     assert all(limit is None or limit > 0 for limit in announced_limits(headers))

@@ -15,9 +15,9 @@ import vcgen
 from tests.support.common import LIMITS, Dying, Watched, generate, make_clips
 from vcgen.engine.config import Limits
 from vcgen.errors import RunStopped, UsageError
-from vcgen.pipeline.store.directory import read_manifest, read_records
-from vcgen.sim import Simulator, parse_faults
-from vcgen.sim.clock import virtual_clock
+from vcgen.pipeline.store.manifest import Manifest
+from vcgen.pipeline.store.read import read_records
+from vcgen.sim import Simulator, parse_faults, virtual_clock
 from vcgen.tasks.recipe import Recipe
 
 CLIPS = make_clips(12)
@@ -33,29 +33,29 @@ def test_without_output_records_and_rejects_are_lists() -> None:
     assert isinstance(result.records, list)
     assert (len(result.records), len(result.rejects)) == (24, 1)
     assert (result.cost, result.usage.completion_tokens > 0) == (0.0, True)
-    assert result.summary["output"] is None
+    assert result.summary.output is None
 
 
-def test_with_output_they_are_read_from_the_run_directory_again_and_again(tmp_path: Path) -> None:
+def test_stored_outcomes_can_be_iterated_again(tmp_path: Path) -> None:
     result = generate([*CLIPS, {"id": "bare"}], output=tmp_path / "run")
     assert timeless(result.records) == timeless(generate(CLIPS).records)
     assert len(result.records) == len(list(result.records)) == len(list(result.records)) == 24
     assert [reject.id for reject in result.rejects] == ["clips[12]"]
-    counts = read_manifest(tmp_path / "run")["counts"]
+    counts = Manifest.read(tmp_path / "run").counts
     assert (counts["records"], counts["rejects"]) == (24, {"invalid_clip": 1})
     assert counts["usage"] == asdict(result.usage)
     assert (counts["cost"], counts["repairs"]) == (0.0, 0)
 
 
-def test_the_manifest_sums_up_all_calls_of_a_directory_whenever_they_were_made(
+def test_manifest_counts_hold_the_calls_of_all_runs(
     tmp_path: Path,
 ) -> None:
     with pytest.raises(RunStopped):
         generate(CLIPS, output=tmp_path, transport=Watched(Dying(9)))
-    assert "counts" not in read_manifest(tmp_path)
+    assert not Manifest.read(tmp_path).counts
     generate(CLIPS, output=tmp_path)
     whole = generate(CLIPS)
-    counts = read_manifest(tmp_path)["counts"]
+    counts = Manifest.read(tmp_path).counts
     assert counts["usage"] == asdict(whole.usage)
     flags = Counter(flag for record in whole.records for flag in record.flags)
     assert counts["flags"] == dict(flags)
@@ -63,27 +63,31 @@ def test_the_manifest_sums_up_all_calls_of_a_directory_whenever_they_were_made(
 
 def test_the_summary_has_what_programs_read() -> None:
     summary = generate(CLIPS).summary
-    assert orjson.loads(orjson.dumps(summary)) == summary
-    assert set(summary) >= {
+    written = orjson.loads(orjson.dumps(summary))
+    assert written == asdict(summary)
+    assert set(written) >= {
         "samples", "records", "rejects", "rejects_by_reason", "requests", "retries", "usage",
         "cost", "seconds", "records_per_second",
     }  # fmt: skip
-    assert (summary["samples"], summary["requests"]) == (24, 36)
+    assert (summary.samples, summary.requests) == (24, 36)
 
 
 def test_no_clips_make_an_empty_result() -> None:
     transport = Watched()
-    assert generate([], transport=transport).summary["samples"] == 0
+    assert generate([], transport=transport).summary.samples == 0
     assert transport.bodies == []
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"otput": "runs/a", "limit": 3}, "no option limit, otput: there are tasks, samples"),
+        (
+            {"otput": "runs/a", "limit": 3},
+            "unknown option limit, otput; choose from tasks, max_records",
+        ),
         ({"tasks": []}, "at least one"),
-        ({"tasks": ["description", "description"]}, "each named once"),
-        ({"tasks": ["poem"]}, "no task 'poem'"),
+        ({"tasks": ["description", "description"]}, "each once"),
+        ({"tasks": ["poem"]}, "unknown task 'poem'"),
         ({"templates": "no/such/directory"}, "is not a directory"),
         ({"output": "/dev/null"}, "is a file"),
         ({"model": ""}, "no key|no name"),
@@ -170,9 +174,7 @@ def test_a_stream_ends_with_the_error_of_its_run() -> None:
 
 
 @pytest.mark.parametrize("how", ["close", "break", "cancel", "scope"])
-def test_leaving_a_stream_early_leaves_no_task_and_a_resumable_directory(
-    tmp_path: Path, how: str
-) -> None:
+def test_stream_left_early_leaves_no_task_and_resumes(tmp_path: Path, how: str) -> None:
     async def leave(wanted: int) -> None:
         transport = Watched(Simulator(latency_s=1.0))
         outcomes = vcgen.stream(
@@ -213,7 +215,7 @@ def test_leaving_a_stream_early_leaves_no_task_and_a_resumable_directory(
     assert len(ids) == len(set(ids)) == 120
 
 
-def test_two_runs_at_once_do_not_meet(tmp_path: Path) -> None:
+def test_two_runs_at_once_are_independent(tmp_path: Path) -> None:
     async def one(name: str, seed: int) -> None:
         await vcgen.generate_batch(
             CLIPS, model="sim", output=tmp_path / name, recipe=Recipe(seed=seed), limits=LIMITS
@@ -240,7 +242,7 @@ def test_run_blocks_and_refuses_to_run_in_a_loop() -> None:
     anyio.run(main)
 
 
-def test_the_next_run_in_a_directory_continues_it_only_if_it_is_the_same(tmp_path: Path) -> None:
+def test_a_changed_recipe_or_model_does_not_continue_a_run(tmp_path: Path) -> None:
     (tmp_path / "mine").mkdir()
     generate(CLIPS, output=tmp_path / "run")
     changed = '{% extends "base.jinja" %}{% block task %}80 to 160 words{% endblock %}'
@@ -256,7 +258,7 @@ def test_the_next_run_in_a_directory_continues_it_only_if_it_is_the_same(tmp_pat
             generate(CLIPS, output=tmp_path / "run", **options)
 
 
-def test_leaving_a_stream_ends_its_run_whatever_it_waits_for() -> None:
+def test_leaving_a_stream_ends_its_run_in_any_wait() -> None:
     ended = []
 
     async def endless() -> AsyncIterator[vcgen.Clip]:

@@ -64,11 +64,12 @@ def test_a_plan_is_close_to_what_the_run_takes(limits: Limits, limited_by: str) 
     result = generate(clips, transport=Watched(simulator), limits=limits, tasks=TASKS)
     used, summary = result.usage, result.summary
     assert plan.sampled < plan.clips == 450
-    assert (plan.samples, plan.requests) == (summary["samples"], summary["requests"])
+    assert (plan.samples, plan.requests) == (summary.samples, summary.requests)
     assert plan.prompt_tokens == pytest.approx(used.prompt_tokens, rel=0.05)
-    assert plan.completion_tokens == pytest.approx(used.completion_tokens, rel=0.05)
+    # The recipe asks for more words than the simulated model finds in so little evidence.
+    assert used.completion_tokens < plan.completion_tokens < 1.35 * used.completion_tokens
     assert plan.seconds == pytest.approx(result.seconds, rel=0.15)
-    assert plan.limited_by == limited_by == next(iter(summary["limited_by"]))
+    assert plan.limited_by == limited_by == next(iter(summary.limited_by))
     assert plan.cost == per_million(1.0, 2.0).of(
         Usage(plan.prompt_tokens, plan.completion_tokens),
     )
@@ -89,14 +90,33 @@ def test_a_judge_is_counted_apart_and_may_be_what_limits(judges: Limits, limited
     plan = planned(clips, limits, latency_s, judge)
     simulator = Simulator(latency_s=latency_s)
     result = generate(clips, transport=Watched(simulator), limits=limits, tasks=TASKS, judge=judge)
-    used = result.summary["judge"]
+    used = result.summary.judge
     assert plan.judge is not None
-    assert plan.requests == result.summary["requests"]
-    assert plan.judge.requests == pytest.approx(used["requests"], rel=0.02)
-    assert plan.judge.prompt_tokens == pytest.approx(used["usage"]["prompt_tokens"], rel=0.05)
-    assert plan.judge.cost == pytest.approx(used["cost"], rel=0.05)
+    assert used is not None
+    assert plan.requests == result.summary.requests
+    assert plan.judge.requests == pytest.approx(used.requests, rel=0.02)
+    assert plan.judge.prompt_tokens == pytest.approx(used.usage.prompt_tokens, rel=0.05)
+    assert plan.judge.cost == pytest.approx(used.cost, rel=0.1)
     assert plan.limited_by == limited_by
     assert plan.seconds == pytest.approx(result.seconds, rel=0.15)
+
+
+def test_replies_are_as_long_as_the_recipe_asks() -> None:
+    async def tokens(recipe: Recipe) -> int:
+        options = Options(tasks=TASKS, recipe=recipe, limits=Limits())
+        plan = await estimate(open_input(uneven(4)), None, options)
+        assert plan.requests == 12
+        return plan.completion_tokens
+
+    async def main() -> None:
+        usual = await tokens(Recipe())
+        longer = await tokens(Recipe(description_words=(180, 260)))
+        fewer = await tokens(Recipe(turns=(1, 1)))
+        # 100 words are 133 tokens, twice a clip: in the draft and in its refinement.
+        assert longer - usual == pytest.approx(4 * 2 * 133, rel=0.01)
+        assert fewer < usual
+
+    run(main)
 
 
 def test_a_clip_waits_for_its_judge_too() -> None:
@@ -152,7 +172,7 @@ def test_the_command_prints_a_plan_without_a_key(command: Command) -> None:
     arguments = ("plan", CLIPS, "--model", "gpt-4o-mini", "--rpm", 600)
     shown = command(*arguments)
     assert shown.code == 0
-    assert "for rpm" in shown.out
+    assert "limited by rpm" in shown.out
     assert "$" in shown.out
     told = orjson.loads(command(*arguments, "--json").out)
     assert told["clips"] == told["sampled"] == 6
@@ -160,14 +180,14 @@ def test_the_command_prints_a_plan_without_a_key(command: Command) -> None:
     assert told["cost"] > 0
     assert "unknown" in command("plan", CLIPS, "--model", "no-such").out
     judged = command(*arguments, "--judge", "gpt-4o", "--judge-rpm", 60)
-    assert "for judge rpm" in judged.out
+    assert "limited by judge rpm" in judged.out
     assert "judge       gpt-4o\n  requests  12\n" in judged.out
     assert judged.out.count("$") == 2
     unknown = orjson.loads(command(*arguments, "--judge", "none-such", "--json").out)["judge"]
     assert unknown["cost"] is None
     assert command(*arguments, "--judge-rpm", 60).code == 2
     waiting = ("plan", CLIPS, "--model", "sim", "--concurrency", 2, "--latency", 2)
-    assert "0:00:18, for concurrency" in command(*waiting).out
+    assert "18.0 s, limited by concurrency" in command(*waiting).out
 
 
 def test_a_plan_is_as_large_in_another_language(command: Command) -> None:

@@ -24,12 +24,13 @@ from tests.support.common import (
     outcome_ids,
 )
 from vcgen.data.readers.inputs import open_input, open_input_files
+from vcgen.data.records import Reason
 from vcgen.engine.config import Limits
-from vcgen.errors import Reason, RunStopped, StoreError
+from vcgen.errors import RunStopped, StoreError
+from vcgen.pipeline.progress import RunSummary
 from vcgen.pipeline.session import open_run
-from vcgen.pipeline.store.directory import read_rejects
-from vcgen.sim import SimReply, Simulator, parse_faults, serve
-from vcgen.sim.clock import virtual_clock
+from vcgen.pipeline.store.read import read_rejects
+from vcgen.sim import SimReply, Simulator, parse_faults, serve, virtual_clock
 from vcgen.tasks.templates import Templates
 
 BOTH = ["description", "conversation"]
@@ -54,15 +55,13 @@ def test_every_sample_ends_once_whatever_goes_wrong(concurrency: int) -> None:
     )
     ended = [outcome.id for outcome in (*result.records, *result.rejects)]
     assert sorted(ended) == sorted(sample_ids(make_clips(40)) | {"clips[40]", "clips[41]"})
-    assert result.summary["samples"] == len(ended)
-    assert sum(result.summary["rejects_by_reason"].values()) == len(result.rejects)
+    assert result.summary.samples == len(ended)
+    assert sum(result.summary.rejects_by_reason.values()) == len(result.rejects)
     assert result.records
 
 
 @pytest.mark.parametrize("granted", [0, 1, 7, 30, 61])
-def test_a_stopped_run_keeps_its_outcomes_and_goes_on_where_it_stopped(
-    tmp_path: Path, granted: int
-) -> None:
+def test_a_stopped_run_continues_where_it_stopped(tmp_path: Path, granted: int) -> None:
     clips, faults = make_clips(20), parse_faults("refusal:0.1")
     before = Watched(Dying(granted, latency_s=1.0, faults=faults))
     if granted < 60:
@@ -77,8 +76,8 @@ def test_a_stopped_run_keeps_its_outcomes_and_goes_on_where_it_stopped(
     after = Watched()
     summary = generate(clips, transport=after, output=tmp_path).summary
     assert sorted(outcome_ids(tmp_path)) == sorted(sample_ids(clips))
-    assert summary["samples"] == 40
-    assert summary["resumed"] == len(first)
+    assert summary.samples == 40
+    assert summary.resumed == len(first)
 
 
 def test_passing_over_what_is_done_leaves_turns_to_others(tmp_path: Path) -> None:
@@ -112,7 +111,7 @@ def test_a_run_that_is_done_sends_nothing_and_changes_no_byte(tmp_path: Path) ->
     result = generate(clips, transport=again, output=tmp_path)
     assert again.bodies == []
     assert contents(tmp_path) == before
-    assert result.summary["resumed"] == result.summary["samples"] == done.summary["samples"] == 12
+    assert result.summary.resumed == result.summary.samples == done.summary.samples == 12
 
 
 ROWS: list[Any] = [
@@ -148,8 +147,8 @@ def of_files(directory: Path) -> Any:
     return open_input_files(paths, "auto", None)
 
 
-def work(placed: Any, output: Path, transport: Any) -> dict[str, Any]:
-    async def main() -> dict[str, Any]:
+def work(placed: Any, output: Path, transport: Any) -> RunSummary:
+    async def main() -> RunSummary:
         options = vcgen.Options(output=output, limits=LIMITS, transport=transport)
         async with open_run(placed, "sim", options) as run:
             try:
@@ -164,13 +163,13 @@ def work(placed: Any, output: Path, transport: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("source", [of_list, of_files])
 @pytest.mark.parametrize("granted", [0, 3, 8, 12, 99])
-def test_rows_that_are_no_clips_are_the_same_rejects_wherever_a_run_stopped(
+def test_invalid_rows_are_the_same_rejects_after_any_stop(
     tmp_path: Path, source: Callable[[Path], Any], granted: int
 ) -> None:
     output = tmp_path / "run"
-    started = work(source(tmp_path), output, Watched(Dying(granted)))["samples"]
+    started = work(source(tmp_path), output, Watched(Dying(granted))).samples
     summary = work(source(tmp_path), output, Watched())
-    assert summary["resumed"] == started
+    assert summary.resumed == started
     rejects = {reject.id: reject.reason.value for reject in read_rejects(output)}
     if source is of_list:
         assert rejects == {f"clips[{at}]": f"{kind}_clip" for at, kind in REJECTED.items()}
@@ -184,7 +183,7 @@ def test_rows_that_are_no_clips_are_the_same_rejects_wherever_a_run_stopped(
     ids = {*sample_ids(clips), *(reject.id for reject in read_rejects(output))}
     assert sorted(outcome_ids(output)) == sorted(ids)
     before, again = contents(output), Watched()
-    assert work(source(tmp_path), output, again)["resumed"] == summary["samples"]
+    assert work(source(tmp_path), output, again).resumed == summary.samples
     assert again.bodies == []
     assert contents(output) == before
 
@@ -195,9 +194,9 @@ def test_rows_may_come_and_go_and_what_was_done_stays_done(tmp_path: Path) -> No
     generate(rows, output=tmp_path)
     more: list[Any] = [{}, third, {"id": "nothing"}, *rows, {}]
     summary = generate(more, output=tmp_path).summary
-    assert (summary["resumed"], summary["samples"]) == (4 + 3, 4 + 3 + 2 + 3)
+    assert (summary.resumed, summary.samples) == (4 + 3, 4 + 3 + 2 + 3)
     ids = outcome_ids(tmp_path)
-    assert len(ids) == len({*ids}) == summary["samples"]
+    assert len(ids) == len({*ids}) == summary.samples
 
     before, again = contents(tmp_path), Watched()
     for rest in (rows, more, rows[2:], more[::-1], []):
@@ -215,7 +214,7 @@ def test_another_row_where_one_was_rejected_has_its_own_reject(tmp_path: Path) -
     assert second.meta["row"] != first.meta["row"]
 
 
-def test_a_directory_of_an_older_version_opens_and_nothing_is_sent(tmp_path: Path) -> None:
+def test_a_finished_run_of_0_1_0_opens_and_sends_nothing(tmp_path: Path) -> None:
     before = contents(ROOT / "tests" / "support" / "run_of_0_1_0")
     manifest = orjson.loads(before["run.json"])
     digests = Templates().digests()  # they may change, and are then named
@@ -226,13 +225,13 @@ def test_a_directory_of_an_older_version_opens_and_nothing_is_sent(tmp_path: Pat
     rows: list[Any] = [*make_clips(2), {"id": "bare"}, {}]
     result = generate(rows, output=tmp_path, transport=again)
     assert again.bodies == []
-    assert [result.summary[name] for name in ("resumed", "records", "rejects")] == [6, 4, 2]
+    assert (result.summary.resumed, result.summary.records, result.summary.rejects) == (6, 4, 2)
     assert len(list(result.records)) == 4
     for name in ("records.jsonl", "rejects.jsonl", "calls.jsonl"):
         assert (tmp_path / name).read_bytes() == before[name]
 
 
-def test_a_clip_whose_evidence_has_changed_is_made_anew_beside_what_was_made(
+def test_changed_evidence_makes_the_next_variant(
     tmp_path: Path,
 ) -> None:
     one, two, three = make_clips(3)
@@ -242,7 +241,7 @@ def test_a_clip_whose_evidence_has_changed_is_made_anew_beside_what_was_made(
         result = generate([three, changed, one], output=tmp_path)
     anew = {f"clip-1/{task}/1" for task in BOTH}
     assert set(outcome_ids(tmp_path)) == sample_ids([one, two, three]) | anew
-    assert result.summary["requests"] == 0
+    assert result.summary.requests == 0
     generate([two], output=tmp_path)
     assert len(outcome_ids(tmp_path)) == 8
 
@@ -252,7 +251,7 @@ def test_what_is_no_evidence_may_change(tmp_path: Path) -> None:
     moved = [
         clip.model_copy(update={"video": "b.mp4", "extra": {"a": 1}}) for clip in make_clips(2)
     ]
-    assert generate(moved, output=tmp_path).summary["requests"] == 0
+    assert generate(moved, output=tmp_path).summary.requests == 0
 
 
 def test_a_clip_where_another_was_rejected_is_not_passed_over(tmp_path: Path) -> None:
@@ -289,7 +288,7 @@ def test_an_answer_is_paid_once_wherever_the_run_stops(tmp_path: Path) -> None:
         assert sorted(outcome_ids(output)) == sorted(sample_ids(clips))
 
 
-def test_duplicate_clips_are_rejects_that_name_both_places(tmp_path: Path) -> None:
+def test_duplicate_clips_are_rejects_that_name_the_id(tmp_path: Path) -> None:
     clips = [*make_clips(3), make_clip("clip-1"), make_clip("clip-1")]
     result = generate(clips, output=tmp_path, tasks=["description"])
     assert len(result.records) == 3
@@ -298,7 +297,7 @@ def test_duplicate_clips_are_rejects_that_name_both_places(tmp_path: Path) -> No
         ("clips[4]", Reason.DUPLICATE_CLIP),
     ]
     (message, _) = [reject.message for reject in result.rejects]
-    assert message == "clips[3]: the clip id 'clip-1' was taken at clips[1]"
+    assert message == "clips[3]: the clip id 'clip-1' is taken by an earlier row"
 
 
 def test_an_iterator_that_raises_ends_the_run_with_its_own_error(tmp_path: Path) -> None:
@@ -320,7 +319,7 @@ async def later(clips: Iterator[vcgen.Clip]) -> AsyncIterator[vcgen.Clip]:
         yield clip
 
 
-def test_a_full_disk_stops_the_run_and_nothing_is_lost_or_doubled(tmp_path: Path) -> None:
+def test_a_full_disk_stops_the_run_and_loses_nothing(tmp_path: Path) -> None:
     resource = pytest.importorskip("resource")
     clips = make_clips(10)
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -385,7 +384,7 @@ def test_a_stop_from_outside_waits_for_what_is_in_flight(tmp_path: Path) -> None
     assert len(outcome_ids(tmp_path)) == 4
 
 
-def test_more_requests_in_flight_are_used_as_soon_as_they_are_allowed() -> None:
+def test_higher_concurrency_is_used_at_once() -> None:
     seen: list[int] = []
 
     async def main() -> None:

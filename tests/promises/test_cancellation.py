@@ -29,7 +29,7 @@ from vcgen.sim import Simulator
 SIX_CLIPS = 12  # samples
 
 
-def test_signals_at_random_moments_lose_nothing_and_leave_nothing(tmp_path: Path) -> None:
+def test_signals_at_random_moments_lose_and_leave_nothing(tmp_path: Path) -> None:
     runs = Interrupting(tmp_path, seed=3)
     runs.meet(3)
     assert {ended.code for ended in runs.met} <= {0, 130, 143}
@@ -117,7 +117,7 @@ async def leave(name):
     await asyncio.wait([run])
     for directory in (name, name + "-left"):
         result = await vcgen.generate_batch(clips, output=directory, **known)
-    return result.summary["records"]
+    return result.summary.records
 
 async def both(name):
     async with asyncio.TaskGroup() as group:
@@ -144,9 +144,7 @@ loop.close()
 """
 
 
-def test_runs_are_left_without_a_warning_in_any_loop_twice_and_two_at_once(
-    serving: Serving, tmp_path: Path
-) -> None:
+def test_runs_leave_no_warning_in_any_loop(serving: Serving, tmp_path: Path) -> None:
     base_url = serving(Simulator(latency_s=0.03))
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, CLIPS, base_url],

@@ -10,12 +10,10 @@ from tests.support.disk_faults import FAULTS, refuse_and_resume
 from tests.support.power import fail_again_and_again
 from tests.support.racing import race
 from tests.support.rot import flip_bits
-from vcgen.pipeline.store.directory import read_rejects
+from vcgen.pipeline.store.read import read_rejects
 
 
-def test_kills_anywhere_in_conversations_lose_nothing_and_repeat_no_answer(
-    serving: Serving, tmp_path: Path
-) -> None:
+def test_kills_in_conversations_lose_and_repeat_no_answer(serving: Serving, tmp_path: Path) -> None:
     kill_again_and_again(serving, tmp_path / "run", kills=12, large=[2_000_000, 8_000_000])
 
 
@@ -26,7 +24,7 @@ def test_what_was_synced_outlives_a_power_cut(
     fail_again_and_again(tmp_path, seed, monkeypatch)
 
 
-def test_of_fifty_that_start_at_once_one_writes_and_the_others_say_why_not(tmp_path: Path) -> None:
+def test_of_fifty_starts_at_once_one_writes_the_run(tmp_path: Path) -> None:
     raced = race(tmp_path / "run", 50)
     refused = [racer["said"] for racer in raced if racer["said"]]
     assert refused == [f"{tmp_path / 'run'}: another process is writing this run"] * 49
@@ -36,7 +34,7 @@ def test_of_fifty_that_start_at_once_one_writes_and_the_others_say_why_not(tmp_p
 
 @pytest.mark.parametrize("number", [1, 5, 20, 70])
 @pytest.mark.parametrize("fault", FAULTS)
-def test_a_disk_that_refuses_stops_the_run_and_loses_what_was_in_flight_at_most(
+def test_a_refusing_disk_loses_at_most_calls_in_flight(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str, number: int
 ) -> None:
     again = refuse_and_resume(tmp_path / "run", fault, number, monkeypatch)

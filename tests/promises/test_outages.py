@@ -9,7 +9,7 @@ from tests.support.common import Servers, run
 from vcgen.engine.chat import ChatRequest, Completion, Message
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
-from vcgen.errors import RunStopped, SampleRejected
+from vcgen.errors import RequestFailed, RunStopped
 from vcgen.sim import (
     Latency,
     Outage,
@@ -60,19 +60,19 @@ def test_two_minutes_of_outage_cost_few_requests_and_no_sample(
     assert 0 < len(wasted) <= 25
 
 
-def test_a_request_that_always_fails_is_given_up_though_it_is_the_only_one() -> None:
+def test_only_request_that_always_fails_is_given_up() -> None:
     simulator = Simulator(Scenario(latency=LATENCY), faults=parse_faults("500:1"))
     engine = Engine(Endpoint(model="sim"), transport=SimTransport(simulator))
 
     async def main() -> None:
-        with pytest.raises(SampleRejected):
+        with pytest.raises(RequestFailed):
             await engine.complete(ChatRequest(messages=(Message("user", "Hello."),)))
         assert anyio.current_time() < 300
 
     run(main)
 
 
-def test_a_server_that_fails_every_third_request_is_not_taken_for_out() -> None:
+def test_server_that_fails_every_third_request_is_not_out() -> None:
     simulator = Simulator(
         Scenario(limits=ServerLimits(rpm=600), latency=LATENCY), faults=parse_faults("500:0.33")
     )
@@ -85,7 +85,7 @@ def test_a_server_that_fails_every_third_request_is_not_taken_for_out() -> None:
         try:
             text = f"Say {number}."
             await engine.complete(ChatRequest(messages=(Message("user", text),), max_tokens=40))
-        except SampleRejected:
+        except RequestFailed:
             lost += 1
 
     async def main() -> None:
@@ -99,7 +99,7 @@ def test_a_server_that_fails_every_third_request_is_not_taken_for_out() -> None:
     assert lost <= 10  # one in 770 fails six times in a row
 
 
-def test_the_load_of_an_endpoint_that_is_out_moves_and_comes_back() -> None:
+def test_load_of_an_endpoint_that_is_out_moves_and_returns() -> None:
     out = Scenario(latency=LATENCY, outages=[Outage(60, 240)])
     simulators = [
         Simulator(out, rpm=300, log_arrivals=True),
@@ -125,7 +125,7 @@ def test_the_load_of_an_endpoint_that_is_out_moves_and_comes_back() -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_an_endpoint_that_hung_is_found_again_without_waiting_for_its_timeout(seed: int) -> None:
+def test_endpoint_that_hung_is_found_before_its_timeout(seed: int) -> None:
     hung = Scenario(latency=LATENCY, outages=[Outage(60, 300, "hang")])
     simulators = [
         Simulator(hung, rpm=300, seed=seed, log_arrivals=True),
@@ -166,7 +166,7 @@ def test_the_last_refused_key_ends_the_run() -> None:
     run(main)
 
 
-def test_an_endpoint_that_is_not_there_does_not_end_a_run_that_has_another() -> None:
+def test_absent_endpoint_does_not_end_a_run_with_another() -> None:
     away = Scenario(outages=[Outage(0, 10_000)])
     servers = Servers([Simulator(away), Simulator(Scenario(latency=LATENCY), rpm=60)])
     engine = Engine(servers.endpoints, transport=servers)

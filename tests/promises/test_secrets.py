@@ -42,7 +42,7 @@ class Repeating(Simulator):
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_key_that_the_endpoint_repeats_is_in_no_file_and_no_message(
+def test_key_that_the_endpoint_repeats_is_in_no_file(
     command: Command, serving: Serving, tmp_path: Path, workers: int
 ) -> None:
     where = ("--model", "sim", "--base-url", serving(Repeating()), "-o", tmp_path)
@@ -115,7 +115,7 @@ def test_a_program_that_logs_everything_shows_no_key(serving: Serving) -> None:
 @pytest.mark.parametrize(
     "key", ["", " ", f" {KEY}", f"{KEY} ", f"{KEY[:8]} {KEY[8:]}", f"{KEY}\n", f"{KEY}\r\nx: y"]
 )
-def test_a_key_with_spaces_or_line_ends_is_one_line_that_does_not_show_it(key: str) -> None:
+def test_key_with_spaces_or_line_ends_is_not_shown(key: str) -> None:
     with pytest.raises(UsageError, match="not shown") as raised:
         Endpoint(model="m", key=SecretStr(key))
     assert "\n" not in str(raised.value)
@@ -156,7 +156,7 @@ def test_file(tmp_path): (tmp_path / "file").write_text(KEY)
 """
 
 
-def test_the_watch_sees_a_key_in_logs_tracebacks_output_and_files(tmp_path: Path) -> None:
+def test_watch_sees_a_key_in_logs_output_and_files(tmp_path: Path) -> None:
     # Another key than ours, or the watch over this test would see it too.
     watch = (ROOT / "tests" / "support" / "canary.py").read_text("utf-8").replace(MARK, "sk-inner")
     (tmp_path / "canary.py").write_text(watch)

@@ -17,10 +17,11 @@ from tests.support.common import (
     make_clips,
     outcome_ids,
 )
+from tests.support.endpoints import write_endpoints
 from vcgen.engine.budget import Budget
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.errors import UsageError
-from vcgen.pipeline.store.directory import read_manifest
+from vcgen.pipeline.store.manifest import Manifest
 from vcgen.sim import Latency, Scenario, ServerCapabilities, ServerLimits, Simulator
 
 LOCAL = Endpoint(model="sim", base_url="http://127.0.0.1:9/v1")
@@ -32,7 +33,7 @@ LOCAL = Endpoint(model="sim", base_url="http://127.0.0.1:9/v1")
         ([], "at least one Endpoint"),
         (["gpt-4o", "gpt-4o-mini"], "a list of at least one Endpoint"),
         (None, "give a name"),
-        ([LOCAL, Endpoint(model="sim:b")], "one model, not to 'sim' and 'sim:b'"),
+        ([LOCAL, Endpoint(model="sim:b")], "one model, not 'sim' and 'sim:b'"),
         ([LOCAL, Endpoint(model="sim")], "not to both"),
         ([LOCAL, LOCAL], "http://127.0.0.1:9/v1 is given twice"),
         ([LOCAL, Endpoint(model="sim", base_url=f"{LOCAL.base_url}/")], "given twice"),
@@ -60,9 +61,9 @@ def test_endpoints_may_come_and_go_between_two_calls_of_a_run(tmp_path: Path) ->
             make_clips(3), model=endpoints, transport=transport, output=tmp_path, budget=budget
         )
         assert len(transport.bodies) == requests
-        assert read_manifest(tmp_path)["run"]["model"] == result.summary["model"] == "sim"
+        assert Manifest.read(tmp_path).model == result.summary.model == "sim"
     # Three clips take nine requests: none that was answered was sent again.
-    assert result.summary["records"] == 6
+    assert result.summary.records == 6
 
 
 def test_an_endpoint_is_asked_for_the_model_by_its_own_name() -> None:
@@ -70,7 +71,7 @@ def test_an_endpoint_is_asked_for_the_model_by_its_own_name() -> None:
     endpoint = Endpoint(model="writer", base_url=LOCAL.base_url, deployment="writer-8b-awq")
     result = generate(make_clips(1), model=endpoint, transport=transport)
     assert {body["model"] for body in transport.bodies} == {"writer-8b-awq"}
-    assert result.summary["model"] == "writer"
+    assert result.summary.model == "writer"
 
 
 PRICED, DEAR, UNKNOWN, SAME = (
@@ -80,7 +81,7 @@ PRICED, DEAR, UNKNOWN, SAME = (
 
 
 @pytest.mark.parametrize("other", [DEAR, UNKNOWN])
-def test_a_price_that_differs_is_unknown_and_no_budget_in_dollars(other: Endpoint) -> None:
+def test_prices_that_differ_allow_no_budget_in_dollars(other: Endpoint) -> None:
     def spend(*endpoints: Endpoint, budget: Budget) -> float | None:
         return generate(make_clips(1), model=endpoints, transport=Watched(), budget=budget).cost
 
@@ -90,7 +91,7 @@ def test_a_price_that_differs_is_unknown_and_no_budget_in_dollars(other: Endpoin
         spend(PRICED, other, budget=Budget(cost=1.0))
 
 
-def test_endpoints_find_as_much_of_their_prompts_cached_as_a_single_one_would() -> None:
+def test_endpoints_find_as_much_cached_as_a_single_one() -> None:
     def cached(count: int) -> float:
         conditions = Scenario(
             limits=ServerLimits(rpm=600 // count), latency=Latency(2.0, 0.3), prefix_blocks=10_000
@@ -124,10 +125,14 @@ def test_a_run_goes_to_all_its_endpoints(
     ]
     urls = [serving(simulator) for simulator in simulators]
     monkeypatch.setenv("KEY_B", KEY)
+    endpoints = write_endpoints(
+        tmp_path / "endpoints.toml",
+        {"base-url": urls[0], "concurrency": 2},
+        {"base-url": urls[1], "concurrency": 2, "deployment": "sim:b", "key-env": "KEY_B"},
+    )
     arguments = (
         *("generate", CLIPS, "--model", "sim", "-o", tmp_path / "run", "--workers", workers),
-        *("--endpoint", f"{urls[0]},concurrency=2"),
-        *("--endpoint", f"{urls[1]},concurrency=2,model=sim:b,key-env=KEY_B"),
+        *("--endpoints", endpoints),
     )
     assert command(*arguments).code == 0
     requests = [simulator.requests for simulator in simulators]
@@ -145,13 +150,15 @@ def test_a_dead_key_costs_its_endpoint_and_the_last_one_the_run(
     alive, dead = Simulator(latency_s=0.02), Simulator(key="another")
     arguments = ("generate", CLIPS, "--model", "sim", "--workers", workers, "--concurrency", 2)
     first, second = serving(dead), serving(Simulator(key="another"))
-    stopped = command(
-        *arguments, "-o", tmp_path / "dead", "--endpoint", first, "--endpoint", second
-    )
+    both_dead = write_endpoints(tmp_path / "dead.toml", {"base-url": first}, {"base-url": second})
+    stopped = command(*arguments, "-o", tmp_path / "dead", "--endpoints", both_dead)
     assert stopped.code == 1
     assert "refuses the key" in stopped.err
 
-    specs = ("--endpoint", first, "--endpoint", serving(alive))
-    assert command(*arguments, "-o", tmp_path / "run", *specs).code == 0
+    one_alive = write_endpoints(
+        tmp_path / "alive.toml", {"base-url": first}, {"base-url": serving(alive)}
+    )
+    alone = command(*arguments, "-o", tmp_path / "run", "--endpoints", one_alive)
+    assert alone.code == 0
     assert len(outcome_ids(tmp_path / "run")) == 12
     assert alive.requests == 18

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from vcgen.data.records import Record, Reject, Turn
-from vcgen.errors import Reason
-from vcgen.pipeline.store.directory import RunDirectory, read_records, read_rejects
+from vcgen.data.records import Reason, Record, Reject, Turn
+from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.layout import CALLS, RECORDS, REJECTS
 from vcgen.pipeline.store.lines import encode_line
+from vcgen.pipeline.store.manifest import Manifest
+from vcgen.pipeline.store.read import read_records, read_rejects
 
-MANIFEST = {"layout": 1, "run": {"model": "sim"}}
+MANIFEST = Manifest(model="sim")
 NAMES = st.sampled_from((RECORDS, REJECTS, CALLS))
 TEXTS = st.text(max_size=30) | st.sampled_from(('{"id":"', '"}', "\u2028\n", "x" * 9000))
 

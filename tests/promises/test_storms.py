@@ -72,7 +72,7 @@ def test_a_limit_that_is_not_as_told_is_found(
     assert goodput * (seconds - 5) <= SAMPLES / (RPM / 60)
 
 
-def test_half_the_capacity_for_some_minutes_is_followed_down_and_up() -> None:
+def test_halved_capacity_is_followed_down_and_up() -> None:
     halved = (Capacity(60.0, 0.5), Capacity(180.0, 1.0))
     conditions = Scenario(limits=STRICT, latency=Latency(1.8, 0.4), capacity=halved)
     simulator = Simulator(conditions)
@@ -91,9 +91,7 @@ def test_a_limit_that_is_right_is_used_and_never_refused(allowed: ServerLimits) 
 
 
 @pytest.mark.parametrize("retry_after", [True, False])
-def test_an_endpoint_that_refuses_some_whatever_the_rate_is_not_slowed_down_for_ever(
-    *, retry_after: bool
-) -> None:
+def test_refusals_at_any_rate_slow_nothing_down_for_ever(*, retry_after: bool) -> None:
     allowed = ServerLimits(retry_after=retry_after, headers="none")
     conditions = Scenario(limits=allowed, latency=Latency(1.8, 0.4))
     simulator = Simulator(conditions, faults=parse_faults("429:0.05"), log_arrivals=True)
@@ -113,7 +111,7 @@ def test_tokens_beyond_what_is_allowed_slow_requests_down_too() -> None:
     assert tokens >= 0.8 * 20_000 * (seconds - 5) / 60
 
 
-def test_a_429_now_and_then_within_announced_limits_does_not_slow_a_run_down() -> None:
+def test_rare_429_within_announced_limits_slows_nothing_down() -> None:
     simulator = Simulator(
         Scenario(limits=ServerLimits(rpm=RPM), latency=Latency(0.5, 0.3)),
         faults=parse_faults("429:0.005"),

@@ -14,7 +14,7 @@ from vcgen.checks.checker import check
 from vcgen.checks.leaks import find_leaks
 from vcgen.data.readers.read import read_clips
 from vcgen.data.records import Turn
-from vcgen.datasets.export.export import FORMATS
+from vcgen.datasets.export import FORMATS
 from vcgen.tasks.conversation import Conversation
 from vcgen.tasks.evidence import fence, render_evidence
 from vcgen.tasks.parsing import MAX_REPLY_CHARACTERS, parse
@@ -56,7 +56,7 @@ def test_hostile_ids_name_no_file(
     ]
     (work / "clips.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     asked = ("generate", "clips.jsonl", "--model", "sim", "--tasks", "description", "-o", "run")
-    assert command(*asked, "--speech", "speech").code == 0
+    assert command(*asked, "--transcripts", "speech").code == 0
     (work / "out").mkdir()
     for form in FORMATS:
         assert command("export", "run", "--format", form, "-o", f"out/{form}.jsonl").code == 0

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import anyio
 import pytest
 
-from tests.engine.transport.test_asyncio_http import Opening, over_httpx, own, own_on_uvloop
 from tests.support.endless import bomb, crumbs, line, refuse, trailers
 from tests.support.faults import FAULTS, Tally, finish, most_lost, rest, strike
-from vcgen.sim.clock import virtual_clock
+from tests.support.servers import Opening, over_httpx, own, own_on_uvloop
+from vcgen.sim import virtual_clock
 
 COUNT, SHARE = 60, 0.3
 

@@ -35,11 +35,11 @@ def test_thousands_in_flight_for_a_minute_fail_nowhere_and_leave_nothing(files: 
         server.terminate()
     summary = loaded.result.summary
     print(
-        f"\n{summary['requests']:,} requests, {loaded.most - loaded.before:,} connections at most, "
-        f"{summary['seconds']:.0f} s: {summary['retries']} sent again, {summary['rejects']} "
+        f"\n{summary.requests:,} requests, {loaded.most - loaded.before:,} connections at most, "
+        f"{summary.seconds:.0f} s: {summary.retries} sent again, {summary.rejects} "
         f"rejected; {loaded.after - loaded.before:+} descriptors afterwards"
     )
-    assert summary["retries"] == summary["rejects"] == 0
-    assert summary["records"] == summary["requests"] > IN_FLIGHT
+    assert summary.retries == summary.rejects == 0
+    assert summary.records == summary.requests > IN_FLIGHT
     assert loaded.most - loaded.before >= IN_FLIGHT
     assert loaded.after == loaded.before

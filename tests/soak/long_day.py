@@ -11,9 +11,7 @@ from tests.support.days import HOUR_S, Dated, Day, Ways, wall_clock
 from vcgen.engine.config import Limits
 from vcgen.engine.engine import Engine
 from vcgen.engine.retry import ATTEMPTS
-from vcgen.sim import Latency, Outage, Scenario, ServerLimits, parse_faults
-from vcgen.sim.clock import virtual_clock
-from vcgen.sim.conditions import Capacity
+from vcgen.sim import Capacity, Latency, Outage, Scenario, ServerLimits, parse_faults, virtual_clock
 
 RPM, ASKERS = 600, 200
 DAY_S = 24 * HOUR_S

@@ -17,7 +17,7 @@ LANES = 4  # runs at a time
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize(("signals", "options"), [(21, ()), (4, ("--workers", 2))])
-def test_signals_at_random_moments_lose_nothing_and_leave_nothing(
+def test_signals_at_random_moments_lose_and_leave_nothing(
     tmp_path: Path, signals: int, options: tuple[object, ...]
 ) -> None:
     lanes = [Interrupting(tmp_path / str(at), *options, seed=at) for at in range(LANES)]

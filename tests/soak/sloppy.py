@@ -1,4 +1,4 @@
-"""20,000 samples of the careless model: what is found of each code, and of clean samples."""
+"""20,000 samples of the sloppy model: recall of each code, and rejections of clean samples."""
 
 import pytest
 

@@ -10,14 +10,14 @@ from typing import Any, NamedTuple
 
 import anyio
 import orjson
+import pytest
 
 from vcgen.data.clips import Clip
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.transport.base import Reply
 from vcgen.pipeline.api import Result, generate_batch
-from vcgen.pipeline.store.directory import read_records, read_rejects
-from vcgen.sim import SimReply, SimTransport, Simulator
-from vcgen.sim.clock import virtual_clock
+from vcgen.pipeline.store.read import read_records, read_rejects
+from vcgen.sim import SimReply, SimTransport, Simulator, virtual_clock
 
 
 def make_clip(name: str = "harbour-1", **fields: Any) -> Clip:
@@ -152,6 +152,19 @@ def outcome_ids(path: Path) -> list[str]:
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "data"
+SHARED_MARKS = (
+    pytest.mark.shared,
+    pytest.mark.skipif(not SHARED.is_dir(), reason="no data beside the checkout"),
+)
+
+
+def requires_shared(test: Callable[..., None]) -> Callable[..., None]:
+    """Mark a test of real data, which lies beside the checkout: skip it if that is absent."""
+    for mark in SHARED_MARKS:
+        mark(test)
+    return test
+
+
 CLIPS = ROOT / "examples" / "clips.jsonl"  # six clips, so twelve samples
 
 

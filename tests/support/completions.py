@@ -12,9 +12,8 @@ import orjson
 from tests.support.common import generate
 from vcgen.checks.checker import check
 from vcgen.data.clips import Clip
-from vcgen.data.records import Record
-from vcgen.errors import Reason
-from vcgen.pipeline.store.directory import read_records, read_rejects
+from vcgen.data.records import Reason, Record
+from vcgen.pipeline.store.read import read_records, read_rejects
 from vcgen.sim import SimReply, SimTransport, Simulator
 from vcgen.tasks.conversation import mix_problems
 from vcgen.tasks.recipe import Recipe

@@ -18,7 +18,6 @@ from random import Random
 from typing import Any
 from zlib import crc32
 
-import filelock  # noqa: F401 - here so that no fork has to, as the next
 import orjson
 import uvloop  # noqa: F401 - as above
 

@@ -12,9 +12,8 @@ from vcgen.engine.chat import ChatRequest, Message
 from vcgen.engine.config import Endpoint
 from vcgen.engine.engine import Engine
 from vcgen.engine.transport.base import Reply
-from vcgen.errors import SampleRejected
-from vcgen.sim import SimReply, SimTransport, Simulator
-from vcgen.sim.limits import CREATED
+from vcgen.errors import RequestFailed
+from vcgen.sim import CREATED, SimReply, SimTransport, Simulator
 
 HOUR_S = 3600.0
 _BY_DURATION, _BY_DATE = "x-ratelimit-limit-requests", "anthropic-ratelimit-requests-limit"
@@ -162,7 +161,7 @@ class Day:
             request = ChatRequest(messages=(Message("user", str(number)),), max_tokens=16)
             try:
                 await self._engine.complete(request)
-            except SampleRejected:
+            except RequestFailed:
                 self.rejected += 1
             else:
                 self.answered += 1

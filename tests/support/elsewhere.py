@@ -3,10 +3,13 @@
 import asyncio
 import ssl
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 import trustme
+
+from tests.support.servers import accepting
 
 ORIGIN = "origin.test"  # found by a proxy only: no resolver knows it
 
@@ -74,28 +77,10 @@ class Proxy(Server):
 @asynccontextmanager
 async def listening(server: Server, tls: ssl.SSLContext | None = None) -> AsyncIterator[Server]:
     """A server at work on a port of its own."""
-    accepted: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
-
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            await server.answer(reader, writer)
-        writer.close()
-
-    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        accepted[asyncio.get_running_loop().create_task(answer(reader, writer))] = writer
-
-    opened = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
-    server.port = opened.sockets[0].getsockname()[1]
-    try:
+    async with accepting(server.answer, tls) as url:
+        server.port = urlsplit(url).port or 0
         yield server
-    finally:
-        opened.close()
-        for task, writer in accepted.items():
-            task.cancel()
-            writer.transport.abort()
-        if accepted:
-            await asyncio.wait(accepted)
-            await asyncio.sleep(0.01)  # in which the sockets are closed
+    await asyncio.sleep(0.01)  # in which the sockets are closed
 
 
 def certificates(trusted: trustme.CA) -> Mapping[str, ssl.SSLContext]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import orjson
 from anyio.from_thread import start_blocking_portal
 
-from tests.engine.transport.test_asyncio_http import accepting, read_body
+from tests.support.servers import accepting, read_body
 
 MEBIBYTE = 1 << 20
 SMALL = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"

@@ -18,27 +18,24 @@ from typing import Any, Literal, NamedTuple
 import anyio
 import orjson
 
-from tests.engine.transport.test_asyncio_http import (
-    Opening,
-    accepting,
-    over_httpx,
-    read_body,
-    reset,
-)
 from tests.support.common import completion
-from vcgen.engine.chat import ChatRequest, Completion, Failure, Message
+from tests.support.permits import permit
+from tests.support.servers import Opening, accepting, over_httpx, read_body, reset
+from vcgen.engine.chat import ChatRequest, Completion, Failure, FailureKind, Message
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.endpoint_client import EndpointClient
 from vcgen.engine.engine import Engine
+from vcgen.engine.limits.limiter import EndpointLimiter
 from vcgen.engine.retry import ATTEMPTS
 from vcgen.engine.transport.http1 import MAX_HEAD_BYTES, MAX_REPLY_BYTES
-from vcgen.errors import SampleRejected
+from vcgen.errors import RequestFailed
 
 Then = Literal["stay", "close", "reset", "hang", "drip"]
-Outcome = tuple[int, str]  # status and code of a `Failure`
+Outcome = tuple[int, str | FailureKind]  # status of a `Failure`, and its code or else its kind
 
-LOST, LARGE, LATE = (0, "connection_lost"), (0, "too_large"), (0, "timed_out")
-INVALID = (200, "invalid_response")
+LOST, LARGE = (0, FailureKind.CONNECTION_LOST), (0, FailureKind.REPLY_TOO_LARGE)
+LATE = (0, FailureKind.TIMED_OUT)
+INVALID = (200, FailureKind.INVALID_REPLY)
 ERROR = b'{"error": {"message": "It broke.", "type": "server_error", "code": "it_broke"}}'
 PAGE = b"<!doctype html><html><body>Please sign in.</body></html>"
 
@@ -138,7 +135,7 @@ FAULTS: Mapping[str, Fault] = {
     "broken off": Fault(partial(with_choice, finish_reason="abort"), "stay", INVALID),
     "no choices": Fault(lambda _: whole(b'{"choices": []}'), "stay", INVALID),
     "500": failing("500 Internal Server Error", (500, "it_broke")),
-    "502": failing("502 Bad Gateway", (502, ""), body=PAGE),
+    "502": failing("502 Bad Gateway", (502, FailureKind.ERROR_REPLY), body=PAGE),
     "503": failing("503 Service Unavailable", (503, "it_broke")),
     "408": failing("408 Request Timeout", (408, "it_broke")),
     "429": failing("429 Too Many Requests", (429, "it_broke"), "Retry-After: 1\r\n"),
@@ -242,12 +239,12 @@ async def strike(name: str, opening: Opening, timeout_s: float) -> None:
     outcome = outcome_of(name, opening)
     server = Faulty(FAULTS[name], lambda text, _: text in {"0", "2", "4"})
     async with leaving_nothing(server) as url, asynccontextmanager(opening)() as sender:
-        lane = EndpointClient(Endpoint(model="m", base_url=url), Limits(), Random(0), 1)  # noqa: S311 - jitter
+        limiter = EndpointLimiter(Limits(), Random(0))  # noqa: S311 - jitter
+        client = EndpointClient(Endpoint(model="m", base_url=url), limiter, sender, timeout_s)
         for number in range(5):
             began = anyio.current_time()
-            result = await lane.post(
-                sender, lane.encode(asking(str(number)), lane.dialect), timeout_s
-            )
+            body = client.encode(asking(str(number)), client.capabilities)
+            result, _ = await client.send(permit(began), body)
             took_s = anyio.current_time() - began
             assert took_s < timeout_s + 0.5
             if number % 2:
@@ -255,7 +252,7 @@ async def strike(name: str, opening: Opening, timeout_s: float) -> None:
                 assert result.text == str(number)
                 continue
             assert isinstance(result, Failure)
-            assert (result.status, result.code) == outcome
+            assert (result.status, result.code or result.kind) == outcome
             assert result.message
             assert outcome != LATE or took_s > timeout_s - 0.5
         await until(lambda: server.open <= 1)  # what failed is not kept until the end
@@ -279,7 +276,7 @@ async def finish(name: str, opening: Opening, count: int, share: float) -> Tally
         for text in texts:
             try:
                 answer = await engine.complete(asking(text))
-            except SampleRejected:
+            except RequestFailed:
                 rejected += 1
             else:
                 assert answer.text == text

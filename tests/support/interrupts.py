@@ -21,7 +21,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 CLIPS, ASKED_EACH = 48, 3
 START_S, WORK_S = 1.0, 0.8  # about what it takes to start, and to do half of it
 _TOLD = re.compile(
-    r"(stopping: waiting up to 10 s for what is in flight \(\d+\); press Ctrl-C again to stop at "
+    r"(stopping: waiting up to 10 s for requests in flight \(\d+\); press Ctrl-C again to stop at "
     r"once\n)?(vcgen: interrupted; records so far: \d+, in .*; the same command continues\n)?"
 )
 _FILES = re.compile(r"run\.json|\.lock|(records|rejects|calls)(-\d+)?\.jsonl")

@@ -7,10 +7,10 @@ from typing import Any
 import orjson
 
 from vcgen.data.clip_index import ClipIndex
-from vcgen.data.records import Outcome, Record, Reject, Turn
+from vcgen.data.records import Outcome, Reason, Record, Reject, Turn
 from vcgen.datasets.report.report import write_report
-from vcgen.errors import Reason
 from vcgen.pipeline.store.directory import RunDirectory
+from vcgen.pipeline.store.manifest import Manifest
 
 MANIFEST: dict[str, Any] = {
     "layout": 1,
@@ -64,7 +64,7 @@ def reject(name: str, message: str = "no", reply: str = "") -> Reject:
 
 def make_run(path: Path, outcomes: Iterable[Outcome], **manifest: Any) -> Path:
     """A run directory of these outcomes."""
-    run = RunDirectory.open(path, MANIFEST | manifest)
+    run = RunDirectory.open(path, Manifest.from_json(MANIFEST | manifest))
     for outcome in outcomes:
         run.add(outcome)
     run.finish()
@@ -72,10 +72,10 @@ def make_run(path: Path, outcomes: Iterable[Outcome], **manifest: Any) -> Path:
     return path
 
 
-def make_page(run: Path, *clips: Path, limit: int = 10_000) -> Path:
+def make_page(run: Path, *clips: Path, max_shown: int = 10_000) -> Path:
     """The report of a run, beside it."""
     page = run.with_name("page.html")
-    write_report(run, page, ClipIndex(clips, "auto"), limit=limit)
+    write_report(run, page, ClipIndex(clips, "auto"), max_shown=max_shown)
     return page
 
 

@@ -13,12 +13,12 @@ from random import Random
 import pytest
 
 from tests.support.common import outcome_ids
-from vcgen.data.records import Record, Reject, Turn
-from vcgen.errors import Reason
+from vcgen.data.records import Reason, Record, Reject, Turn
 from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.layout import RECORDS
+from vcgen.pipeline.store.manifest import Manifest
 
-MANIFEST = {"layout": 1, "run": {"model": "sim"}}
+MANIFEST = Manifest(model="sim")
 ROT = b"rotten" * 20
 _SECTOR = 512
 

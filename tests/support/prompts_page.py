@@ -1,6 +1,6 @@
-"""What docs/prompts.md shows is what its commands print.
+"""docs/prompts.md shows the output of its commands.
 
-To write it anew: `python tests/prompts_page.py`.
+To update the page: `python -m tests.support.prompts_page`.
 """
 
 import os
@@ -21,11 +21,11 @@ _SHOWN = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _LEFT_OUT = "[...]"
-_FEW = 8  # lines that two prompts have in common are shown again
+_FEW = 8  # shared lines of two prompts, up to which they are repeated
 
 
 def renewed(page: str, directory: Path) -> str:
-    """The page with what its commands print now, run in order in an empty directory."""
+    """Return the page with the present output of its commands, run in an empty directory."""
     shutil.copytree(ROOT / "examples", directory / "examples")
     before: list[list[str]] = []
 
@@ -41,10 +41,10 @@ def renewed(page: str, directory: Path) -> str:
         if match["output"] is None:
             return match[0]
         lines = done.stdout.strip("\n").split("\n")
-        known = max((_in_common(lines, shown) for shown in before), default=0)
+        shared = max((_in_common(lines, shown) for shown in before), default=0)
         before.append(lines)
-        told = [_LEFT_OUT, *lines[known:]] if known > _FEW else lines
-        return match[0].replace(match["output"], "\n".join(told))
+        shortened = [_LEFT_OUT, *lines[shared:]] if shared > _FEW else lines
+        return match[0].replace(match["output"], "\n".join(shortened))
 
     return _SHOWN.sub(show, page)
 

@@ -7,14 +7,14 @@ import time
 from pathlib import Path
 from typing import Any
 
-import filelock  # noqa: F401 - here so that no fork has to
 import orjson
 
-from vcgen.data.records import Reject
-from vcgen.errors import Reason, UsageError
+from vcgen.data.records import Reason, Reject
+from vcgen.errors import UsageError
 from vcgen.pipeline.store.directory import RunDirectory
+from vcgen.pipeline.store.manifest import Manifest
 
-MANIFEST: dict[str, Any] = {"layout": 1, "run": {}}
+MANIFEST = Manifest()
 
 
 def race(path: Path, racers: int) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from tests.support.common import Watched, generate, make_clips
 from vcgen.data.records import KINDS, Record
 from vcgen.engine.config import Limits
 from vcgen.engine.transport.base import Reply
-from vcgen.pipeline.store.directory import read_records, read_rejects
+from vcgen.pipeline.store.read import read_records, read_rejects
 
 TASKS = ("description", "conversation", "conversation-selfchat")
 

@@ -6,12 +6,12 @@ from random import Random
 
 import pytest
 
-from vcgen.data.records import Record, Reject, Turn
-from vcgen.errors import Reason
+from vcgen.data.records import Reason, Record, Reject, Turn
 from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.layout import CALLS, RECORDS, REJECTS
+from vcgen.pipeline.store.manifest import Manifest
 
-MANIFEST = {"layout": 1, "run": {"model": "sim"}}
+MANIFEST = Manifest(model="sim")
 
 
 def flip_bits(path: Path, bits: int, patch: pytest.MonkeyPatch) -> tuple[int, int]:

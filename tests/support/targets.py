@@ -16,11 +16,12 @@ from vcgen.checks.leaks import find_leaks
 from vcgen.data.clips import Clip
 from vcgen.data.readers.read import FORMATS, read_clips
 from vcgen.data.readers.speech import read_transcript
-from vcgen.data.records import Record, Reject, Turn
+from vcgen.data.records import Reason, Record, Reject, Turn
 from vcgen.engine.chat import Completion, Failure, decode
-from vcgen.errors import Reason, UsageError
+from vcgen.errors import UsageError
 from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.lines import decode_line, encode_line, line_id, salvage
+from vcgen.pipeline.store.manifest import Manifest
 from vcgen.tasks.conversation import Conversation
 from vcgen.tasks.evidence import render_evidence
 from vcgen.tasks.parsing import parse
@@ -90,7 +91,7 @@ def journal(data: bytes) -> None:
 
 
 def _recover(lines: list[bytes]) -> None:
-    manifest = {"layout": 1, "run": {}}
+    manifest = Manifest()
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory) / "run"
         RunDirectory.open(path, manifest).close()

@@ -1,4 +1,4 @@
-"""A judge says of every answer whether the evidence supports it; nothing passes unjudged."""
+"""The judge: a verdict on every answer; nothing passes unjudged."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,15 +20,15 @@ from tests.support.common import (
     make_clip as make,
     make_clips,
 )
-from vcgen.data.records import Turn
+from vcgen.data.records import Reason, Turn
 from vcgen.engine.budget import Budget
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.transport.base import Reply
-from vcgen.errors import Reason, RunStopped, UsageError
-from vcgen.pipeline.store.directory import read_manifest, read_records, read_rejects
+from vcgen.errors import RunStopped, UsageError
+from vcgen.pipeline.store.manifest import Manifest
+from vcgen.pipeline.store.read import read_records, read_rejects
 from vcgen.sim import Simulator, parse_faults
-from vcgen.sim.verdicts import judge
-from vcgen.tasks.judge import Verdict, faults
+from vcgen.tasks.judge import Verdict, verdict_problems
 from vcgen.tasks.recipe import Recipe
 
 ASKED = "Judge each of the answers"
@@ -36,7 +36,7 @@ EVIDENCE = "Caption: A man pushes a blue boat.\n[0-5] two gulls circle above the
 
 
 def saying(*answers: str) -> vcgen.Task:
-    """A task that asks nobody."""
+    """A task without requests."""
 
     async def mine(_clip: Any, _ask: Any) -> list[Turn]:
         questions = ("What does the man push?", "What circles above the pier?")
@@ -47,7 +47,7 @@ def saying(*answers: str) -> vcgen.Task:
 
 
 class Judging(Watched):
-    """The simulator, but for what the judge says."""
+    """The simulator, with scripted replies of the judge."""
 
     def __init__(self, *verdicts: Mapping[str, Any] | str) -> None:
         super().__init__()
@@ -67,22 +67,7 @@ def verdict(answer: int = 1, span: str = "", said: str = "supported") -> dict[st
     return {"answer": answer, "span": span, "verdict": said}
 
 
-@pytest.mark.parametrize(
-    ("answer", "said"),
-    [
-        ("The man pushes a blue boat.", "supported"),
-        ("The man pushes a red boat.", "contradicted"),
-        ("Three gulls circle above the pier.", "contradicted"),
-        ("A chef peels onions in a kitchen.", "not in evidence"),
-    ],
-)
-def test_the_simulated_judge_goes_by_words_numbers_and_colours(answer: str, said: str) -> None:
-    (given,) = judge(EVIDENCE, f"1. Question: What?\n   Answer: {answer}")["verdicts"]
-    assert given["verdict"] == said
-    assert given["span"] in EVIDENCE
-
-
-def test_every_record_has_a_verdict_an_answer_and_what_the_judge_took_apart() -> None:
+def test_record_has_one_verdict_per_answer_and_separate_usage() -> None:
     clips = make_clips(6)
     judged, plain = generate(clips, judge="sim"), generate(clips)
     without = {record.id: record.meta["usage"] for record in plain.records}
@@ -92,26 +77,28 @@ def test_every_record_has_a_verdict_an_answer_and_what_the_judge_took_apart() ->
         assert len(said["verdicts"]) == len(record.turns)
         assert (said["model"], set(said["templates"]), said["attempts"]) == ("sim", {"judge"}, 1)
         assert record.meta["usage"] == without[record.id]
-    used = judged.summary["judge"]
-    assert (used["model"], used["requests"], used["cost"]) == (
+    used = judged.summary.judge
+    assert used is not None
+    assert (used.model, used.requests, used.cost) == (
         "sim",
-        judged.summary["samples"],
+        judged.summary.samples,
         0.0,
     )
-    assert used["usage"]["prompt_tokens"] > 0
+    assert used.usage.prompt_tokens > 0
     assert judged.usage == plain.usage
-    assert plain.summary["judge"] is None
+    assert plain.summary.judge is None
 
 
-def test_a_contradicted_answer_rejects_its_sample_and_the_verdicts_are_kept(tmp_path: Path) -> None:
+def test_contradicted_answer_rejects_its_sample_with_verdicts(tmp_path: Path) -> None:
     clip = make(caption="A man pushes a blue boat.", segments=[])
-    tasks = [saying("The man pushes a red boat.")]
-    (reject,) = generate([clip], tasks=tasks, judge="sim", output=tmp_path).rejects
+    transport = Judging({"verdicts": [verdict(1, "A man pushes a blue boat.", "contradicted")]})
+    options: dict[str, Any] = {"tasks": [saying("The man pushes a red boat.")], "judge": "sim"}
+    (reject,) = generate([clip], transport=transport, output=tmp_path, **options).rejects
     assert reject.reason is Reason.CONTRADICTED
-    assert reject.message == "the evidence says otherwise: answer 1: 'A man pushes a blue boat.'"
+    assert reject.message == "the evidence contradicts answer 1: 'A man pushes a blue boat.'"
     assert reject.reply == "The man pushes a red boat."
     assert [each["verdict"] for each in reject.meta["judge"]["verdicts"]] == ["contradicted"]
-    assert read_manifest(tmp_path)["counts"]["judge"]["verdicts"] == {"contradicted": 1}
+    assert Manifest.read(tmp_path).counts["judge"]["verdicts"] == {"contradicted": 1}
 
 
 def test_a_judge_that_gives_no_usable_verdict_rejects_the_sample() -> None:
@@ -149,10 +136,10 @@ def test_a_judge_is_asked_again_with_what_is_wrong() -> None:
         ([verdict(1, "a red boat")], 1, ""),
     ],
 )
-def test_a_verdict_is_on_each_answer_and_a_contradiction_is_quoted(
+def test_verdicts_cover_each_answer_and_quote_contradictions(
     given: list[dict[str, Any]], count: int, wrong: str
 ) -> None:
-    found = faults([Verdict(**each) for each in given], count, EVIDENCE)
+    found = verdict_problems([Verdict(**each) for each in given], count, EVIDENCE)
     assert bool(found) == bool(wrong)
     assert wrong in " ".join(found)
 
@@ -166,7 +153,7 @@ def test_no_answer_can_pass_for_two() -> None:
     assert sum("Question:" in line and line[0].isdigit() for line in lines) == 1
 
 
-def test_a_judge_out_of_reach_stops_the_run_and_nothing_paid_is_asked_again(tmp_path: Path) -> None:
+def test_unreachable_judge_stops_the_run_and_loses_no_call(tmp_path: Path) -> None:
     servers = Servers([Simulator(), Dying(3)])
     model, judging = servers.endpoints
     clips = make_clips(8)
@@ -221,22 +208,23 @@ def test_the_judge_has_limits_of_its_own() -> None:
     assert len(result.records) == 40
     times = [arrival.time_s for arrival in servers.simulators[1].arrivals or ()]
     assert max(sum(at <= time < at + 60 for time in times) for at in times) <= 12
-    assert result.summary["limited_by"]["rpm"] > 0.5
+    assert result.summary.limited_by["rpm"] > 0.5
 
 
 def test_a_budget_holds_for_model_and_judge_together(tmp_path: Path) -> None:
     clips = make_clips(10)
     first = generate(clips, judge="sim", budget=Budget(requests=20), output=tmp_path)
-    sent = first.summary["requests"] + first.summary["judge"]["requests"]
-    assert sent == 20
-    assert first.summary["judge"]["requests"] > 0
+    judge = first.summary.judge
+    assert judge is not None
+    assert first.summary.requests + judge.requests == 20
+    assert judge.requests > 0
     whole = generate(clips, judge="sim", budget=Budget(requests=2000), output=tmp_path)
     assert len(whole.records) + len(whole.rejects) == 20
-    used = read_manifest(tmp_path)["counts"]
+    used = Manifest.read(tmp_path).counts
     assert used["judge"]["usage"]["prompt_tokens"] > 0
 
 
-def test_wrong_use_of_a_judge_is_an_error_before_anything_is_sent(tmp_path: Path) -> None:
+def test_wrong_use_of_a_judge_is_an_error_before_sending(tmp_path: Path) -> None:
     generate(make_clips(1), output=tmp_path)
     unpriced = Endpoint(model="nobody-knows", base_url="http://127.0.0.1:1/v1")
     for options, said in (
@@ -256,7 +244,7 @@ def test_a_judge_by_the_command_line_alone_and_by_workers(command: Command, tmp_
     for done, name in ((one, "one"), (two, "two")):
         assert done.code == 0, done.err
         assert orjson.loads(done.out)["judge"]["requests"] == 12
-        assert read_manifest(tmp_path / name)["counts"]["judge"]["verdicts"]["supported"] > 12
+        assert Manifest.read(tmp_path / name).counts["judge"]["verdicts"]["supported"] > 12
     verdicts = {
         name: {
             record.id: record.meta["judge"]["verdicts"] for record in read_records(tmp_path / name)
@@ -268,14 +256,14 @@ def test_a_judge_by_the_command_line_alone_and_by_workers(command: Command, tmp_
     wrong = command(*base, "--judge-rpm", 5, "-o", tmp_path / "three")
     assert (wrong.code, wrong.err) == (
         2,
-        "vcgen: there is no judge that this holds for: name the model, --judge NAME\n",
+        "vcgen: --judge-* options need a judge: add --judge MODEL\n",
     )
 
 
 def test_the_recipe_says_how_often_the_judge_is_asked_again() -> None:
     transport = Judging(*["No."] * 4)
     tasks = [saying("The man pushes the boat away.")]
-    recipe = Recipe(repairs=3)
+    recipe = Recipe(max_repairs=3)
     result = generate([make()], tasks=tasks, judge="sim", transport=transport, recipe=recipe)
     assert result.rejects
     assert sum(ASKED in str(body["messages"]) for body in transport.bodies) == 4

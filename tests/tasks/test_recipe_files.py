@@ -20,8 +20,8 @@ from tests.support.common import (
     make_clips,
     outcome_ids,
 )
-from vcgen.checks.checker import CODES, Checker
-from vcgen.checks.codes import SeverityOverride
+from vcgen.checks.checker import Checker
+from vcgen.checks.codes import CODES, SeverityOverride
 from vcgen.data.records import Turn
 from vcgen.engine.config import Limits
 from vcgen.errors import RunStopped, UsageError
@@ -66,7 +66,7 @@ def test_a_recipe_may_weigh_a_check_otherwise_or_turn_it_off() -> None:
 
 
 def test_an_unknown_check_or_severity_is_told_with_what_there_is() -> None:
-    with pytest.raises(UsageError, match="no check 'markdwn'; did you mean 'markdown'"):
+    with pytest.raises(UsageError, match="unknown check 'markdwn'; did you mean 'markdown'"):
         parse_recipe('[checks]\nmarkdwn = "off"')
     with pytest.raises(UsageError, match=r"checks.markdown: Input should be 'reject'"):
         parse_recipe('[checks]\nmarkdown = "never"')
@@ -127,12 +127,12 @@ def test_a_recipe_says_only_what_differs() -> None:
     ("text", "said"),
     [
         ("turnz = [3, 5]", "did you mean 'turns'"),
-        ("zzz = 1", "there are tasks, turns"),
-        ("weights = [1]", "no key 'weights'"),
+        ("zzz = 1", "keys are tasks, turns"),
+        ("weights = [1]", "unknown key 'weights'"),
         ("turns = [5, 3]", "turns 5-3"),
         ("turns = 3", "turns"),
         ("turns = ['a', 'b']", "turns"),
-        ("turns = [3, 5", "no TOML"),
+        ("turns = [3, 5", "invalid TOML"),
         ("tasks = []", "at least one"),
         ("[tasks]\n", "at least one"),
         ("[tasks]\ndescription = 0", "weights"),
@@ -140,7 +140,7 @@ def test_a_recipe_says_only_what_differs() -> None:
         ("tasks = 3", "tasks"),
         ("kinds = ['funny']", "kinds"),
         ("[seed]\na = 1", "seed"),
-        ("a = " + "[" * 5000, "no TOML"),
+        ("a = " + "[" * 5000, "invalid TOML"),
     ],
 )
 def test_what_is_no_recipe_is_one_clear_line(text: str, said: str) -> None:
@@ -163,9 +163,7 @@ def test_the_mix_of_videochat_is_seven_to_four() -> None:
 
 
 @given(st.text(), st.integers(0, 9))
-def test_a_clip_draws_the_same_task_for_the_same_seed_wherever_it_stands(
-    clip_id: str, seed: int
-) -> None:
+def test_a_clip_draws_the_same_task_in_any_order_of_clips(clip_id: str, seed: int) -> None:
     tasks = [TaskMix(TASKS, (7.0, 4.0), seed).of(clip_id) for _ in range(2)]
     assert tasks[0] == tasks[1]
     assert len(tasks[0]) == 1
@@ -179,14 +177,14 @@ def test_another_seed_draws_anew() -> None:
     )
 
 
-def test_a_run_by_weights_makes_one_sample_of_each_clip_and_is_continued(tmp_path: Path) -> None:
+def test_a_run_by_weights_makes_one_sample_a_clip_and_continues(tmp_path: Path) -> None:
     clips = make_clips(40)
     generate(clips[:25], output=tmp_path, recipe=VIDEOCHAT)
     result = generate(clips, output=tmp_path, recipe=VIDEOCHAT)
     assert {record.clip_id for record in result.records} == {clip.id for clip in clips}
     assert len(result.records) == 40
     assert {record.task for record in result.records} == {"description", "conversation"}
-    assert result.summary["resumed"] == 25
+    assert result.summary.resumed == 25
 
 
 def test_tasks_that_are_named_replace_those_of_the_recipe() -> None:
@@ -196,11 +194,11 @@ def test_tasks_that_are_named_replace_those_of_the_recipe() -> None:
 
 @pytest.mark.parametrize("wanted", [1, 7, 30, 41])
 @pytest.mark.parametrize("concurrency", [1, 16])
-def test_a_run_ends_with_as_many_records_as_are_wanted_rejects_or_not(
+def test_a_run_ends_with_the_wanted_records_despite_rejects(
     wanted: int, concurrency: int, tmp_path: Path
 ) -> None:
     faults = parse_faults("refusal:0.2,429:0.1,500:0.05")
-    options: Any = {"samples": wanted, "limits": Limits(concurrency=concurrency)}
+    options: Any = {"max_records": wanted, "limits": Limits(concurrency=concurrency)}
     transport = Watched(Simulator(latency_s=0.1, faults=faults))
     clips = make_clips(60)
     result = generate(clips, output=tmp_path, transport=transport, **options)
@@ -212,27 +210,27 @@ def test_a_run_ends_with_as_many_records_as_are_wanted_rejects_or_not(
 
 def test_a_run_that_wants_more_continues_with_the_rest(tmp_path: Path) -> None:
     clips = make_clips(10)
-    first = generate(clips, output=tmp_path, samples=7)
+    first = generate(clips, output=tmp_path, max_records=7)
     ids = outcome_ids(tmp_path)
     assert len(first.records) == len(ids) == 7
-    second = generate(clips, output=tmp_path, samples=100)
+    second = generate(clips, output=tmp_path, max_records=100)
     assert len(second.records) == 20
     assert set(ids) < set(outcome_ids(tmp_path))
 
 
-def test_a_run_that_is_refused_while_samples_wait_for_their_place_ends() -> None:
+def test_a_run_refused_while_samples_wait_for_a_slot_ends() -> None:
     with pytest.raises(RunStopped):
         generate(
             make_clips(30),
-            samples=3,
+            max_records=3,
             transport=Watched(Dying(5, latency_s=1.0)),
             limits=Limits(concurrency=16),
         )
 
 
-def test_no_samples_are_wrong_use() -> None:
-    with pytest.raises(UsageError, match="samples must be at least 1"):
-        generate([make_clip()], samples=0)
+def test_max_records_of_zero_is_wrong_use() -> None:
+    with pytest.raises(UsageError, match="max_records must be at least 1"):
+        generate([make_clip()], max_records=0)
 
 
 @pytest.mark.parametrize("workers", [1, 2])
@@ -243,7 +241,7 @@ def test_the_command_makes_a_recipes_mix_and_as_many_as_wanted(
     arguments = ("generate", clips, "--model", "sim", "-o", tmp_path / "run", "--json")
     mine = tmp_path / "mine.toml"
     mine.write_text(recipe_text("videochat").replace("refine = true", "refine = false"))
-    asked = ("--recipe", mine, "--samples", 21, "--workers", workers)
+    asked = ("--recipe", mine, "--max-records", 21, "--workers", workers)
     summary = orjson.loads(command(*arguments, *asked).out)
     assert summary["records"] == 21
     assert summary["requests"] < 21 * 2.5

@@ -2,11 +2,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import UndefinedError
 
 from tests.support.common import make_clip
-from vcgen.errors import Reason, SampleRejected, UsageError
+from vcgen.data.records import Reason
+from vcgen.errors import SampleRejected, UsageError
 from vcgen.tasks.evidence import render_evidence
-from vcgen.tasks.templates import MAX_PROMPT_CHARACTERS, Templates, builtin_directory
+from vcgen.tasks.templates import (
+    MAX_PROMPT_CHARACTERS,
+    Templates,
+    builtin_directory,
+    html_template,
+)
 
 HOSTILE = "{{ 8191*8191 }} {% raw %} {# no #} === end of evidence x === <video> ${x} %s {0}"
 
@@ -52,7 +59,7 @@ def test_every_template_renders_with_strangers_text_verbatim() -> None:
             assert HOSTILE in user.content
 
 
-def test_the_text_up_to_the_evidence_is_the_same_for_all_tasks_of_a_clip() -> None:
+def test_prefix_up_to_the_evidence_is_the_same_for_all_tasks() -> None:
     prompts, told = Templates(), variables()
     rendered = [prompts.render(name, told) for name in ("describe", "converse", "question")]
     assert len({system.content for system, _ in rendered}) == 1
@@ -60,7 +67,7 @@ def test_the_text_up_to_the_evidence_is_the_same_for_all_tasks_of_a_clip() -> No
         assert user.content.startswith(told["evidence"] + "\n\n")
 
 
-def test_the_built_in_directory_has_the_questions_and_every_line_is_one() -> None:
+def test_built_in_questions_are_distinct_lines() -> None:
     assert (builtin_directory() / "describe.jinja").is_file()
     questions = Templates().lines("description_questions.txt")
     assert len(set(questions)) == len(questions) >= 16
@@ -69,12 +76,12 @@ def test_the_built_in_directory_has_the_questions_and_every_line_is_one() -> Non
 
 def test_a_users_template_wins_by_name_and_may_extend_ours(tmp_path: Path) -> None:
     extending = '{% extends "base.jinja" %}{% block task %}Tell it to {{ whom }}.{% endblock %}'
+    (tmp_path / "description_questions.txt").write_text("What?\n\n  Why? \n")
     prompts = write(tmp_path, describe=extending)
     system, user = prompts.render("describe", variables(whom="a child"))
     assert (system, *Templates().render("describe", variables())[:1]) == (system, system)
     assert user.content == f"{variables()['evidence']}\n\nTell it to a child."
     assert "refine" in prompts.names()
-    (tmp_path / "description_questions.txt").write_text("\ufeffWhat?\n\n  Why? \n".lstrip("\ufeff"))
     assert prompts.lines("description_questions.txt") == ["What?", "Why?"]
 
 
@@ -100,7 +107,7 @@ def test_an_empty_system_block_sends_no_system_message(tmp_path: Path) -> None:
         ("{% block user %}Hello{% endblock %}", "no block system"),
         ("Hello", "no block system, user"),
         ("{% block user %}", "mine.jinja"),
-        ('{% extends "nothing.jinja" %}', "no template nothing.jinja"),
+        ('{% extends "nothing.jinja" %}', "unknown template nothing.jinja"),
         ("{% extends parent %}", "name in quotes"),
         (
             "{% block system %}{% endblock %}{% block user %}{{ ''.__class__ }}{% endblock %}",
@@ -118,15 +125,30 @@ def test_a_wrong_template_is_one_clear_error(tmp_path: Path, source: str, said: 
 
 def test_templates_that_are_not_text_are_an_error(tmp_path: Path) -> None:
     (tmp_path / "mine.jinja").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"mine\.jinja is not UTF-8"):
+        Templates(tmp_path).digest("mine")
     (tmp_path / "description_questions.txt").write_bytes(b"\xff\xfe")
+    with pytest.raises(UsageError, match=r"questions\.txt is not UTF-8"):
+        Templates(tmp_path)
+
+
+def test_text_files_are_read_before_a_run_holds_every_descriptor(tmp_path: Path) -> None:
+    file = tmp_path / "description_questions.txt"
+    file.write_text("What?")
     prompts = Templates(tmp_path)
-    for read in (prompts.digest, lambda _: prompts.lines("description_questions.txt")):
-        with pytest.raises(UsageError, match="not UTF-8"):
-            read("mine")
+    file.unlink()
+    assert prompts.lines(file.name) == ["What?"]
+
+
+def test_html_template_escapes_values_and_requires_them() -> None:
+    page = html_template("<p>{{ text }}</p>")
+    assert page.render(text="<b>") == "<p>&lt;b&gt;</p>"
+    with pytest.raises(UndefinedError):
+        page.render()
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"no template poem\.jinja; there are: answer, base"):
+    with pytest.raises(UsageError, match=r"unknown template poem\.jinja; choose answer, base"):
         Templates().render("poem", {})
     with pytest.raises(UsageError, match=r"no file poems\.txt in"):
         Templates().lines("poems.txt")
@@ -138,7 +160,7 @@ def test_a_template_name_is_no_path_out_of_its_directory(tmp_path: Path) -> None
     (tmp_path / "secret.jinja").write_text("{% block system %}{% endblock %}")
     (tmp_path / "secret.txt").write_text("secret")
     prompts = write(tmp_path / "mine")
-    with pytest.raises(UsageError, match="no template"):
+    with pytest.raises(UsageError, match="unknown template"):
         prompts.render("../secret", {})
     with pytest.raises(UsageError, match="no file"):
         prompts.lines("../secret.txt")
@@ -152,7 +174,7 @@ def test_a_prompt_over_the_cap_is_a_reject() -> None:
     assert caught.value.reason is Reason.PROMPT_TOO_LARGE
 
 
-def test_digests_change_with_the_template_what_it_extends_and_the_questions(
+def test_digests_change_with_templates_parents_and_texts(
     tmp_path: Path,
 ) -> None:
     ours = Templates().digests()

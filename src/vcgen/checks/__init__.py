@@ -1,4 +1,4 @@
-"""Decide whether a sample is fit: pure rules, by code and severity."""
+"""Check samples by pure rules; every problem has a code and a severity."""
 
 from vcgen.checks.checker import check
 from vcgen.checks.codes import CODES, Problem

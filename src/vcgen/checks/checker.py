@@ -1,69 +1,56 @@
-"""Checks of one sample: pure, total, and in words a model can act on.
+"""Check one sample. Pure functions that accept any text; a model can act on their messages.
 
     for problem in check(turns, clip):
         print(problem.code, problem.severity, problem)
 
-`Checker` is the same for all texts of one clip, each of which is read once.
+A `Checker` serves all texts about one clip and tokenizes each text once.
 """
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from vcgen.checks.codes import (
-    CODES,
-    MOST_PROBLEMS,
-    Code,
     Problem,
-    Severity,
     SeverityOverride,
+    Side,
     apply_severities,
     problem,
-    require_codes,
 )
-from vcgen.checks.coherence import duplicate_questions, refers_back
-from vcgen.checks.evidence_index import EvidenceIndex, contents
-from vcgen.checks.form import LENGTHS, Span, broken, ending, find_artifacts, length, repetition
-from vcgen.checks.grounding import contradictions, score, support, ungrounded
-from vcgen.checks.language import code_of, other_language
-from vcgen.checks.markdown import markdown
-from vcgen.checks.question_kind import possible_kinds, question_kind
-from vcgen.checks.timing import order, past_the_end
-from vcgen.checks.tokenize import TokenizedText, read
-from vcgen.checks.voice import voice
+from vcgen.checks.coherence import find_back_references, find_duplicate_questions
+from vcgen.checks.evidence_index import EvidenceIndex, content_words
+from vcgen.checks.form import (
+    LENGTHS,
+    Span,
+    find_artifacts,
+    find_cut_ending,
+    find_repetition,
+    find_unreadable,
+    find_wrong_length,
+)
+from vcgen.checks.grounding import find_contradictions, find_ungrounded, score, support
+from vcgen.checks.language import code_of, find_other_language
+from vcgen.checks.markdown import find_markdown
+from vcgen.checks.question_kind import possible_kinds
+from vcgen.checks.timing import find_late_times, find_wrong_order
+from vcgen.checks.tokenize import TokenizedText, tokenize
+from vcgen.checks.voice import find_wrong_voice
 from vcgen.data.clips import Clip
 from vcgen.data.records import Kind, Turn
 
-__all__ = [
-    "CODES",
-    "MOST_PROBLEMS",
-    "Checker",
-    "Code",
-    "Problem",
-    "Review",
-    "Severity",
-    "apply_severities",
-    "check",
-    "problem",
-    "question_kind",
-    "require_codes",
-]
-
-Side = Literal["question", "answer"]
 _WORDS = (80, 160)
 _AS_REGISTERED: Mapping[str, SeverityOverride] = {}
 
 
 class Review(NamedTuple):
-    """What the checks say of a sample.
+    """The result of checking a sample.
 
     Attributes:
-        problems: in the order of the turns, those of the sample as a whole last.
-        ground: the share of the answers' content words that the evidence has, None if the
+        ground: the fraction of the answers' content words found in the evidence; None where the
             two cannot be compared.
     """
 
-    problems: list[Problem]
+    problems: list[Problem]  # in the order of the turns, those of the whole sample last
     ground: float | None
 
 
@@ -73,75 +60,77 @@ class _Checked(NamedTuple):
 
 
 class Checker:
-    """The checks of texts about one clip. Each text is read once, however often it is asked for."""
+    """The checks of texts about one clip. Each text is checked once and its result kept."""
 
     def __init__(
         self,
         clip: Clip | None,
         *,
         language: str = "English",
-        words: tuple[int, int] = _WORDS,
+        description_words: tuple[int, int] = _WORDS,
         severities: Mapping[str, SeverityOverride] = _AS_REGISTERED,
     ) -> None:
-        """Without a clip nothing is found that needs its evidence or its duration.
+        """Without a clip, skip the checks that need its evidence or its duration.
 
         Args:
-            clip: whose evidence the texts are made from.
-            language: asked for, by name or tag.
-            words: the fewest and the most asked for of a description.
-            severities: by code, where they are not those of `CODES`; `off` is no problem.
+            clip: the source of the texts.
+            language: requested, by name or tag.
+            description_words: the requested range of the length of a description.
+            severities: by code, overriding those of `CODES`; `off` disables a check.
         """
         self._severities = severities
         self._wanted = code_of(language)
-        self._facts = EvidenceIndex(clip, self._wanted)
+        self._evidence = EvidenceIndex(clip, self._wanted)
         least, most = LENGTHS["description"]
-        self._description = Span(min(least, words[0] // 2), max(most, 2 * words[1]))
+        self._description = Span(
+            min(least, description_words[0] // 2), max(most, 2 * description_words[1])
+        )
         self._checked: dict[tuple[str, str], _Checked] = {}
 
     def question(self, text: str, asked: Sequence[str] = ()) -> list[Problem]:
-        """What is wrong with a question that comes after those `asked`."""
+        """Return the problems of a question that follows those `asked`."""
         problems = self._check("question", text, "question").problems
         if asked:
             all_asked = (*asked, text)
-            readings = [self._check("question", each, "question").reading for each in all_asked]
-            again = duplicate_questions(readings)
-            problems = [*problems, *(each for each in again if each.turn == len(readings))]
+            readings = [self._check("question", other, "question").reading for other in all_asked]
+            repeated = find_duplicate_questions(readings)
+            problems = [*problems, *(found for found in repeated if found.turn == len(readings))]
         return apply_severities(problems, self._severities)
 
     def answer(self, text: str, kind: Kind = "description") -> list[Problem]:
-        """What is wrong with an answer alone."""
         return apply_severities(self._check("answer", text, kind).problems, self._severities)
 
     def turns(self, turns: Sequence[Turn]) -> list[Problem]:
-        """What is wrong with the turns of a sample."""
         return self.review(turns).problems
 
     def review(self, turns: Sequence[Turn]) -> Review:
-        """What is wrong with the turns of a sample, and how much the evidence supports them."""
+        """Return the problems of the turns of a sample, and how far the evidence supports them."""
         if not turns:
-            none = problem("no-turns", "there are no turns")
-            return Review(apply_severities([none], self._severities), None)
-        facts, found, readings = self._facts, list[Problem](), list[TokenizedText]()
+            empty = problem("no-turns", "there are no turns")
+            return Review(apply_severities([empty], self._severities), None)
+        evidence, found, readings = self._evidence, list[Problem](), list[TokenizedText]()
         supports = []
         for number, turn in enumerate(turns, 1):
-            asked = self._check("question", turn.question, "question")
-            said = self._check("answer", turn.answer, turn.kind)
-            problems = [*asked.problems, *said.problems]
-            readings.append(asked.reading)
-            if asked.reading.words and said.reading.words:
+            question = self._check("question", turn.question, "question")
+            answer = self._check("answer", turn.answer, turn.kind)
+            problems = [*question.problems, *answer.problems]
+            readings.append(question.reading)
+            if question.reading.words and answer.reading.words:
                 problems += _wrong_kind(turn)
                 if len(turns) > 1:
-                    problems += refers_back(asked.reading, said.reading)
-                if facts.comparable:
-                    content = contents(said.reading.words)
-                    supports.append(support(content, facts))
-                    problems += ungrounded(supports[-1])
-                    problems += contradictions(said.reading, facts)
-                    problems += order(asked.reading, said.reading, content, facts)
+                    problems += find_back_references(question.reading, answer.reading)
+                if evidence.is_comparable:
+                    content = content_words(answer.reading.words)
+                    supports.append(support(content, evidence))
+                    problems += find_ungrounded(supports[-1])
+                    problems += find_contradictions(answer.reading, evidence)
+                    problems += find_wrong_order(
+                        question.reading, answer.reading, content, evidence
+                    )
             if problems:
                 found += [each._replace(turn=number) for each in problems]
         if len(turns) > 1:
-            found += duplicate_questions(readings)
+            found += find_duplicate_questions(readings)
         return Review(apply_severities(found, self._severities), score(supports))
 
     def _check(self, side: Side, text: str, kind: str) -> _Checked:
@@ -158,38 +147,38 @@ class Checker:
             span = self._description if kind == "description" else LENGTHS[kind]
             reading, found = _read(side, text, span, self._wanted)
             if reading.words:
-                found = [*found, *ending(side, reading), *repetition(side, reading)]
-        late = past_the_end(side, reading, self._facts)
+                found = [*found, *find_cut_ending(side, reading), *find_repetition(side, reading)]
+        late = find_late_times(side, reading, self._evidence)
         return _Checked(reading, [*found, *late] if late else found)
 
 
 def _read(side: Side, text: str, span: Span, wanted: str) -> _Checked:
-    """A text, and what is wrong with it on either side of a turn, whatever the clip."""
-    unfit = broken(side, text)
+    """Tokenize a text and find the problems that do not depend on the clip."""
+    unfit = find_unreadable(side, text)
     if unfit is not None:
-        return _Checked(read(""), [unfit])
-    reading = read(text)
+        return _Checked(tokenize(""), [unfit])
+    reading = tokenize(text)
     found = [
         *find_artifacts(side, reading),
-        *markdown(side, reading),
-        *length(side, reading, span),
-        *voice(side, reading),
-        *other_language(side, reading, wanted),
+        *find_markdown(side, reading),
+        *find_wrong_length(side, reading, span),
+        *find_wrong_voice(side, reading),
+        *find_other_language(side, reading, wanted),
     ]
     return _Checked(reading, found)
 
 
 @lru_cache(maxsize=256)
 def _asked(text: str, wanted: str) -> _Checked:
-    """A question by itself. Those for descriptions are a few, and come with every clip."""
+    """Check a question by itself. Every clip has the same few questions for descriptions."""
     return _read("question", text, LENGTHS["question"], wanted)
 
 
 def _wrong_kind(turn: Turn) -> list[Problem]:
     if turn.kind == "description" or turn.kind in (possible := possible_kinds(turn.question)):
         return []
-    said = f"the question is labelled {turn.kind}, but asks for what is {possible[0]}"
-    return [problem("wrong-kind", said)]
+    message = f"the question is labelled {turn.kind}, but is {possible[0]}"
+    return [problem("wrong-kind", message, side="question")]
 
 
 def check(
@@ -197,14 +186,14 @@ def check(
     clip: Clip | None,
     *,
     language: str = "English",
-    words: tuple[int, int] = _WORDS,
+    description_words: tuple[int, int] = _WORDS,
 ) -> list[Problem]:
-    """What is wrong with a sample, by all checks; empty if nothing is. Never raises on any text.
+    """Return all problems of a sample. Never raises, on any text.
 
     Args:
         turns: of the sample, in order.
-        clip: whose evidence they are made from; without one nothing is found that needs it.
-        language: that was asked for, by name or tag; one that is not known is not checked.
-        words: the fewest and the most words asked for of a description.
+        clip: their source; None skips the checks that need it.
+        language: requested, by name or tag; an unknown one is not checked.
+        description_words: the requested range of the length of a description.
     """
-    return Checker(clip, language=language, words=words).turns(turns)
+    return Checker(clip, language=language, description_words=description_words).turns(turns)

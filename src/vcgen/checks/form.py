@@ -1,22 +1,23 @@
-"""Form: is this text that a trainer can read, whole, of a fit length, and free of machinery?"""
+"""Form: a text must be readable, complete, of a fit length, and free of prompt artifacts."""
 
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from vcgen.checks.codes import Problem, problem
+from vcgen.checks.codes import Problem, Side, problem
 from vcgen.checks.tokenize import TokenizedText, count_words, word_set
+from vcgen.data.media_tags import MEDIA_TAG
 
 
 class Span(NamedTuple):
-    """The fewest and the most words."""
+    """A range of the number of words."""
 
     least: int
     most: int
 
 
-# Wide: what lies outside is no text of that kind, whatever the recipe asks for.
+# Wide, as they hold for every recipe.
 LENGTHS: Mapping[str, Span] = {
     "question": Span(1, 60),
     "description": Span(10, 400),
@@ -25,15 +26,11 @@ LENGTHS: Mapping[str, Span] = {
     "causal": Span(2, 150),
 }
 
-_MEDIA_TAG = re.compile(
-    r"<\s*+/?\s*+(?:vid|image|audio|img|im_|vi_)\w{0,20}\b[^<>]{0,200}>"
-    r"|\[(?:video|image|audio)\]",
-    re.IGNORECASE,
-)
+_MEDIA_TAG = re.compile(rf"{MEDIA_TAG}|\[(?:video|image|audio)\]", re.IGNORECASE)
 _CHAT_TEMPLATE = re.compile(
     r"<[|\uff5c][^<>]{1,40}[|\uff5c]>|\[/?INST\]|<<\w+>>|<</?SYS>>|</?s>|<(?:start|end)_of_turn>|<[be]os>"
-    r"|</?think(?:ing)?>|#{2,}\s*(?:Human|User|Assistant|Instruction|Response|Input|System)\b"
-    r"|^[\W_]*+(?:Human|User|Assistant|System|Questioner|Answerer)[ *_]*+:",
+    r"|</?think(?:ing)?>|(?<!#)#{2,}+\s*+(?:Human|User|Assistant|Instruction|Response|Input|System)\b"
+    r"|^(?:[^\w\n]|_)*+(?:Human|User|Assistant|System|Questioner|Answerer)[ *_]*+:",
     re.IGNORECASE | re.MULTILINE,
 )
 _MARKUP = re.compile(
@@ -50,71 +47,63 @@ _FRAGMENT = re.compile(
     r"|\{(?:answer|question|description|narrative|name|text|kind)\}",
     re.IGNORECASE | re.MULTILINE,
 )
+_CODE_FENCE = re.compile("```")
 _FENCE = re.compile(r"=== ?(?:end of )?\w+ [0-9a-z]{8,64} ?===")
 _JSON = re.compile(
     r"^\s*[{\[]\s*[\"{\[]|^\s*\{\s*'\w+'\s*:|\"(?:turns|kind|question|answer|text)\"\s*:|[\"}\]]\s*[}\]]\s*$"
 )
+_NOT_PROSE = "the {side} contains {shown!r}, which is not prose"
+_SHOWN = 40  # characters of a match
 _CLOSING = " \t\r\n\"'*)]}\u201d\u2019\u00bb\u300d\u300f\uff09\u3011"
 _ENDS = tuple(".!?\u2026\u3002\uff01\uff1f\uff61\u0964\u061f\u06d4")
-_LABELS = word_set(
-    """
-    question answer description narrative caption input output turn response reply paragraph
-    descriptive temporal causal q a
-    """
-)
+_LABELS = word_set("""question answer description narrative caption input output turn response reply
+    paragraph descriptive temporal causal q a""")
 
-_LOOP = 4  # rows of four words that come again
+_LOOP = 4  # repeated runs of four words
 _LONGEST_LOOP = 40  # words
 _SENTENCE = re.compile(r"[.!?]\s+|[\u3002\uff01\uff1f]")
-# Characters of a sentence that may come twice among many ("Flip the wings."), or ever again.
+# Characters of a sentence that may occur twice among many ("Flip the wings."), or any number
+# of times.
 _SHORT, _TINY = 30, 12
 _MANY = 5
 
 
-def broken(side: str, text: str) -> Problem | None:
-    """What keeps a text from being looked at any further."""
+def find_unreadable(side: Side, text: str) -> Problem | None:
+    """Find the problem that rules out all other checks: an empty or undecodable text."""
     if not text.strip():
-        return problem("empty", f"the {side} is empty")
+        return problem("empty", f"the {side} is empty", side=side)
     if text.isascii():
         return None
     try:
         text.encode()
     except UnicodeEncodeError:
-        return problem("lone-surrogate", f"the {side} contains a lone surrogate, which is no text")
+        message = f"the {side} contains a lone surrogate, which is not text"
+        return problem("lone-surrogate", message, side=side)
     return None
 
 
-def find_artifacts(side: str, reading: TokenizedText) -> list[Problem]:
-    """What belongs to prompts, formats and templates, not to prose."""
+def find_artifacts(side: Side, reading: TokenizedText) -> list[Problem]:
+    """Find text of prompts, formats and chat templates."""
     text = reading.text
-    found = list[Problem]()
-    if not reading.marks or reading.marks.isdigit():
-        return found
-    if ("<" in text or "[" in text) and (tag := _MEDIA_TAG.search(text)):
-        found.append(problem("media-tag", f"the {side} contains the markup {_shown(tag)}"))
-    elif ("<" in text or "[" in text) and (tag := _MARKUP.search(text)):
-        found.append(problem("markup", f"the {side} contains the markup {_shown(tag)}"))
-    if ("<" in text or "[" in text or "#" in text or ":" in text) and (
-        mark := _CHAT_TEMPLATE.search(text)
-    ):
-        found.append(
-            problem("chat-template", f"the {side} contains {_shown(mark)!r}, a mark of a chat")
-        )
-    if "===" in text and _FENCE.search(text):
-        found.append(problem("fence-leak", f"the {side} repeats a line of the prompt"))
-    elif _may_hold_fragment(reading) and (part := _FRAGMENT.search(text)):
-        found.append(
-            problem("prompt-fragment", f"the {side} contains {_shown(part)!r}, which is no prose")
-        )
+    if not reading.markers or reading.markers.isdigit():
+        return []
+    matches: list[tuple[str, str, re.Match[str] | None]] = []
+    if "<" in text or "[" in text:
+        tag = _MEDIA_TAG.search(text)
+        code, pattern = ("media-tag", tag) if tag else ("markup", _MARKUP.search(text))
+        matches.append((code, "the {side} contains the markup {shown}", pattern))
+    if "<" in text or "[" in text or "#" in text or ":" in text:
+        mark = _CHAT_TEMPLATE.search(text)
+        matches.append(("chat-template", "the {side} contains {shown!r}, a mark of a chat", mark))
+    fence = _FENCE.search(text) if "===" in text else None
+    matches.append(("fence-leak", "the {side} repeats a line of the prompt", fence))
+    if not fence and _may_hold_fragment(reading):
+        matches.append(("prompt-fragment", _NOT_PROSE, _FRAGMENT.search(text)))
     if "```" in text:
-        found.append(problem("code-fence", f"the {side} contains '```', which is no prose"))
-    if ("{" in text or "[" in text or '":' in text or '"}' in text or '"]' in text) and (
-        left := _JSON.search(text)
-    ):
-        found.append(
-            problem("json-left", f"the {side} contains {_shown(left)!r}, which is no prose")
-        )
-    return found
+        matches.append(("code-fence", _NOT_PROSE, _CODE_FENCE.search(text)))
+    if "{" in text or "[" in text or '":' in text or '"}' in text or '"]' in text:
+        matches.append(("json-left", _NOT_PROSE, _JSON.search(text)))
+    return [_of_match(code, message, side, match) for code, message, match in matches if match]
 
 
 def _may_hold_fragment(reading: TokenizedText) -> bool:
@@ -123,73 +112,79 @@ def _may_hold_fragment(reading: TokenizedText) -> bool:
         "_" in text
         or "{" in text
         or "[" in text
-        or (":" in text and not _LABELS.isdisjoint(reading.known))
+        or (":" in text and not _LABELS.isdisjoint(reading.vocabulary))
     )
 
 
-def _shown(match: re.Match[str]) -> str:
-    return match[0].strip()[:40]
+def _of_match(code: str, message: str, side: Side, match: re.Match[str]) -> Problem:
+    shown = match[0].strip()[:_SHOWN]
+    return problem(code, message.format(side=side, shown=shown), side=side, excerpt=shown)
 
 
-def length(side: str, reading: TokenizedText, span: Span) -> list[Problem]:
-    """Whether it is shorter or longer than a text of its kind."""
+def find_wrong_length(side: Side, reading: TokenizedText, span: Span) -> list[Problem]:
+    """Find a length outside the range of its kind."""
     count = count_words(reading)
+    if span.least <= count <= span.most:
+        return []
     if count < span.least:
-        return [problem("too-short", f"the {side} has {count:.0f} words, fewer than {span.least}")]
-    if count > span.most:
-        return [problem("too-long", f"the {side} has {count:.0f} words, more than {span.most}")]
-    return []
+        code, limit = "too-short", f"fewer than {span.least}"
+    else:
+        code, limit = "too-long", f"more than {span.most}"
+    return [problem(code, f"the {side} has {count:.0f} words, {limit}", side=side)]
 
 
-def ending(side: str, reading: TokenizedText) -> list[Problem]:
-    """Whether it ends as a sentence."""
+def find_cut_ending(side: Side, reading: TokenizedText) -> list[Problem]:
+    """Find an answer cut off within a sentence."""
     if reading.text.rstrip(_CLOSING).endswith(_ENDS):
         return []
     last = " ".join(reading.text.split()[-4:])[-60:]
-    return [problem("no-sentence-end", f"the {side} does not end as a sentence: {last!r}")]
+    message = f"the {side} does not end as a sentence: {last!r}"
+    return [problem("no-sentence-end", message, side=side, excerpt=last)]
 
 
-def repetition(side: str, reading: TokenizedText) -> list[Problem]:
-    """Sentences said twice, and rows of words that come again and again."""
+def find_repetition(side: Side, reading: TokenizedText) -> list[Problem]:
+    """Find repeated sentences and looping runs of words."""
     words, plain = reading.words, reading.plain
     sentences = plain.rstrip(".!? \n").split(". ") if plain.isascii() else _SENTENCE.split(plain)
-    if len(set(sentences)) < len(sentences) and (again := _said_again(sentences)):
-        return [problem("repetition", f"the {side} repeats: {again.strip()[:60]!r}")]
-    # Every other row, which shows a loop too at half the cost.
+    if len(set(sentences)) < len(sentences) and (sentence := _repeated_sentence(sentences)):
+        shown = sentence.strip()[:60]
+        message = f"the {side} repeats: {shown!r}"
+        return [problem("repetition", message, side=side, excerpt=shown)]
+    # Every other run of four words: a loop shows there too, at half the cost.
     ends = words[3::2]
     if len(set(zip(words[::2], words[1::2], words[2::2], ends, strict=False))) == len(ends):
         return []
-    return _loops(side, list(zip(words, words[1:], words[2:], words[3:], strict=False)))
+    runs = list(zip(words, words[1:], words[2:], words[3:], strict=False))
+    loop = _describe_loop(side, runs)
+    return [] if loop is None else [problem("repetition", loop, side=side)]
 
 
-def _said_again(sentences: list[str]) -> str | None:
-    """A sentence that comes too often: a long one twice, a short one twice without much between."""
-    said = Counter[str]()
-    before = ""
+def _repeated_sentence(sentences: list[str]) -> str | None:
+    """Return a sentence that occurs too often: a long one twice, a short one twice in a row."""
+    counts = Counter[str]()
+    previous = ""
     for sentence in sentences:
-        if sentence in said and len(sentence) >= _TINY:
-            few = len(sentences) < _MANY or before == sentence
-            if few or len(sentence) > _SHORT or said[sentence] > 1:
+        if sentence in counts and len(sentence) >= _TINY:
+            is_near = len(sentences) < _MANY or previous == sentence
+            if is_near or len(sentence) > _SHORT or counts[sentence] > 1:
                 return sentence
-        said[sentence] += 1
-        before = sentence
+        counts[sentence] += 1
+        previous = sentence
     return None
 
 
-def _loops(side: str, rows: Sequence[tuple[str, ...]]) -> list[Problem]:
-    """Of rows of words some come again; whether it is right away and all the time, or most."""
-    if len(rows) - len(set(rows)) < min(_LOOP, len(rows) / 2):
-        return []
+def _describe_loop(side: Side, runs: Sequence[tuple[str, ...]]) -> str | None:
+    """Describe runs of words that repeat back to back, or that are most of the text."""
+    if len(runs) - len(set(runs)) < min(_LOOP, len(runs) / 2):
+        return None
     last: dict[tuple[str, ...], int] = {}
-    again = run = distance = 0
-    for at, row in enumerate(rows):
-        apart = at - last.get(row, at)
-        last[row] = at
-        again += apart > 0
-        run = run + 1 if apart == distance else 1
-        distance = apart
-        if 0 < distance <= _LONGEST_LOOP and run >= max(_LOOP, distance + 1):
-            return [problem("repetition", f"the {side} says the same {distance} words on and on")]
-    if 2 * again > len(rows):
-        return [problem("repetition", f"most of the {side} repeats what it said before")]
-    return []
+    repeated = in_a_row = distance = 0
+    for at, run in enumerate(runs):
+        since = at - last.get(run, at)
+        last[run] = at
+        repeated += since > 0
+        in_a_row = in_a_row + 1 if since == distance else 1
+        distance = since
+        if 0 < distance <= _LONGEST_LOOP and in_a_row >= max(_LOOP, distance + 1):
+            return f"the {side} loops over the same {distance} words"
+    return f"most of the {side} is repeated" if 2 * repeated > len(runs) else None

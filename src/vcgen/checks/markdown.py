@@ -1,12 +1,12 @@
-"""Markdown: what an assistant puts into its replies for a page to show, and prose has none of.
+"""Markdown: formatting for a page, as assistants write it, where plain prose is requested.
 
-A mark alone is no Markdown: stars multiply, a dash breaks a sentence, a number sign counts. What
-shows as something else has its mark on both sides of words, or at the beginning of lines.
+A sign by itself may be prose: a star multiplies, a dash breaks a sentence, a number sign counts.
+Markdown has its signs on both sides of words, or at the beginning of lines.
 """
 
 import re
 
-from vcgen.checks.codes import Problem, problem
+from vcgen.checks.codes import Problem, Side, problem
 from vcgen.checks.tokenize import TokenizedText
 
 # At the edges of words, and not within one: 2*3*4, snake_case, what the ****, rock `n` roll.
@@ -28,8 +28,8 @@ _LINE = re.compile(
 _ITEM = re.compile(r"(?:([-*+\u2022\u25cf])|(\d{1,2})[.)]) {1,3}\S")
 
 
-def markdown(side: str, reading: TokenizedText) -> list[Problem]:
-    """Bold type, headings, lists, tables, code and the like; links are `markup`."""
+def find_markdown(side: Side, reading: TokenizedText) -> list[Problem]:
+    """Find bold type, headings, lists, tables and code; links are `markup`."""
     text = reading.text
     found = None
     if "*" in text or "_" in text or "`" in text or "~~" in text:
@@ -41,25 +41,32 @@ def markdown(side: str, reading: TokenizedText) -> list[Problem]:
     if found is None:
         return []
     shown = " ".join(found.split())[:40]
-    return [problem("markdown", f"the {side} contains {shown!r}: write prose, without Markdown")]
+    return [
+        problem(
+            "markdown",
+            f"the {side} contains {shown!r}: write prose, without Markdown",
+            side=side,
+            excerpt=shown,
+        )
+    ]
 
 
 def _list_in(text: str) -> str | None:
-    """The first of two items in a row, or one that the line before announces."""
+    """Return the first of two items in a row, or an item after a line that ends with a colon."""
     before, mark = "", None
     for line in filter(None, map(str.strip, text.split("\n"))):
         item = _ITEM.match(line)
         if item is not None:
             if before.endswith(":"):
                 return line
-            if mark is not None and _goes_on(mark, item):
+            if mark is not None and _continues(mark, item):
                 return before
         before, mark = line, item
     return None
 
 
-def _goes_on(mark: re.Match[str], item: re.Match[str]) -> bool:
-    """Whether an item follows another: by the same sign, or by the next number."""
+def _continues(mark: re.Match[str], item: re.Match[str]) -> bool:
+    """Whether an item continues another: with the same sign, or with the next number."""
     if mark[2] and item[2]:
         return int(item[2]) == int(mark[2]) + 1
     return mark[1] is not None and mark[1] == item[1]

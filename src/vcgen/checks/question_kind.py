@@ -1,25 +1,25 @@
-"""What a question asks for: descriptive, temporal or causal. Pure, and total on any text.
+"""Classify questions as descriptive, temporal or causal. Pure functions that accept any text.
 
-An ordered list of rules in words. A rule belongs to the question words it is for, applies where one
-of its cues is in the question (a word, or two that follow one another; `.` is the end), and names
-the kinds such a question may be of, the likeliest first. The first rule that applies decides.
-After the kinds of NExT-QA: causal is why and how, temporal what is done before, while and after,
-descriptive where, how many, and all else.
+An ordered list of rules. A rule is for some question words, applies if the question has one of its
+cues (a word, or two adjacent words; `.` is the end), and lists the kinds of such a question, the
+likeliest first. The first rule that applies decides.
+The kinds are those of NExT-QA: causal asks why and how; temporal asks before, during and after;
+descriptive asks where, how many, and the rest.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterator
 from itertools import pairwise, product
 from typing import Literal, NamedTuple, get_args
 
 QuestionKind = Literal["descriptive", "temporal", "causal"]
-KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
+QUESTION_KINDS: tuple[QuestionKind, ...] = get_args(QuestionKind)
 
 Cue = str | tuple[str, ...]
 
 
 class Rule(NamedTuple):
-    """Which kinds a question with one of these cues may be of; without cues, any question."""
+    """The kinds of a question with one of these cues; a rule without cues matches any question."""
 
     name: str
     asked: frozenset[str]
@@ -28,22 +28,21 @@ class Rule(NamedTuple):
 
 
 def question_kind(question: str) -> QuestionKind:
-    """The kind this question most likely is of; what nothing is known of is descriptive."""
+    """Return the likeliest kind of a question; `descriptive` where no rule knows it."""
     return possible_kinds(question)[0]
 
 
 def possible_kinds(question: str) -> tuple[QuestionKind, ...]:
-    """The kinds this question may be of, the likeliest first: what is not among them, it is not."""
+    """Return all kinds a question may be of, the likeliest first."""
     asked, seen = _parts(question)
     kinds = _decide(asked, seen).kinds
-    # What is there may depend on when one looks.
+    # A state may depend on the time.
     if kinds == ("descriptive",) and not seen.isdisjoint(_TIMES):
         return ("descriptive", "temporal")
     return kinds
 
 
 def deciding_rule(question: str) -> Rule:
-    """The rule behind the two above, to explain or to count."""
     return _decide(*_parts(question))
 
 
@@ -52,13 +51,13 @@ def _decide(asked: str, seen: set[Cue]) -> Rule:
 
 
 def _parts(question: str) -> tuple[str, set[Cue]]:
-    """The question word, or none, and all cues there may be."""
+    """Return the question word, or `none`, and all possible cues."""
     words = _WORD.findall(question[:_LONGEST].lower())
     return _asked(words), {_ANY, *words, *pairwise([*words, "."])}
 
 
 def _asked(words: list[str]) -> str:
-    """The word that asks, where others of its kind only join clauses: `when` is rarely it."""
+    """Return the word that asks; others, most often `when`, only join clauses."""
     if words and words[0] in _OPENINGS:
         return words[0]
     for group in _ASKING:
@@ -68,24 +67,26 @@ def _asked(words: list[str]) -> str:
     return "none"
 
 
-def _words(text: str) -> list[Cue]:
-    return list(text.split())
+def _cues(text: str) -> frozenset[Cue]:
+    """Parse cues: words, and `a b + c d` for every pair of a word before and a word after `+`."""
+    cues = set[Cue]()
+    for part in text.split(","):
+        first, plus, second = part.partition("+")
+        cues.update(product(first.split(), second.split()) if plus else first.split())
+    return frozenset(cues)
 
 
-def _pairs(first: str, second: str) -> set[Cue]:
-    """Every word of the first with every word of the second after it."""
-    return set(product(first.split(), second.split()))
-
-
-def _rule(name: str, asked: str, kinds: str, words: str = "", pairs: Iterable[Cue] = ()) -> Rule:
-    """`kinds` are first letters, the likeliest kind first."""
-    cues = frozenset({*_words(words), *pairs}) or frozenset({_ANY})
-    named = {kind[0]: kind for kind in KINDS}
-    return Rule(name, frozenset(asked.split()), cues, tuple(named[letter] for letter in kinds))
+def _rules(table: str) -> Iterator[Rule]:
+    """Parse rules; `kinds` are first letters, the likeliest kind first."""
+    named = {kind[0]: kind for kind in QUESTION_KINDS}
+    for row in table.strip().removesuffix(";").split(";"):
+        name, asked, kinds, cues = map(str.strip, row.split("|"))
+        of_kinds = tuple(named[letter] for letter in kinds)
+        yield Rule(name, frozenset(asked.split()), _cues(cues) or frozenset({_ANY}), of_kinds)
 
 
 _WORD = re.compile("[a-z]+")
-_LONGEST = 1000  # a question is one or two sentences; whatever comes later says nothing about it
+_LONGEST = 1000  # characters; the kind of a question shows in its first sentences
 _ANY = ""
 
 _WHICH = "who whom whose which"
@@ -94,186 +95,77 @@ _ASKING = tuple(frozenset(group.split()) for group in ("how what", f"where {_WHI
 _ALL = f"how what where {_WHICH} when none"
 
 _AFTER = "after before then afterwards afterward later subsequently previously prior"
-_NEXT = {*_pairs("do happen happens happened come comes the", "next"), ("next", ".")}
+_NEXT = "do happen happens happened come comes the + next, next + ."
 _WHILE = "while when during once until till meanwhile"
-_CLAUSE = _pairs("as", "the he she they it his her their one both two another someone people")
-_COURSE = {
-    *_words("progress progresses unfold unfolds evolve evolves throughout sequence transitions"),
-    *_words("chronological chronologically steps stages"),
-    ("step", "by"),
-    *_pairs(
-        "video clip scene film story footage",
-        "end ends begin begins start starts open opens close closes conclude concludes",
-    ),
-    *_pairs("order sequence course timeline chronology", "of"),
-    *_pairs("what which the", "order"),
-    *_pairs("over same", "time"),
-}
+_CLAUSE = "as + the he she they it his her their one both two another someone people"
+_COURSE = """progress progresses unfold unfolds evolve evolves throughout sequence transitions
+    chronological chronologically steps stages, step + by, what which the + order, over same + time,
+    order sequence course timeline chronology + of, video clip scene film story footage +
+    end ends begin begins start starts open opens close closes conclude concludes"""
 _PLACES = "first last final finally eventually initially end ending beginning start middle"
-_TIMES = frozenset({*_words(f"{_AFTER} {_WHILE} {_PLACES}"), *_CLAUSE, *_NEXT, *_COURSE})
-_CHANGE = _pairs("change changes changed", ". over from during throughout as after when between in")
-_REACTION = (
-    "react reacts reacted reacting reaction respond responds responded responding response "
-    "feel feels felt feeling"
-)
-_LOOK = {*_pairs("look looks", "like ."), ("like", ".")}
+_TIMES = _cues(f"{_AFTER} {_WHILE} {_PLACES}, {_CLAUSE}, {_NEXT}, {_COURSE}")
+_CHANGE = "change changes changed + . over from during throughout as after when between in"
+_REACTION = """react reacts reacted reacting reaction respond responds responded responding response
+    feel feels felt feeling"""
+_LOOK = "look looks + like ., like + ."
 
-RULES = (
-    _rule(
-        "reason",
-        _ALL,
-        "c",
-        "why reason reasons purpose cause causes caused causing motive motives motivates motivated "
-        "motivation because rationale",
-        _pairs("how", "come"),
-    ),
-    # How: a manner, which NExT-QA calls causal, unless it is a number, a state or a reaction.
-    _rule(
-        "how long",
-        "how",
-        "td",
-        pairs={
-            *_pairs("how", "long soon far fast early late"),
-            *_pairs("many", "seconds minutes hours"),
-        },
-    ),
-    _rule(
-        "how many",
-        "how",
-        "d",
-        pairs=_pairs(
-            "how",
-            "many much old big tall large small high wide deep heavy often crowded bright close",
-        ),
-    ),
-    _rule("how it goes on", "how", "tcd", pairs={*_COURSE, *_CHANGE}),
-    _rule("how one reacts", "how", "tdc", _REACTION),
-    _rule(
-        "how it looks",
-        "how",
-        "dc",
-        "position positioned arranged dressed decorated furnished lit seated situated located "
-        "related weather described characterize characterise mood atmosphere dress",
-        {*_LOOK, ("you", "describe")},
-    ),
-    _rule("how", "how", "ctd"),
-    # Intentions and effects, whatever else is in the question.
-    _rule(
-        "what is sought",
-        "what",
-        "dtc",
-        pairs=_pairs("looking searching waiting reaching asking", "for"),
-    ),
-    _rule(
-        "intention or effect",
-        f"what {_WHICH} when none",
-        "ctd",
-        "prompted prompts triggered triggers intention intentions intend intends intended "
-        "achieve accomplish result results consequence consequences outcome effect effects affect "
-        "affects affected influence influences influenced impact impacts contribute contributes "
-        "contributed significance importance trigger",
-        {
-            *_pairs(
-                "what",
-                "made makes led leads drives drove inspired inspires allows allowed enables "
-                "enabled prevents prevented forces forced helps helped keeps kept convinced role",
-            ),
-            *_pairs("led leads lead leading order", "to"),
-            *_pairs("what can could may might would", "explain explains"),
-            *_pairs("goal aim point", "of"),
-            *_pairs("the s", "aim"),
-            *_pairs("would", "have happen"),
-            *_pairs("what happen happens happened", "if"),
-            *_pairs("what", "way manner"),
-            ("for", "."),
-        },
-    ),
-    _rule("explain", "when none", "ctd", "explain"),
-    # What.
-    _rule(
-        "colour or relation",
-        "what",
-        "d",
-        "relationship",
-        _pairs("what the", "color colour colors colours"),
-    ),
-    _rule("what is used", "what", "dct", pairs=_pairs("use uses used using", "to")),
-    _rule(
-        "done for a purpose",
-        "what",
-        "ctd",
-        pairs=_pairs("to", "make keep get prevent avoid ensure help show protect stop"),
-    ),
-    _rule(
-        "done before or after",
-        "what",
-        "t",
-        pairs=_pairs("do", "after before next right immediately just"),
-    ),
-    _rule(
-        "what comes before or after",
-        "what",
-        "tdc",
-        f"{_AFTER} first last final finally eventually follows",
-        {
-            *_COURSE,
-            *_NEXT,
-            ("following", "the"),
-            *_pairs("what", "point moment time stage second"),
-            ("place", "between"),
-        },
-    ),
-    _rule("what is at the same time", "what", "tdc", _WHILE, _CLAUSE),
-    _rule(
-        "what kind of thing",
-        "what",
-        "d",
-        pairs=_pairs(
-            "what",
-            "kind kinds type types sort sorts animal animals instrument instruments object objects "
-            "material shape sport season",
-        ),
-    ),
-    _rule(
-        "what is done",
-        "what",
-        "tdc",
-        f"doing happen happens happened occurs change changes {_REACTION}",
-        {
-            *_pairs(
-                "do",
-                ". to with at in on near for as upon by from again together twice every "
-                "each around behind beside halfway under over between across along through",
-            ),
-            *_pairs("takes take took", "place"),
-        },
-    ),
-    _rule(
-        "how a thing is",
-        "what when none",
-        "d",
-        "wearing wears worn location setting mood atmosphere appearance weather",
-        _LOOK,
-    ),
-    _rule("what", "what", "dtc"),
-    # Where, who and which ask for a thing, at times for the thing in an order.
-    _rule("which comes before or after", f"where {_WHICH}", "td", _AFTER, _NEXT),
-    _rule(
-        "which is at the same time",
-        _WHICH,
-        "td",
-        f"{_WHILE} happens happened occurs step steps event events",
-        _CLAUSE,
-    ),
-    _rule("which is first", _WHICH, "dt", "first last"),
-    _rule("where, who or which", f"where {_WHICH}", "d"),
-    _rule("when", "when", "td", pairs=_pairs("when", "do does did is are was were will can has")),
-    _rule("when it is so", "when", "tdc"),
-    # Yes or no, or told to describe.
-    _rule(
-        "told in order", "none", "tdc", f"{_AFTER} {_WHILE} changes", {*_CLAUSE, *_COURSE, *_NEXT}
-    ),
-    _rule("none of these", "none", "dtc"),
+# Name | question words | kinds | cues. How: a manner, which NExT-QA calls causal, unless it is a
+# number, a state or a reaction. Intentions and effects come before the other rules for `what`.
+# Where, who and which ask for a thing, at times for the thing in an order. The last rules are for
+# yes-no questions and requests.
+RULES = tuple(
+    _rules(f"""
+reason | {_ALL} | c | why reason reasons purpose cause causes caused causing motive motives
+    motivates motivated motivation because rationale, how + come;
+
+how long | how | td | how + long soon far fast early late, many + seconds minutes hours;
+how many | how | d | how + many much old big tall large small high wide deep heavy often crowded
+    bright close;
+how it goes on | how | tcd | {_COURSE}, {_CHANGE};
+how one reacts | how | tdc | {_REACTION};
+how it looks | how | dc | position positioned arranged dressed decorated furnished lit seated
+    situated located related weather described characterize characterise mood atmosphere dress,
+    {_LOOK}, you + describe;
+how | how | ctd | ;
+
+what is sought | what | dtc | looking searching waiting reaching asking + for;
+intention or effect | what {_WHICH} when none | ctd | prompted prompts triggered triggers intention
+    intentions intend intends intended achieve accomplish result results consequence consequences
+    outcome effect effects affect affects affected influence influences influenced impact impacts
+    contribute contributes contributed significance importance trigger,
+    what + made makes led leads drives drove inspired inspires allows allowed enables enabled
+        prevents prevented forces forced helps helped keeps kept convinced role,
+    led leads lead leading order + to, what can could may might would + explain explains,
+    goal aim point + of, the s + aim, would + have happen, what happen happens happened + if,
+    what + way manner, for + .;
+explain | when none | ctd | explain;
+colour or relation | what | d | relationship, what the + color colour colors colours;
+what is used | what | dct | use uses used using + to;
+done for a purpose | what | ctd | to + make keep get prevent avoid ensure help show protect stop;
+done before or after | what | t | do + after before next right immediately just;
+what comes before or after | what | tdc | {_AFTER} first last final finally eventually follows,
+    {_COURSE}, {_NEXT}, following + the, what + point moment time stage second, place + between;
+what is at the same time | what | tdc | {_WHILE}, {_CLAUSE};
+what kind of thing | what | d | what + kind kinds type types sort sorts animal animals instrument
+    instruments object objects material shape sport season;
+what is done | what | tdc | doing happen happens happened occurs change changes {_REACTION},
+    do + . to with at in on near for as upon by from again together twice every each around behind
+        beside halfway under over between across along through, takes take took + place;
+how a thing is | what when none | d | wearing wears worn location setting mood atmosphere
+    appearance weather, {_LOOK};
+what | what | dtc | ;
+
+which comes before or after | where {_WHICH} | td | {_AFTER}, {_NEXT};
+which is at the same time | {_WHICH} | td | {_WHILE} happens happened occurs step steps event
+    events, {_CLAUSE};
+which is first | {_WHICH} | dt | first last;
+where, who or which | where {_WHICH} | d | ;
+when | when | td | when + do does did is are was were will can has;
+when it is so | when | tdc | ;
+
+told in order | none | tdc | {_AFTER} {_WHILE} changes, {_CLAUSE}, {_COURSE}, {_NEXT};
+none of these | none | dtc | ;
+""")
 )
 # For each question word: cue to the first rule that has it.
 _RANKS = {

@@ -1,4 +1,4 @@
-"""Text as words: what all checks read a text by, once. Pure, total, and fast on plain English."""
+"""Tokenize texts for the checks, fast on plain English. Pure functions that accept any text."""
 
 import re
 from collections.abc import Callable, Iterable
@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 _WORD = re.compile(r"[^\W_]+(?:'[a-z]+)?")
 _PUNCTUATION = '.,;:!?"()[]{}<>/\\|*`~#=+&%$@^-_'
-# One pass in C for text in ASCII; the pattern above takes four times as long.
+# One pass in C for ASCII text; the pattern above takes four times as long.
 _SPACED = bytes.maketrans(_PUNCTUATION.encode(), b" " * len(_PUNCTUATION))
-_MARKS = b"0123456789<[{#:_`=}]"
-_PROSE = bytes(set(range(128)).difference(_MARKS))
+_MARKERS = b"0123456789<[{#:_`=}]"
+_PROSE = bytes(set(range(128)).difference(_MARKERS))
 _QUOTES = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 # Scripts without spaces: each character stands for about half a word.
 DENSE = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
@@ -18,54 +18,46 @@ _MOST_STEMS = 32768
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text, each once."""
     return frozenset(text.split())
 
 
-STOP_WORDS = word_set(
-    """
-    a about above after again against all along already also am among an and another any are
-    around as at away back be because been before began begin beginning begins behind being below
-    between both but by came can clip come comes could course did different do does doing done
-    down during each either else end ends even every finally first following follows for from
-    further gets getting give gives go goes going gone had happen happening happens has have
-    having he her here hers herself him himself his how i if in into is it its itself just last
+STOP_WORDS = word_set("""a about above after again against all along already also am among an and
+    another any are around as at away back be because been before began begin beginning begins
+    behind being below between both but by came can clip come comes could course did different do
+    does doing done down during each either else end ends even every finally first following follows
+    for from further gets getting give gives go goes going gone had happen happening happens has
+    have having he her here hers herself him himself his how i if in into is it its itself just last
     lastly later lead leads least less like made make makes making many may me meanwhile moment
     moments more most moves much my near next no nor not now occur occurs of off on once one only
-    onto or order other others our out over overall own part parts people person place point
-    process right same scene scenes see seem seems seen several she should show showing shown
-    shows side so some somebody someone something stage stages start starting starts step steps
-    still such take takes taking than that the their them themselves then there these they thing
-    things this those through throughout time to together too toward towards under until up upon
-    us use used uses using very video videos was way we well were what when where whether which
-    while who whom whose why will with within without would you your various second seconds minute
-    minutes continue continues event events action actions sequence various visible while's lasts
-    shot shots camera
-    """
-)
-"""Words that say nothing of what is in a video."""
+    onto or order other others our out over overall own part parts people person place point process
+    right same scene scenes see seem seems seen several she should show showing shown shows side so
+    some somebody someone something stage stages start starting starts step steps still such take
+    takes taking than that the their them themselves then there these they thing things this those
+    through throughout time to together too toward towards under until up upon us use used uses
+    using very video videos was way we well were what when where whether which while who whom whose
+    why will with within without would you your various second seconds minute minutes continue
+    continues event events action actions sequence various visible while's lasts shot shots
+    camera""")
+"""Words without content: they do not describe a video."""
 
 
 class TokenizedText(NamedTuple):
-    """A text and what checks look at.
+    """A text in the forms that checks use.
 
     Attributes:
-        plain: in lower case, quotes and apostrophes straight.
-        words: of `plain`, in order; a dense script is one word as far as it goes.
-        known: the words, each once.
-        marks: the digits of a text in ASCII, and what prose is without, in order; of any other
-            text all that there might be.
+        markers: the digits of the text and its characters that are rare in prose, in order; all
+            such characters for a text that is not ASCII.
     """
 
     text: str
-    plain: str
-    words: list[str]
-    known: frozenset[str]
-    marks: bytes
+    plain: str  # in lower case, with straight quotes and apostrophes
+    words: list[str]  # of `plain`, in order; a run of a dense script is one word
+    vocabulary: frozenset[str]  # the set of words
+    markers: bytes
 
 
-def read(text: str) -> TokenizedText:
-    """A text as its words."""
+def tokenize(text: str) -> TokenizedText:
+    """Split a text into words."""
     plain = text.lower()
     if plain.isascii():
         raw = plain.encode("ascii")
@@ -73,24 +65,24 @@ def read(text: str) -> TokenizedText:
         return TokenizedText(text, plain, words, frozenset(words), raw.translate(None, _PROSE))
     plain = plain.translate(_QUOTES)
     words = _WORD.findall(plain)
-    return TokenizedText(text, plain, words, frozenset(words), _MARKS)
+    return TokenizedText(text, plain, words, frozenset(words), _MARKERS)
 
 
 def lines_of(texts: list[str]) -> str:
-    """The words of several texts, a text a line, with nothing but spaces between them."""
+    """Return the words of several texts, one line per text, separated by spaces."""
     plain = "\n".join(texts).lower()
     if plain.isascii() and plain.count("\n") == len(texts) - 1:
         return plain.encode("ascii").translate(_SPACED).decode("ascii")
-    return "\n".join([" ".join(read(text).words) for text in texts])
+    return "\n".join([" ".join(tokenize(text).words) for text in texts])
 
 
 def words_of(texts: list[str]) -> list[list[str]]:
-    """The words of each of several texts, read in one go."""
+    """Return the words of each text, tokenized in one pass."""
     return [line.split() for line in lines_of(texts).split("\n")]
 
 
 def count_words(reading: TokenizedText) -> float:
-    """How long a text is in words; characters of a dense script count as part of one."""
+    """Count the words of a text; a character of a dense script counts as part of a word."""
     if reading.text.isascii():
         return len(reading.words)
     dense = len(DENSE.findall(reading.text))
@@ -98,7 +90,7 @@ def count_words(reading: TokenizedText) -> float:
 
 
 class _Stems(dict[str, str]):
-    """Words to their stems, each found when first asked for: half the cost of `lru_cache`."""
+    """A cache of stems, at half the cost of `lru_cache`."""
 
     def __missing__(self, word: str) -> str:
         if len(self) >= _MOST_STEMS:
@@ -108,9 +100,9 @@ class _Stems(dict[str, str]):
 
 
 stem: Callable[[str], str] = _Stems().__getitem__
-"""A word of content without its ending, empty for a number and one that says nothing.
+"""Return a content word without its ending; an empty string for numbers and stop words.
 
-Words that belong together come out alike (`slices`, `sliced`, `slicing`): that is all.
+Related words get equal stems (`slices`, `sliced`, `slicing`); a stem need not be a word.
 """
 
 
@@ -134,7 +126,6 @@ def _stem(word: str) -> str:
 
 
 def stems(words: Iterable[str]) -> set[str]:
-    """The stems of all words of content."""
     found = set(map(stem, words))
     found.discard("")
     return found

@@ -1,12 +1,12 @@
-"""The wordings that `vcgen.checks.voice` looks for, as patterns of text in lower case.
+"""Patterns for `checks.voice`, of text in lower case.
 
-Each is built of families, nouns and verbs that models put together as they like, so that a wording
-is found that nobody has listed.
+Each is built of families of nouns and verbs that models combine freely, so that it also matches
+combinations that are not listed.
 """
 
-# A word that begins a sentence, or what follows a comma or the like.
-_FIRST = r"(?<![^.!?\s]\s)"
-_BEGINS = r"(?<![^.!?,;:(\s]\s)"
+# The start of a sentence; the start of a sentence or clause.
+_START = r"(?<![^.!?\s]\s)"
+_CLAUSE = r"(?<![^.!?,;:(\s]\s)"
 _HOW = r"(?:(?!only)\w+ly |also |even |ever |further |otherwise |being |been |yet )?"
 _SAYING = (
     r"(?:\w+ly |also |even |then |further )?(?:(?:do(?:es)?|did)(?: not|n't)? (?:\w+ly |also |even"
@@ -176,7 +176,7 @@ _ANSWER = (
     r"|name|assume|infer|judge)"
 )
 REFUSAL = (
-    rf"{_FIRST}(?:but )?(?:(?:i'm|i am|we are) (?:really |very |so |truly )?(?:sorry|afraid)"
+    rf"{_START}(?:but )?(?:(?:i'm|i am|we are) (?:really |very |so |truly )?(?:sorry|afraid)"
     r"|sorry\b|(?:my )?apologies|(?:regrettably|sadly|unfortunately),? (?:i|we|this)\b"
     r"|(?:unable|not able) to\b)|i apologi[sz]e"
     r"|i (?:\w+ly |really |also |still |just |simply )?(?:can't|cannot|can not|could not|couldn't"
@@ -254,7 +254,7 @@ _TO_TELL = (
     rf"(?=[.,;]|$| (?:{_ASKED}|for (?:sure|certain)|with|from|exactly|much|more|anything)\b))"
 )
 _IT = r"(?:it|that|this|which)(?:'s| is| was| remains| seems| would be| may be)"
-# What there is not: no information, nothing that says so.
+# Absent information.
 HEDGE_NONE = (
     r"(?:no|not enough|insufficient|lacks?|limited|without|(?:not|isn't|aren't|lacks?|wasn't"
     r"|doesn't|don't|didn't)(?: \w+)? (?:any|enough|much|sufficient|further|more))"
@@ -275,7 +275,7 @@ HEDGE_NONE = (
     rf"|{_VIDEO} (?:itself |alone )?(?:says|tells|reveals|explains|gives|provides|offers|discloses)"
     r" (?:us |the viewer |viewers )?(?:nothing|no)\b|without (?:knowing|speculating)\b"
 )
-# What is not said, or cannot be told.
+# Facts that are not stated or cannot be determined.
 HEDGE_NOT = (
     rf"(?:not|never|nowhere|nor|isn't|aren't|wasn't|weren't) {_HOW}{_HOW}{_UNSAID}\b"
     r"|not (?:explicitly|specifically) (?:shown|said|given|named)\b"
@@ -310,11 +310,11 @@ HEDGE_NOT = (
     r"|not (?:provided|available|disclosed|specified)(?=[.,;]| in the (?:video|clip))"
     rf"|(?:hard|difficult|impossible|tricky|tough) to (?:make out|tell|say|discern|determine|judge"
     rf"|know) (?:exactly )?{_ASKED}\b"
-    rf"|{_BEGINS}(?:(?:(?:but|and|though|although) )?(?:exactly )?(?:what|why|who|how|whether)\b"
+    rf"|{_CLAUSE}(?:(?:(?:but|and|though|although) )?(?:exactly )?(?:what|why|who|how|whether)\b"
     r"[^.!?]{1,60}? (?:is not|isn't|are not|cannot be|can't be|was not|is never) (?:\w+ly )?"
     r"(?:shown|said|told|known|clear|certain|determined)\b|one (?:cannot|can't)\b)"
 )
-# What is left open, or to be guessed.
+# Facts that are left open or to be guessed.
 HEDGE_OPEN = (
     rf"(?:unclear|uncertain|ambiguous|unsure|debatable|questionable|doubtful) (?:exactly )?"
     rf"(?:{_ASKED}|from)\b|{_IT}(?: \w+ly| also| still)? (?:unclear|unknown|uncertain|ambiguous)"
@@ -332,7 +332,7 @@ HEDGE_OPEN = (
     r"|(?:details?|information) (?:about|of|on|regarding) [^.!?]{1,40} (?:is|are) (?:missing"
     r"|lacking|absent|unavailable|scarce|limited|sparse|not (?:available|included|present))\b"
     rf"|(?:is|are) (?:unknown|unspecified|undisclosed|unstated|left {_UN})\b"
-    rf"|{_BEGINS}(?:(?:but|and|though|although) )?(?:what|why|who|how|whether)\b[^.!?]{{1,60}}?"
+    rf"|{_CLAUSE}(?:(?:but|and|though|although) )?(?:what|why|who|how|whether)\b[^.!?]{{1,60}}?"
     r" (?:is|are|remains?) (?:unclear|unknown|uncertain|ambiguous|unspecified|a mystery|anyone's)\b"
 )
 _CONCLUDE = r"(?:assume|infer|conclude|deduce|guess|suppose|presume|speculate|imagine|surmise)"
@@ -343,14 +343,14 @@ ASIDE = (
     r"|don't|cannot|can't|am|have)\b"
     # Out of quotes, who speaks of himself is the writer, unless it is Wilhelm I.
     r"|i (?:really|truly|actually|quite|honestly|must|also) \w+|i'(?:m|d|ve|ll)\b"
-    rf"|{_BEGINS}(?:i [a-z][a-z']*|to me\b)|(?:and|but|so|that|as|if|because|though|what|which"
+    rf"|{_CLAUSE}(?:i [a-z][a-z']*|to me\b)|(?:and|but|so|that|as|if|because|though|what|which"
     rf"|where|when"
     r"|while|since|than|the way) i [a-z]+"
     r"|in my (?:opinion|view|experience|\w+ (?:opinion|view))\b|my \w+|myself\b"
-    rf"|{_FIRST}(?:(?:now|first|so),? )?let(?: me|'s| us) (?:see|look|take|dive|break|walk|start"
+    rf"|{_START}(?:(?:now|first|so),? )?let(?: me|'s| us) (?:see|look|take|dive|break|walk|start"
     r"|think|explain|describe|analy[sz]e|tell|begin|note|consider|go|examine|imagine|say)\b"
     r"|let me (?:ask|add|check|rephrase)\b|(?<=[(\[*])note\b"
-    rf"|{_FIRST}(?:(?:please |do |also )?note that\b|(?:please |\w+'s |side |additional |important"
+    rf"|{_START}(?:(?:please |do |also )?note that\b|(?:please |\w+'s |side |additional |important"
     r" |quick |final )?(?:note|remark|disclaimer|caveat|edit|reminder|clarification|correction"
     r"|comment)s?:)"
     r"|wait, (?:no|actually|that)\b|(?:strikes?|seems?|tells|makes|leads|allow|excuse|pardon"

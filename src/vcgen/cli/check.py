@@ -1,145 +1,140 @@
-"""`vcgen check`: what is wrong with records that exist, in a run or in anybody's file."""
+"""`vcgen check`: faults of existing records, in a run or in a file."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
 import orjson
 
+from vcgen.cli.app import EXIT_REJECTS, argument, command, flag, option
 from vcgen.cli.common import ensure_distinct, read_known_clips
-from vcgen.cli.options import (
-    CheckedArgument,
-    CheckedFormatOption,
-    CleanFileOption,
-    CleanOption,
-    ClipFormatOption,
-    ClipsOption,
-    JsonOption,
-    LanguageOption,
-    TemplatesOption,
-    command,
-)
+from vcgen.cli.options import CLIP_FORMAT, JSON, LANGUAGE, TEMPLATES
 from vcgen.cli.output import tell
 from vcgen.data.clip_index import ClipIndex
 from vcgen.data.records import Record
-from vcgen.datasets.export.export import write_rows
-from vcgen.datasets.importers import Row, is_array, read_exported, read_run
-from vcgen.datasets.validate import Validation
+from vcgen.datasets.export.json_files import write_rows
+from vcgen.datasets.importers import LAYOUTS, Row, is_array, read_exported, read_run
+from vcgen.datasets.near_duplicates import NEAR_MISSING
+from vcgen.datasets.validate import Validation, Validator
 from vcgen.errors import UsageError
-from vcgen.pipeline.store.directory import read_manifest
 from vcgen.pipeline.store.layout import own_files
-from vcgen.tasks.recipe import Recipe
+from vcgen.pipeline.store.manifest import Manifest
+from vcgen.tasks.recipe import Recipe, with_current_names
 from vcgen.tasks.templates import Templates
 
 
 @command
 def check(  # noqa: PLR0913 - one parameter an option, all by name
-    data: CheckedArgument,
+    data: Path = argument("RUN", "Run directory, or a file of records."),
     *,
-    format_name: CheckedFormatOption = "auto",
-    clips: ClipsOption = None,
-    clip_format: ClipFormatOption = "auto",
-    language: LanguageOption = None,
-    templates: TemplatesOption = None,
-    output: CleanFileOption = None,
-    as_json: JsonOption = False,
-    strict: CleanOption = False,
+    layout: str = option(
+        "LAYOUT", f"Layout of a file: auto (by its keys), {', '.join(LAYOUTS)}.", default="auto"
+    ),
+    clips: list[Path] | None = option(
+        "INPUT", "Clips of the records, to check them against their evidence; repeatable."
+    ),
+    clip_format: str = CLIP_FORMAT,
+    language: str | None = LANGUAGE,
+    templates: Path | None = TEMPLATES,
+    output: Path | None = option(
+        "FILE", "Write the records that have only flags to FILE.", "--output", "-o"
+    ),
+    as_json: bool = JSON,
+    strict: bool = flag("--strict", "Exit with code 3 if a record has more than flags."),
 ) -> None:
-    """Check records that exist, of a run or a file.
+    """Check existing records, of a run or a file.
 
-    A file may be in any format of JSON that export writes. Prints each code with how many records
-    have it and three examples. Nothing is sent.
+    Reads every JSON format that `export` writes. Prints each code with its number of records and
+    three examples. Nothing is sent.
     """
     is_run = data.is_dir()
-    if is_run and format_name not in {"auto", "vcgen"}:
-        raise UsageError(f"{data} is a directory; --format {format_name} is of a file")
-    manifest = read_manifest(data) if is_run else {}
+    if is_run and layout not in {"auto", "vcgen"}:
+        raise UsageError(f"{data} is a directory; --layout {layout} applies to a file")
+    manifest = Manifest.read(data) if is_run else Manifest()
     asked = _asked_for(manifest)
     if output is not None:
         ensure_distinct(output, [*(own_files(data) if is_run else [data]), *(clips or ())])
-    rows = read_run(data) if is_run else read_exported(data, format_name)
+    rows = read_run(data) if is_run else read_exported(data, layout)
     as_array = not is_run and is_array(data)
     known = read_known_clips(clips, clip_format)
     instructions = _instructions(templates, manifest)
-    audit = Validation(
+    validator = Validator(
         language=language or asked.language,
-        words=asked.words,
+        description_words=asked.description_words,
         severities=asked.checks,
         instructions=instructions,
     )
     if output is None:
-        for _ in _clean(rows, audit, known):
+        for _ in _clean(rows, validator, known):
             pass
     else:
-        write_rows(_clean(rows, audit, known), output, as_array=as_array)
-    found = audit.summary()
-    print(orjson.dumps(found).decode() if as_json else _on_terminal(_page(found)))
+        write_rows(_clean(rows, validator, known), output, as_array=as_array)
+    result = validator.validation()
+    print(orjson.dumps(result).decode() if as_json else _on_terminal(_page(result)))
+    if not result.near_duplicates:
+        tell(f"vcgen: {NEAR_MISSING}")
     if output is not None:
-        tell(f"{audit.clean:,} clean records in {output}")
-    if strict and (audit.unreadable or audit.clean < audit.records):
-        sys.exit(3)
+        tell(f"{result.clean:,} clean records in {output}")
+    if strict and (result.unreadable or result.clean < result.records):
+        sys.exit(EXIT_REJECTS)
 
 
-def _asked_for(manifest: Mapping[str, Any]) -> Recipe:
-    """What a run asked for, as far as that matters to checks."""
-    match manifest:
-        case {
-            "run": {
-                "recipe": {"language": str(language), "words": [int(least), int(most)]} as recipe
-            }
-        }:
-            checks = recipe.get("checks", {})
-            return Recipe(language=language, words=(least, most), checks=checks)
+def _asked_for(manifest: Manifest) -> Recipe:
+    """Return the part of a run's recipe that matters to checks."""
+    match with_current_names(manifest.recipe):
+        case {"language": str(language), "description_words": [int(least), int(most)], **others}:
+            checks = others.get("checks", {})
+            return Recipe(language=language, description_words=(least, most), checks=checks)
     return Recipe()
 
 
-def _instructions(templates: Path | None, manifest: Mapping[str, Any]) -> tuple[str, ...]:
-    """What no record may repeat; says of which templates of a run that is not known."""
-    prompts = Templates(templates)
-    known = prompts.digests()
-    match manifest:
-        case {"run": {"templates": dict(used)}}:
-            others = [name for name, digest in used.items() if known.get(name) != digest]
-            if others := [name for name in others if not name.endswith(".txt")]:
-                tell(
-                    f"vcgen: templates that are not as in the run: {', '.join(others)}; repeated "
-                    "instructions are looked for by those there are (--templates DIR)"
-                )
-    return prompts.instructions()
+def _instructions(directory: Path | None, manifest: Manifest) -> tuple[str, ...]:
+    """Return the texts that no record may repeat; name templates that are not as in the run."""
+    templates = Templates(directory)
+    digests = templates.digests()
+    others = [
+        name
+        for name, digest in manifest.templates.items()
+        if digests.get(name) != digest and not name.endswith(".txt")
+    ]
+    if others:
+        tell(
+            f"vcgen: templates that are not as in the run: {', '.join(others)}; repeated "
+            "instructions are looked for by the present ones (--templates DIR)"
+        )
+    return templates.instructions()
 
 
-def _clean(rows: Iterable[Row], audit: Validation, clips: ClipIndex) -> Iterator[bytes]:
-    """The rows that may stay, as the audit goes over all of them."""
+def _clean(rows: Iterable[Row], validator: Validator, clips: ClipIndex) -> Iterator[bytes]:
+    """Yield the rows that are clean, validating all."""
     for row in rows:
         outcome = row.outcome
         clip = clips.find(outcome) if isinstance(outcome, Record) else None
-        if audit.is_clean(outcome, clip):
+        if validator.is_clean(outcome, clip):
             yield row.line()
 
 
-def _page(found: Mapping[str, Any]) -> str:
-    records, with_clip = found["records"], found["with_clip"]
-    lines = [f"{records:,} records, {found['clean']:,} with no more than flags"]
-    if found["unreadable"]:
-        lines.append(f"{found['unreadable']:,} rows that are no records")
-        lines += [f"    {message}" for message in found["broken"]]
-    if with_clip < records:
+def _page(result: Validation) -> str:
+    lines = [f"{result.records:,} records, {result.clean:,} with no more than flags"]
+    if result.unreadable:
+        lines.append(f"{result.unreadable:,} rows that are not records")
+        lines += [f"    {message}" for message in result.broken]
+    if without_clip := result.records - result.with_clip:
         lines.append(
-            f"{records - with_clip:,} records without a clip (--clips): nothing is checked there "
-            "that needs the evidence or the duration"
+            f"{without_clip:,} records without a clip (--clips): checks that need the evidence or "
+            "the duration were skipped"
         )
-    if found["codes"]:
+    if result.codes:
         lines.append(f"\n{'code':<24}{'severity':<10}{'records':>9}{'share':>8}")
-    for code, each in found["codes"].items():
-        lines.append(f"{code:<24}{each['severity']:<10}{each['count']:>9,}{each['share']:>8.1%}")
-    for code, each in found["codes"].items():
+    for code, row in result.codes.items():
+        lines.append(f"{code:<24}{row.severity:<10}{row.count:>9,}{row.share:>8.1%}")
+    for code, row in result.codes.items():
         lines.append(f"\n{code}")
-        for example in each["examples"]:
-            turn = "" if example["turn"] is None else f" turn {example['turn']}"
-            lines.append(f"  {example['id']}{turn}: {example['message']}")
-            if example["excerpt"]:
-                lines.append(f"      {example['excerpt']}")
+        for example in row.examples:
+            turn = "" if example.turn is None else f" turn {example.turn}"
+            lines.append(f"  {example.id}{turn}: {example.message}")
+            if example.excerpt:
+                lines.append(f"      {example.excerpt}")
     return "\n".join(lines)
 
 

@@ -1,16 +1,13 @@
-"""What a run tells people: a live display or a line every ten seconds, and at its end a summary.
+"""The progress of a run: a live table on a terminal, elsewhere a line every ten seconds.
 
-All of it goes to standard error; standard output is for results. Drawn on a timer from the run's
-own counters, so that the hot path knows nothing of it. Nothing that is shown can end a run.
+All of it goes to standard error; standard output is for results. A timer reads the run's counters,
+so the hot path does no work for it. Nothing shown can end a run.
 """
 
 import sys
-from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from math import inf
 from threading import Thread
-from typing import Generic, TypeVar
 
 import anyio
 from rich.console import Console
@@ -18,130 +15,78 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from vcgen.cli.eta import EtaEstimate
-from vcgen.cli.output import (
-    _duration,
-    _judged,
-    _shares,
-    _unless_zero,
-    money,
-    tell,
-)
-from vcgen.engine.limits.bottleneck import BottleneckTimes
+from vcgen.cli.eta import Look, Window, expected_samples
+from vcgen.cli.output import judge_line, largest_shares, tell, unless_zero
+from vcgen.data.formatting import duration, money
 from vcgen.errors import UsageError
-from vcgen.pipeline.progress import RunHandle
+from vcgen.pipeline.workers.supervisor import RunHandle
 
 REDRAW_S = 0.25
 LOOK_EVERY_S = 1.0
 LINE_EVERY_S = 10.0
-MINUTE_S = 60.0
-LATE_S = 0.2
-
-T = TypeVar("T", int, BottleneckTimes)
-
-
-class Meter(Generic[T]):
-    """How a counter has grown over the last minute, or since the first look at it.
-
-    Args:
-        none: what it says where it has not grown.
-    """
-
-    def __init__(self, none: T) -> None:
-        self._none: T = none
-        self._seen: deque[tuple[float, T]] = deque()
-
-    def look(self, now: float, count: T) -> None:
-        """Take in what the counter says at `now`, in seconds."""
-        self._seen.append((now, count))
-        # A look that comes a moment late must not cost the one a minute before.
-        while now - self._seen[0][0] > MINUTE_S + LATE_S and len(self._seen) > 2:
-            self._seen.popleft()
-
-    @property
-    def growth(self) -> T:
-        """Counts between the first and the last look that are remembered."""
-        return self._seen[-1][1] - self._seen[0][1] if self._seen else self._none
-
-    @property
-    def seconds(self) -> float:
-        """Time between these looks."""
-        return self._seen[-1][0] - self._seen[0][0] if self._seen else 0.0
 
 
 class View:
-    """What is shown of a run, as labelled texts.
+    """The state of a run as labelled texts.
 
     Attributes:
-        rows: about how many the input has, None while that is not known.
+        rows: rows of the input, about; None while they are not counted.
+        seconds_left: of the run at its pace of the last minute; None while that is not known.
     """
 
     def __init__(self, run: RunHandle) -> None:
         self.rows: int | None = None
+        self.seconds_left: float | None = None
         self._run = run
-        self._forecast = EtaEstimate()
-        self._outcomes, self._requests, self._tokens = Meter(0), Meter(0), Meter(0)
-        self._limiting = Meter(BottleneckTimes())
+        self._window = Window()
 
     def fields(self, now: float) -> dict[str, str]:
-        """Label to text, in the order to show them; what there is nothing to say of is left out."""
-        tally, limits = self._run.tally(), self._run.limits
-        progress, counters, usage = tally.progress, tally.counters, tally.counters.usage
+        """Label to text, in the order shown; empty texts are left out."""
+        snapshot, limits = self._run.snapshot(), self._run.limits
+        progress, counters, usage = snapshot.progress, snapshot.counters, snapshot.counters.usage
         rejects = progress.rejects.total()
         outcomes = progress.records + rejects
+        tokens = usage.prompt_tokens + usage.completion_tokens
+        self._window.add(Look(now, outcomes, counters.requests, tokens, snapshot.limiting))
+        growth, pace = self._window.growth, self._window.pace
         done = outcomes + progress.resumed
-        if outcomes:
-            # From the first outcome on: the wait for it says nothing about the pace.
-            self._outcomes.look(now, outcomes)
-        self._requests.look(now, counters.requests)
-        self._tokens.look(now, usage.prompt_tokens + usage.completion_tokens)
-        self._limiting.look(now, tally.limiting)
-        self._forecast.look(now, tally)
-        speed = self._outcomes.growth / (self._outcomes.seconds or inf)
+        expected = max(done, expected_samples(progress, self.rows or 0, self._run.tasks))
+        end = self._window.end(expected - progress.resumed)
+        is_open = self.rows is None or self._run.stopped is not None
+        self.seconds_left = None if is_open or end is None else max(0.0, end - now)
         fields = {
-            "samples": f"{done:,}{self._of_all(done, progress.refused)}",
+            "samples": f"{done:,}" + (f" of ~{expected:,}" if self.rows else ""),
             "records": f"{progress.records:,}",
-            "rejects": _unless_zero(rejects),
-            "done before": _unless_zero(progress.resumed),
-            "samples/s": f"{speed:,.1f}" if speed else "",
-            "time left": self._time_left(),
-            "limited by": _shares(self._limiting.growth.shares(), 1),
-            "in flight": f"{tally.in_flight:,} of {tally.slots:,}",
+            "rejects": unless_zero(rejects),
+            "done before": unless_zero(progress.resumed),
+            "samples/s": f"{pace:,.1f}" if pace else "",
+            "time left": "" if self.seconds_left is None else duration(self.seconds_left),
+            "limited by": largest_shares(growth.limiting.shares(), 1),
+            "in flight": f"{snapshot.in_flight:,} of {snapshot.slots:,}",
             "requests": f"{counters.requests:,}, {counters.retries:,} repeated",
-            "requests/min": _of(self._requests.growth, limits.rpm),
+            "requests/min": _of(growth.requests, limits.rpm),
             "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",
-            "tokens/min": _of(self._tokens.growth, limits.tpm),
+            "tokens/min": _of(growth.tokens, limits.tpm),
             "cost": money(self._run.cost_of(usage)),
-            "judge": _judged(self._run.summary()["judge"]),
+            "judge": judge_line(self._run.summary().judge),
         }
         return {label: text for label, text in fields.items() if text}
 
-    def _of_all(self, done: int, refused: int) -> str:
-        # A row that is no clip has one reject for all tasks.
-        total = (self.rows or 0) * self._run.tasks - refused * (self._run.tasks - 1)
-        return f" of ~{total:,}" if total and total >= done else ""
-
-    def _time_left(self) -> str:
-        if self.rows is None or self._run.stopped is not None:
-            return ""
-        seconds = self._forecast.seconds_left(self.rows)
-        return "" if seconds is None else _duration(seconds)
-
 
 async def show_progress(run: RunHandle, count_rows: Callable[[], int]) -> None:
-    """Show a run until cancelled: live on a terminal, else a line every `LINE_EVERY_S` seconds.
+    """Show a run until cancelled.
 
-    `count_rows`, of the input, is called in a thread, and may take its time.
+    `count_rows` counts the rows of the input; it is called in a thread and may take its time.
     """
     console = Console(stderr=True)
     view = View(run)
 
     def count() -> None:
-        # The input may be gone by now; then it is not known how far there is to go.
+        # The input may be gone by now; then the end of the run is not known.
         with suppress(OSError, UsageError):
             view.rows = count_rows()
 
-    # A daemon: nobody waits at the end of a process for a long file to be counted.
+    # A daemon: the process does not wait at its end for a long file to be counted.
     Thread(target=count, daemon=True).start()
     is_live = sys.stderr.isatty() and not console.is_dumb_terminal
     await (_draw(console, view) if is_live else _print_lines(view))
@@ -164,9 +109,9 @@ async def _print_lines(view: View) -> None:
         await anyio.sleep(LOOK_EVERY_S)
 
 
-def _table(rows: dict[str, str]) -> Table:
+def _table(fields: dict[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
-    for label, text in rows.items():
+    for label, text in fields.items():
         table.add_row(Text(label, style="dim"), Text(text))
     return table
 

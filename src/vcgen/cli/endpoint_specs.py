@@ -1,200 +1,153 @@
-"""Endpoints as people write them down: `URL,name=value,...`, or `[[endpoint]]` tables of TOML.
+"""Endpoints as people write them down: `[[endpoint]]` tables of a TOML file.
 
-A key stands in neither, only the name of the environment variable that holds it. What may be a key
-all the same is refused and not repeated.
+A table never holds a key, only the name of the environment variable that does. A value or an
+unknown name may be a key in the wrong place, so errors repeat neither.
 """
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated
 
-from vcgen.engine.config import Endpoint, EndpointSpec, Limits
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from vcgen.data.records import is_simulated
+from vcgen.engine.config import Endpoint, EndpointSpec, JsonMode, Limits
 from vcgen.errors import UsageError
+from vcgen.sim import in_memory
 
-_LIMITS = {
-    "rpm": "rpm",
-    "tpm": "tpm",
-    "input-tpm": "input_tpm",
-    "output-tpm": "output_tpm",
-    "concurrency": "concurrency",
-}
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
-_WORD = re.compile(r"[a-z]{1,12}([-_][a-z]{1,12})?")
+_KEY_NAMES = {"key", "api-key", "apikey", "token", "secret"}
+_OPTION_LIKE = re.compile(r"[a-z]{1,12}([-_][a-z]{1,12})?")  # too short and plain to be a key
 
 
-def choose_endpoints(
-    specs: Sequence[str], common: Endpoint, *, base_url: str | None, key_variable: str | None
-) -> tuple[EndpointSpec, ...]:
-    """The endpoints that a command line names; no key is looked for yet.
-
-    Args:
-        specs: each `URL,name=value,...` or the path of a TOML file.
-        common: what holds for each that says nothing else.
-        base_url, key_variable: of the only endpoint, where there are no specs.
-
-    Raises:
-        UsageError: a spec cannot be understood, or there are both.
-    """
-    if not specs:
-        return (EndpointSpec.from_environment(common, base_url, key_variable or "OPENAI_API_KEY"),)
-    if base_url or key_variable:
-        raise UsageError(
-            "--base-url and --api-key-env name the only endpoint; beside --endpoint give each its "
-            "own: --endpoint URL,key-env=NAME"
+def _require_variable(name: str) -> str:
+    if not _VARIABLE.fullmatch(name):
+        raise ValueError(
+            "must be the name of an environment variable, such as MY_KEY (the value may be a key "
+            "and is not shown)"
         )
-    tables = [table for spec in specs for table in _tables(spec)]
-    return tuple(_numbered(at, table, common) for at, table in enumerate(tables, 1))
+    return name
 
 
-def choose_judge(
-    model: str | None,
-    *,
-    base_url: str | None,
-    key_variable: str | None,
-    price: str | None,
-    limits: Limits,
-    use_env_proxy: bool,
-) -> EndpointSpec | None:
-    """The endpoint of the judge that a command line names, None for no judge.
-
-    Raises:
-        UsageError: more is said of a judge that is not named, or as for `Endpoint`.
-    """
-    if model is None:
-        if limits != Limits() or base_url or key_variable or price:
-            raise UsageError("there is no judge that this holds for: name the model, --judge NAME")
-        return None
-    priced = None if price is None else parse_price(price)
-    common = Endpoint(model=model, price=priced, limits=limits, use_env_proxy=use_env_proxy)
-    return EndpointSpec.from_environment(common, base_url, key_variable or "OPENAI_API_KEY")
-
-
-def _tables(spec: str) -> list[Mapping[str, Any]]:
-    if spec.startswith(("http://", "https://")):
-        return [parse_spec(spec)]
-    if not spec.endswith(".toml"):
-        raise UsageError(
-            "--endpoint takes URL,name=value,... (http:// or https://) or a .toml file"
-        )
-    try:
-        return parse_file(Path(spec).read_text("utf-8"))
-    except OSError as error:
-        raise UsageError(f"{spec} cannot be read: {error.strerror}") from error
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{spec} is no TOML: {error}") from error
-    except UsageError as error:
-        raise UsageError(f"{spec}: {error}") from error
-
-
-def parse_spec(spec: str) -> dict[str, str]:
-    """The fields of `URL,name=value,...`."""
-    url, *pairs = spec.split(",")
-    fields = {"url": url}
-    for pair in pairs:
-        name, equals, value = (part.strip() for part in pair.partition("="))
-        if not equals or name in fields:
-            raise UsageError("--endpoint takes URL,name=value,... with each name once")
-        fields[name] = value
-    return fields
-
-
-def parse_file(content: str) -> list[Mapping[str, Any]]:
-    """The fields of each `[[endpoint]]`.
-
-    Raises:
-        ValueError: the content is no TOML.
-        UsageError: it holds anything else.
-    """
-    document = tomllib.loads(content)
-    tables: Any = document.pop("endpoint", None)
-    are_tables = isinstance(tables, list) and all(isinstance(table, dict) for table in tables)
-    if document or not tables or not are_tables:
-        raise UsageError("must hold [[endpoint]] tables and nothing else")
-    return list(tables)
-
-
-def read_endpoint(fields: Mapping[str, Any], common: Endpoint) -> EndpointSpec:
-    """The endpoint that fields describe; `common` is what they leave out.
-
-    Raises:
-        UsageError: a name is not known, or a value is none of its kind.
-    """
-    if strangers := fields.keys() - _READERS.keys():
-        raise UsageError(_unknown(min(strangers)))
-    if "url" not in fields:
-        raise UsageError("the url is missing")
-    read = {name: _READERS[name](name, value) for name, value in fields.items()}
-    limits = {field: read[name] for name, field in _LIMITS.items() if name in read}
-    endpoint = replace(
-        common,
-        base_url=read["url"],
-        deployment=read.get("model"),
-        json_mode=read.get("structured", common.json_mode),
-        price=read.get("price", common.price),
-        limits=replace(common.limits or Limits(), **limits),
-    )
-    return EndpointSpec(endpoint=endpoint, key_variable=read.get("key-env"))
-
-
-def parse_price(value: Any) -> tuple[float, float]:
-    """Dollars a million tokens, of prompts and replies: `0.15,0.60`, `0.15:0.60` or two numbers."""
-    try:
-        prompt, reply = map(float, re.split("[,:]", value) if isinstance(value, str) else value)
-    except (TypeError, ValueError, OverflowError):
-        raise UsageError(f"price {value!r}: give two numbers such as 0.15,0.60") from None
-    return prompt, reply
-
-
-def _numbered(number: int, fields: Mapping[str, Any], common: Endpoint) -> EndpointSpec:
-    try:
-        return read_endpoint(fields, common)
-    except UsageError as error:
-        raise UsageError(f"endpoint {number}: {error}") from error
-
-
-def _text(name: str, value: Any) -> str:
-    if not isinstance(value, str):
-        raise UsageError(f"{name} must be a text, not {value!r}")
-    return value
-
-
-def _url(name: str, value: Any) -> str:
-    url = _text(name, value)
-    if re.search(r"[\s=;]", url):  # what was meant to follow it may be a key
-        raise UsageError("the URL has characters that no base URL needs; a comma ends it")
+def _require_bare_url(url: str) -> str:
+    if re.search(r"[\s=;]", url):
+        raise ValueError("must be the address alone (the rest may be a key and is not shown)")
     return url
 
 
-def _variable(name: str, value: Any) -> str:
-    if not _VARIABLE.fullmatch(_text(name, value)):
-        raise UsageError(
-            f"{name} must be the name of an environment variable, such as MY_KEY; what was given "
-            "may be a key and is not shown"
+_Count = Annotated[int, Field(ge=1, le=10**12)]
+
+
+class _Table(BaseModel):
+    """One `[[endpoint]]`; a missing field has the value of the command line."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        strict=True,
+        hide_input_in_errors=True,
+        alias_generator=lambda name: name.replace("_", "-"),
+    )
+
+    base_url: Annotated[str, AfterValidator(_require_bare_url)]
+    key_env: Annotated[str, AfterValidator(_require_variable)] | None = None
+    deployment: str | None = None
+    rpm: _Count | None = None
+    tpm: _Count | None = None
+    input_tpm: _Count | None = None
+    output_tpm: _Count | None = None
+    concurrency: _Count | None = None
+    price: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
+    json_mode: JsonMode | None = None
+
+    def spec(self, common: Endpoint) -> EndpointSpec:
+        """The endpoint, with the fields of `common` where the table has none."""
+        limits = self.model_dump(
+            include={"rpm", "tpm", "input_tpm", "output_tpm", "concurrency"}, exclude_none=True
         )
-    return str(value)
+        endpoint = replace(
+            common,
+            base_url=self.base_url,
+            deployment=self.deployment,
+            json_mode=self.json_mode or common.json_mode,
+            price=common.price if self.price is None else (self.price[0], self.price[1]),
+            limits=replace(common.limits or Limits(), **limits),
+        )
+        return EndpointSpec(endpoint=in_memory(endpoint), key_variable=self.key_env)
 
 
-def _whole(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not re.fullmatch(r"[0-9]{1,12}", str(value)):
-        raise UsageError(f"{name} must be a whole number, not {value!r}")
-    return int(value)
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", hide_input_in_errors=True)
+
+    endpoint: Annotated[list[_Table], Field(min_length=1)]
 
 
-_READERS: dict[str, Callable[[str, Any], Any]] = {
-    "url": _url,
-    "key-env": _variable,
-    "model": _text,
-    "structured": _text,
-    "price": lambda _, value: parse_price(value),
-    **dict.fromkeys(_LIMITS, _whole),
-}
+def choose_endpoint(common: Endpoint, base_url: str | None, key_variable: str) -> EndpointSpec:
+    """`common` at a base URL, at that of the environment, or in memory for a simulated model."""
+    if base_url is None and is_simulated(common.model):
+        return EndpointSpec(endpoint=in_memory(common))
+    return EndpointSpec.from_environment(common, base_url, key_variable)
+
+
+def read_endpoints(path: Path, common: Endpoint) -> tuple[EndpointSpec, ...]:
+    """The endpoints of a TOML file, without their keys.
+
+    Args:
+        path: the file.
+        common: the model, and the values of missing fields.
+
+    Raises:
+        UsageError: the file cannot be read, or a table is wrong; the message names which.
+    """
+    try:
+        return parse_endpoints(path.read_text("utf-8"), common)
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from error
+    except UsageError as error:
+        raise UsageError(f"{path}: {error}") from error
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{path} is not valid TOML: {error}") from error
+
+
+def parse_endpoints(content: str, common: Endpoint) -> tuple[EndpointSpec, ...]:
+    """As `read_endpoints`, of the content of a file; raises ValueError for invalid TOML."""
+    try:
+        document = _Document.model_validate(tomllib.loads(content))
+    except ValidationError as error:
+        raise UsageError(_describe(error)) from None
+    specs = []
+    for number, table in enumerate(document.endpoint, 1):
+        try:
+            specs.append(table.spec(common))
+        except UsageError as error:
+            raise UsageError(f"endpoint {number}: {error}") from error
+    return tuple(specs)
+
+
+def parse_price(text: str) -> tuple[float, float]:
+    """US dollars per million tokens, of prompts and replies, from `0.15,0.60`."""
+    try:
+        prompt, reply = map(float, text.split(","))
+    except ValueError:
+        raise UsageError(f"price {text!r}: give two numbers such as 0.15,0.60") from None
+    return prompt, reply
+
+
+def _describe(error: ValidationError) -> str:
+    """The first fault, without any value of the file."""
+    fault = error.errors(include_url=False, include_input=False)[0]
+    match fault["loc"]:
+        case ("endpoint", int(at), str(name), *_):
+            kind, message = fault["type"], fault["msg"].removeprefix("Value error, ")
+            reason = _unknown(name) if kind == "extra_forbidden" else f"{name}: {message}"
+            return f"endpoint {at + 1}: {reason}"
+    return "must hold [[endpoint]] tables and nothing else"
 
 
 def _unknown(name: str) -> str:
-    if name.lower().replace("_", "-") in {"key", "api-key", "apikey", "token", "secret"}:
-        return "a key stays in the environment: name its variable, key-env=NAME"
-    shown = f" {name!r}" if _WORD.fullmatch(name) else ""
-    return f"there is no name{shown}; there are {', '.join(_READERS)}"
+    if name.lower().replace("_", "-") in _KEY_NAMES:
+        return 'keys stay in the environment: name the variable, key-env = "NAME"'
+    shown = repr(name) if _OPTION_LIKE.fullmatch(name) else "(not shown, as it may be a key)"
+    names = ", ".join(str(field.alias) for field in _Table.model_fields.values())
+    return f"unknown name {shown}; choose from {names}"

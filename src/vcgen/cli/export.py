@@ -1,65 +1,81 @@
 """`vcgen export`: the records of a run for a trainer."""
 
 from collections import Counter
+from pathlib import Path
 from typing import cast
 
-from vcgen.cli.common import ensure_distinct, names, report_damaged
-from vcgen.cli.options import (
-    ExportFileOption,
-    ExportFormatOption,
-    ExportSeedOption,
-    FitTokensOption,
-    KeptKindsOption,
-    ListOption,
-    MinGroundOption,
-    RunArgument,
-    ShuffleOption,
-    SplitOption,
-    TokenizerOption,
-    VideoRootOption,
-    command,
-)
+from vcgen.cli.app import REQUIRED, Finish, command, flag, option
+from vcgen.cli.common import ensure_distinct, report_damaged
+from vcgen.cli.options import RUN, split_names
 from vcgen.cli.output import tell
 from vcgen.data.records import KINDS, Kind
-from vcgen.datasets.export.export import Selection, SkipReason, Split, export_records, read_shuffled
-from vcgen.datasets.export.selection import estimate_tokens
-from vcgen.datasets.export.splits import parse_shares
+from vcgen.datasets.export.export import export_records
+from vcgen.datasets.export.registry import FORMATS
+from vcgen.datasets.export.selection import Selection, SkipReason, estimate_tokens
+from vcgen.datasets.export.splits import Split, parse_fractions
 from vcgen.datasets.export.tokenizer import tokenizer
 from vcgen.errors import UsageError
-from vcgen.pipeline.store.directory import read_manifest, read_records
 from vcgen.pipeline.store.layout import own_files
+from vcgen.pipeline.store.manifest import Manifest
+from vcgen.pipeline.store.read import read_records, read_shuffled
+
+
+def _list_formats(asked: bool) -> None:  # noqa: FBT001 - typer calls it
+    if asked:
+        width = max(map(len, FORMATS))
+        for name, form in FORMATS.items():
+            print(f"{name:<{width}}  {form.purpose}")
+        raise Finish
 
 
 @command
 def export(  # noqa: PLR0913 - one parameter an option, all by name
-    run: RunArgument,
+    run: Path = RUN,
     *,
-    output: ExportFileOption,
-    format_name: ExportFormatOption,
-    video_root: VideoRootOption = "",
-    split: SplitOption = "1",
-    shuffle: ShuffleOption = False,
-    seed: ExportSeedOption = 0,
-    kinds: KeptKindsOption = None,
-    min_ground: MinGroundOption = None,
-    max_tokens: FitTokensOption = None,
-    tokenizer_name: TokenizerOption = None,
-    list_formats: ListOption = False,  # noqa: ARG001 - done when it is read
+    output: Path = option(
+        "FILE", "File to write; a directory for some formats.", "--output", "-o", default=REQUIRED
+    ),
+    format_name: str = option(
+        "FORMAT", f"One of {', '.join(FORMATS)}; see --list.", "--format", default=REQUIRED
+    ),
+    video_root: str = option("DIR", "Directory of the videos, as the trainer sees it.", default=""),
+    split: str = option(
+        "SHARES", "Split by clip, such as 0.98/0.02 for train and validation.", default="1"
+    ),
+    shuffle: bool = flag("--shuffle", "Write records in random order."),
+    seed: int = option("N", "Seed of --shuffle and --split.", default=0),
+    kinds: str | None = option(
+        "NAMES", f"Comma-separated kinds of turns to keep: {', '.join(KINDS)}; default all."
+    ),
+    min_ground: float | None = option(
+        "SHARE", "Keep records with at least this share (0-1) of words in the evidence."
+    ),
+    max_record_tokens: int | None = option(
+        "TOKENS", "Drop last turns until a record fits; VideoChat V1 reads 512."
+    ),
+    tokenizer_name: str | None = option(
+        "NAME",
+        "Count tokens with a tokenizer.json or a model of the hub; estimated by default.",
+        "--tokenizer",
+    ),
+    list_formats: bool = flag(  # noqa: ARG001 - done when it is read
+        "--list", "List the formats.", callback=_list_formats, is_eager=True
+    ),
 ) -> None:
     """Write the records of a run for a trainer.
 
-    JSON is an array, or one record a line if FILE ends in .jsonl. What is left out or cut is
-    counted on standard error.
+    JSON is an array, or one record per line if FILE ends in .jsonl. Standard error counts the
+    records left out or cut.
     """
-    manifest = read_manifest(run)
+    manifest = Manifest.read(run)
     ensure_distinct(output, own_files(run))
-    if tokenizer_name and max_tokens is None:
-        raise UsageError("--tokenizer counts for --max-tokens; give that too")
+    if tokenizer_name and max_record_tokens is None:
+        raise UsageError("--tokenizer needs --max-record-tokens, which it counts for")
     damaged = Counter[str]()
     selection = Selection(
-        kinds=set(KINDS) if kinds is None else cast("set[Kind]", set(names(kinds))),
+        kinds=set(KINDS) if kinds is None else cast("set[Kind]", set(split_names(kinds))),
         min_ground=min_ground,
-        max_tokens=max_tokens,
+        max_tokens=max_record_tokens,
         count_tokens=tokenizer(tokenizer_name) if tokenizer_name else estimate_tokens,
     )
     done = export_records(
@@ -67,7 +83,7 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
         format_name,
         output,
         selection=selection,
-        split=Split(parse_shares(split), seed),
+        split=Split(parse_fractions(split), seed),
         video_root=video_root,
     )
     for place, count in done.written.items():
@@ -77,11 +93,11 @@ def export(  # noqa: PLR0913 - one parameter an option, all by name
     report_damaged(damaged)
     card = output / "README.md"
     if format_name == "datasets" and card.exists():
-        tell(f"{card} is as it was; `vcgen card {run} -o {card}` writes a card anew")
-    if manifest.get("simulated"):
-        tell("vcgen: this is simulated data: no model wrote it, train nothing on it")
+        tell(f"{card} was kept; `vcgen card {run} -o {card}` writes a new card")
+    if manifest.simulated:
+        tell("vcgen: this is simulated data: no model wrote it, do not train on it")
 
 
-def _tell_counts(done: str, whys: Counter[SkipReason]) -> None:
-    for why, count in whys.most_common():
-        tell(f"{count:,} {done}: {why}")
+def _tell_counts(done: str, reasons: Counter[SkipReason]) -> None:
+    for reason, count in reasons.most_common():
+        tell(f"{count:,} {done}: {reason}")

@@ -1,16 +1,16 @@
 """The command line.
 
-Exit codes: 0 finished, 1 stopped and resumable, 2 wrong use, 3 finished with rejects (of
-`check`, with more than flags) under `--strict`, 128 and the signal's number where one ended it (130
-for Ctrl-C).
+Exit codes: 0 finished, 1 stopped and resumable, 2 wrong use, 3 finished with rejects under
+`--fail-on-reject` (`check`: with more than flags under `--strict`), 128 and the signal's number for
+a run ended by one (130 for Ctrl-C).
 """
 
 import sys
 from collections.abc import Sequence
 
-# Each registers itself.
+# Each registers its command.
 from vcgen.cli import card, check, export, generate, plan, prompts, recipe, report, show, sim  # noqa: F401
-from vcgen.cli.options import WrongUse, app
+from vcgen.cli.app import EXIT_WRONG_USE, WrongUse, app
 from vcgen.cli.output import tell
 
 
@@ -19,7 +19,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     try:
         sys.exit(app(arguments, prog_name="vcgen", standalone_mode=False))
     except WrongUse as error:
-        used = error.ctx.command_path if error.ctx else "vcgen"
-        problem = error.format_message().rstrip(".")
+        problem = error.format_message().rstrip(".").replace("Value error, ", "")
+        context = getattr(error, "ctx", None)
+        used = context.command_path if context else "vcgen"
         tell(f"vcgen: {problem}; see {used} --help")
-        sys.exit(2)
+        sys.exit(EXIT_WRONG_USE)

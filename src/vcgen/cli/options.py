@@ -1,345 +1,300 @@
-"""What the commands take, in typer's words, and how they end: one line and an exit code."""
+"""Options that several commands share, each declared once, and what their values mean.
 
-import functools
-import os
-import sys
-from collections.abc import Callable
+Groups of options are dataclasses; `vcgen.cli.app` makes a command's options of their fields. An
+option of one command alone stands in its signature.
+"""
+
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, cast
+from typing import Any, ClassVar, cast
 
-import typer
-
-from vcgen._version import __version__
-from vcgen.cli.interactive import Interrupted
-from vcgen.cli.output import tell
+from vcgen.cli.app import REQUIRED, Heading, argument, flag, option
+from vcgen.cli.endpoint_specs import choose_endpoint, parse_price, read_endpoints
+from vcgen.data.readers.inputs import InputStream, open_input_files
 from vcgen.data.readers.read import FORMATS as INPUT_FORMATS
-from vcgen.data.records import KINDS
-from vcgen.datasets.export.export import FORMATS
-from vcgen.datasets.importers import LAYOUTS
-from vcgen.errors import UsageError, VcgenError
-from vcgen.sim.faults import KINDS as FAULTS
-from vcgen.tasks.recipe_files import builtin_recipes
+from vcgen.data.records import Kind
+from vcgen.engine.budget import Budget
+from vcgen.engine.config import DEFAULT_TIMEOUT_S, Endpoint, EndpointSpec, JsonMode, Limits
+from vcgen.engine.rate_headers import duration_s
+from vcgen.errors import UsageError
+from vcgen.tasks.recipe import Recipe
+from vcgen.tasks.recipe_files import builtin_recipes, read_recipe
 from vcgen.tasks.registry import builtin_tasks
 
-P = ParamSpec("P")
+LIMITS, ADVANCED = Heading.LIMITS, Heading.ADVANCED
+KEY_VARIABLE = "OPENAI_API_KEY"
+RECIPES = ", ".join(builtin_recipes())
+TASKS = ", ".join(builtin_tasks())
 
-BUILTIN = ", ".join(builtin_tasks())
-
-# What typer itself finds wrong; it exports this class only as the base of another.
-WrongUse = cast("type[typer.BadParameter]", typer.BadParameter.__bases__[0])
-
-app = typer.Typer(
-    help="Video-language instruction data from video text, as fast as the endpoint allows.",
-    add_completion=False,
-    rich_markup_mode=None,
-    pretty_exceptions_enable=False,
+RUN = argument("RUN", "Run directory.")
+LANGUAGE = option("LANGUAGE", "Language of the records.")
+TEMPLATES = option(
+    "DIR", "Directory of your own templates; each replaces the built-in one of its name."
+)
+JSON = flag("--json", "Print the summary as JSON on standard output.")
+LATENCY = option("SECONDS", "Time the endpoint takes for one reply.", default=0.0)
+CLIP_FORMAT = option(
+    "FORMAT", f"Format of the clips: auto, {', '.join(INPUT_FORMATS)}.", default="auto"
 )
 
-recipes = typer.Typer(help="What the recipes say that come with vcgen.")
-app.add_typer(recipes, name="recipe")
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputOptions:
+    """The clips to read."""
+
+    HEADING: ClassVar = Heading.MAKE
+
+    inputs: list[Path] = argument("INPUT", "Files of clips: JSONL, JSON, CSV or text.")
+    input_format: str = option(
+        "FORMAT", f"Format of INPUT: auto, {', '.join(INPUT_FORMATS)}.", default="auto"
+    )
+    transcripts: Path | None = option(
+        "DIR", "Add transcripts (SRT, VTT, Whisper JSON); files are named like their videos."
+    )
+
+    def open(self) -> InputStream:
+        """Read the clips; raises UsageError for a file that cannot be read."""
+        return open_input_files(self.inputs, self.input_format, self.transcripts)
 
 
-@app.callback(invoke_without_command=True)
-def root(
-    context: typer.Context,
-    *,
-    version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
-) -> None:
-    if version:
-        print(f"vcgen {__version__}")
-    elif context.invoked_subcommand is None:
-        print(context.get_help())
-        raise typer.Exit(2)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WhatToMake:
+    """A recipe, and the fields of it to override."""
 
+    HEADING: ClassVar = Heading.MAKE
 
-def command(
-    function: Callable[P, None], *, group: typer.Typer = app, name: str | None = None
-) -> Callable[P, None]:
-    """Register a command whose errors are one line and an exit code."""
-
-    @functools.wraps(function)
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            function(*args, **kwargs)
-            sys.stdout.flush()
-        except VcgenError as error:
-            notes = getattr(error, "__notes__", [])
-            tell("; ".join([f"vcgen: {error}", *notes]))
-            raise typer.Exit(_exit_code(error)) from error
-        except KeyboardInterrupt as error:
-            raise typer.Exit(130) from error
-        except BrokenPipeError:
-            # The reader of our output left, as `head` does; nothing is wrong. What is still
-            # buffered goes nowhere, or Python would complain of it at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-    return cast("Callable[P, None]", group.command(name)(guarded))
-
-
-def _exit_code(error: VcgenError) -> int:
-    if isinstance(error, Interrupted):
-        return 128 + error.number
-    return 2 if isinstance(error, UsageError) else 1
-
-
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="Directory of a run.")]
-
-
-def _value(metavar: str, text: str) -> Any:
-    return typer.Option(metavar=metavar, help=text)
-
-
-Inputs = Annotated[
-    list[Path], typer.Argument(metavar="INPUT", help="Files of clips: JSONL, JSON, CSV, text.")
-]
-ModelOption = Annotated[str, _value("NAME", "Model; `sim` is simulated and needs no key.")]
-OutputOption = Annotated[
-    Path, typer.Option("--output", "-o", metavar="DIR", help="Directory of the run.")
-]
-RecipeOption = Annotated[
-    str,
-    _value(
+    recipe: str = option(
         "NAME",
-        f"What to make: {', '.join(builtin_recipes())}, or a TOML file; see vcgen recipe. The "
-        "options from here to --repairs are said instead of what it says.",
-    ),
-]
-SamplesOption = Annotated[int | None, _value("N", "End once there are so many records.")]
-TasksOption = Annotated[
-    str | None,
-    _value("NAMES", f"All to make of each clip: {BUILTIN}, or your own as FILE.py:FUNCTION."),
-]
-TurnsOption = Annotated[str | None, _value("N-M", "Fewest and most questions of a conversation.")]
-KindsOption = Annotated[str | None, _value("NAMES", "Kinds of question a conversation must have.")]
-RefineOption = Annotated[
-    bool | None,
-    typer.Option("--refine/--no-refine", help="Clean up each description by another request."),
-]
-LanguageOption = Annotated[str | None, _value("NAME", "Language to write in.")]
-TemplatesOption = Annotated[Path | None, _value("DIR", "Your prompt templates; they win by name.")]
-SeedOption = Annotated[int | None, _value("N", "The same seed makes the same random choices.")]
-TemperatureOption = Annotated[float | None, _value("X", "Of sampling; by default the model's own.")]
-MaxTokensOption = Annotated[int | None, _value("N", "Longest reply, in tokens.")]
-RepairsOption = Annotated[
-    int | None, _value("N", "How often a reply that fails a check goes back with what is wrong.")
-]
-FormatOption = Annotated[
-    str, typer.Option("--format", metavar="NAME", help=f"auto, {', '.join(INPUT_FORMATS)}.")
-]
-SpeechOption = Annotated[
-    Path | None,
-    _value("DIR", "Transcripts to add: SRT, VTT or Whisper JSON, named like the videos."),
-]
-BaseUrlOption = Annotated[
-    str | None,
-    _value(
+        f"Recipe to follow: {RECIPES}, or a TOML file; see `vcgen recipe list`. The other options "
+        "of this group override it.",
+        default="default",
+    )
+    tasks: str | None = option(
+        "NAMES", f"Comma-separated tasks for each clip: {TASKS}, or FILE.py:FUNCTION."
+    )
+    max_records: int | None = option("N", "Stop after N records.")
+    turns: str | None = option("MIN-MAX", "Number of questions in a conversation, such as 3-5.")
+    kinds: str | None = option(
+        "NAMES", "Comma-separated kinds of question a conversation must have."
+    )
+    refine: bool | None = option(
+        "", "Clean up each description with a second request.", "--refine/--no-refine"
+    )
+    language: str | None = LANGUAGE
+    templates: Path | None = TEMPLATES
+    max_reply_tokens: int | None = option("TOKENS", "Longest reply the model may write.")
+    max_repairs: int | None = option(
+        "N", "Return a reply that fails a check to the model up to N times, with the fault."
+    )
+    temperature: float | None = option(
+        "NUMBER", "Sampling temperature; the endpoint's own by default.", under=ADVANCED
+    )
+    seed: int | None = option("N", "Seed of all random choices.", under=ADVANCED)
+
+    def chosen(self) -> Recipe:
+        """The recipe with the overrides.
+
+        Tasks replace those of the recipe together with their weights: each clip gets all of them.
+        """
+        overrides: dict[str, Any] = {
+            "refine": self.refine,
+            "language": self.language,
+            "max_reply_tokens": self.max_reply_tokens,
+            "max_repairs": self.max_repairs,
+            "temperature": self.temperature,
+            "seed": self.seed,
+        }
+        changes = {field: value for field, value in overrides.items() if value is not None}
+        if self.tasks is not None:
+            changes |= {"tasks": split_names(self.tasks), "weights": None}
+        if self.turns is not None:
+            changes["turns"] = _parse_range(self.turns)
+        if self.kinds is not None:
+            changes["kinds"] = cast("tuple[Kind, ...]", split_names(self.kinds))
+        return replace(read_recipe(self.recipe), **changes)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointOptions:
+    """The model, where it is served, and what the endpoint allows."""
+
+    HEADING: ClassVar = Heading.ENDPOINT
+
+    model: str = option(
+        "NAME", "Model to ask; `sim` simulates one and needs no key.", default=REQUIRED
+    )
+    base_url: str | None = option(
         "URL",
-        "OpenAI-compatible endpoint, up to and including /v1; if not given, the environment's "
-        "OPENAI_BASE_URL or OpenAI's own.",
-    ),
-]
-KeyOption = Annotated[
-    str | None,
-    _value("NAME", "Environment variable that holds the key; OPENAI_API_KEY if not given."),
-]
-EndpointOption = Annotated[
-    list[str] | None,
-    _value(
-        "SPEC",
-        "One of several endpoints, each by an option of its own: URL,name=value,... or a TOML file "
-        "of [[endpoint]] tables. Names: key-env, model, rpm, tpm, concurrency, structured, price.",
-    ),
-]
-TrustOption = Annotated[
-    bool,
-    typer.Option(
-        "--trust-env", help="Go through the proxies the environment names; slower than without."
-    ),
-]
-StructuredOption = Annotated[
-    str,
-    _value("HOW", "How JSON is asked for: json_schema, json_object, prompt, or auto to find out."),
-]
-RpmOption = Annotated[int | None, _value("N", "Requests a minute an endpoint allows.")]
-TpmOption = Annotated[int | None, _value("N", "Tokens a minute an endpoint allows.")]
-ConcurrencyOption = Annotated[
-    int | None,
-    _value(
-        "N", "Requests under way at once at an endpoint; if not given, to suit --rpm, or found."
-    ),
-]
-PriceOption = Annotated[
-    str | None, _value("IN,OUT", "Dollars a million tokens, of prompts and replies.")
-]
-JudgeOption = Annotated[
-    str | None,
-    _value("NAME", "Model that judges answers: contradicted by the evidence is rejected."),
-]
-JudgeUrlOption = Annotated[
-    str | None, _value("URL", "Endpoint of the judge; if not given, found as for --base-url.")
-]
-JudgeKeyOption = Annotated[
-    str | None,
-    _value("NAME", "Environment variable of its key; OPENAI_API_KEY if not given."),
-]
-JudgeRpmOption = Annotated[int | None, _value("N", "Requests a minute it allows.")]
-JudgeTpmOption = Annotated[int | None, _value("N", "Tokens a minute it allows.")]
-JudgeConcurrencyOption = Annotated[int | None, _value("N", "Requests under way at once there.")]
-JudgePriceOption = Annotated[
-    str | None, _value("IN,OUT", "Dollars a million of its tokens, of prompts and replies.")
-]
-MaxCostOption = Annotated[float | None, _value("DOLLARS", "End before more is spent.")]
-MaxRequestsOption = Annotated[int | None, _value("N", "End after so many requests.")]
-MaxTotalOption = Annotated[
-    int | None, _value("N", "End before more tokens are used, in and out together.")
-]
-DeadlineOption = Annotated[
-    str | None, _value("TIME", "Send nothing more after so long: 90s, 30m, 1h30m.")
-]
-TimeoutOption = Annotated[float, _value("SECONDS", "Longest wait for one reply.")]
-HedgeOption = Annotated[
-    bool,
-    typer.Option("--hedge", help="Send late requests once more at the end; both are paid for."),
-]
-WorkersOption = Annotated[
-    int, _value("N", "Processes that share the work, where one core is not enough.")
-]
-FreshOption = Annotated[bool, typer.Option("--fresh", help="Begin a run, continue none.")]
-StrictOption = Annotated[bool, typer.Option("--strict", help="Exit with 3 if there are rejects.")]
-JsonOption = Annotated[bool, typer.Option("--json", help="Summary as JSON on standard output.")]
+        "OpenAI-compatible endpoint, up to and including /v1; $OPENAI_BASE_URL or OpenAI by "
+        "default.",
+    )
+    key_env: str | None = option(
+        "VARIABLE", f"Environment variable that holds the key; {KEY_VARIABLE} by default."
+    )
+    endpoints: Path | None = option(
+        "FILE",
+        "TOML file of several endpoints that share the work, one [[endpoint]] table each: "
+        "base-url, key-env, rpm, tpm, concurrency, ...",
+    )
+    rpm: int | None = option("REQUESTS", "Requests per minute the endpoint allows.", under=LIMITS)
+    tpm: int | None = option("TOKENS", "Tokens per minute the endpoint allows.", under=LIMITS)
+    concurrency: int | None = option(
+        "REQUESTS",
+        "Requests in flight at the endpoint; by default derived from --rpm, or searched for.",
+        under=LIMITS,
+    )
+    price: str | None = option(
+        "IN,OUT",
+        "US dollars per million prompt and reply tokens; looked up by default.",
+        under=LIMITS,
+    )
+    json_mode: JsonMode = option(
+        "MODE",
+        "How to ask for JSON: json_schema, json_object, prompt, or auto to find out.",
+        under=ADVANCED,
+        default="auto",
+    )
+    use_env_proxy: bool = flag(
+        "--use-env-proxy",
+        "Connect through the proxies of HTTPS_PROXY and the like; slower.",
+        under=ADVANCED,
+    )
 
-ExportFileOption = Annotated[
-    Path,
-    typer.Option(
-        "--output", "-o", metavar="FILE", help="The file or, for some, directory to write."
-    ),
-]
-ExportFormatOption = Annotated[
-    str,
-    typer.Option("--format", metavar="NAME", help=f"One of {', '.join(FORMATS)}; see --list."),
-]
+    def specs(self) -> tuple[EndpointSpec, ...]:
+        """The endpoints, without their keys.
+
+        Raises:
+            UsageError: the file is wrong, or a single endpoint is described beside it.
+        """
+        common = Endpoint(
+            model=self.model,
+            json_mode=self.json_mode,
+            price=None if self.price is None else parse_price(self.price),
+            limits=Limits(rpm=self.rpm, tpm=self.tpm, concurrency=self.concurrency),
+            use_env_proxy=self.use_env_proxy,
+        )
+        if self.endpoints is None:
+            variable = self.key_env or KEY_VARIABLE
+            return (choose_endpoint(common, self.base_url, variable),)
+        if self.base_url or self.key_env:
+            raise UsageError(
+                "--base-url and --key-env describe a single endpoint; with --endpoints write them "
+                f"as base-url and key-env into {self.endpoints}"
+            )
+        return read_endpoints(self.endpoints, common)
 
 
-def _list_formats(asked: bool) -> None:  # noqa: FBT001 - typer calls it
-    if asked:
-        width = max(map(len, FORMATS))
-        for name, form in FORMATS.items():
-            print(f"{name:<{width}}  {form.purpose}")
-        raise typer.Exit
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeOptions:
+    """The model that judges answers, where it is served, and what that endpoint allows."""
+
+    HEADING: ClassVar = Heading.ENDPOINT
+
+    judge: str | None = option(
+        "NAME", "Model that judges answers; rejects those the evidence contradicts."
+    )
+    judge_base_url: str | None = option("URL", "Endpoint of the judge; default as for --base-url.")
+    judge_key_env: str | None = option(
+        "VARIABLE", f"Environment variable of the judge's key; {KEY_VARIABLE} by default."
+    )
+    judge_rpm: int | None = option(
+        "REQUESTS", "Requests per minute the judge allows.", under=LIMITS
+    )
+    judge_tpm: int | None = option("TOKENS", "Tokens per minute the judge allows.", under=LIMITS)
+    judge_concurrency: int | None = option(
+        "REQUESTS", "Requests in flight at the judge.", under=LIMITS
+    )
+    judge_price: str | None = option(
+        "IN,OUT", "US dollars per million of the judge's tokens.", under=LIMITS
+    )
+
+    def spec(self, *, use_env_proxy: bool) -> EndpointSpec | None:
+        """The judge's endpoint without its key, None for no judge.
+
+        Raises:
+            UsageError: a judge is described but not named.
+        """
+        limits = Limits(rpm=self.judge_rpm, tpm=self.judge_tpm, concurrency=self.judge_concurrency)
+        if self.judge is None:
+            if self != JudgeOptions():
+                raise UsageError("--judge-* options need a judge: add --judge MODEL")
+            return None
+        judge = Endpoint(
+            model=self.judge,
+            price=None if self.judge_price is None else parse_price(self.judge_price),
+            limits=limits,
+            use_env_proxy=use_env_proxy,
+        )
+        variable = self.judge_key_env or KEY_VARIABLE
+        return choose_endpoint(judge, self.judge_base_url, variable)
 
 
-ListOption = Annotated[
-    bool,
-    typer.Option(
-        "--list", callback=_list_formats, is_eager=True, help="Say what each format is for."
-    ),
-]
-KeptKindsOption = Annotated[
-    str | None,
-    _value("NAMES", f"Kinds of turns to take, of {', '.join(KINDS)}; if not given, all."),
-]
-MinGroundOption = Annotated[
-    float | None,
-    _value("X", "Only records of which at least this share of words is in the evidence."),
-]
-FitTokensOption = Annotated[
-    int | None,
-    _value("N", "Leave out last turns until a record has no more tokens; VideoChat V1 reads 512."),
-]
-TokenizerOption = Annotated[
-    str | None,
-    typer.Option(
-        "--tokenizer",
-        metavar="NAME",
-        help="What counts them: a tokenizer.json or a model of the hub; if not given, an estimate.",
-    ),
-]
-SplitOption = Annotated[
-    str,
-    _value("SHARES", "Share out by clip, as 0.98/0.02: train and validation; a third is test."),
-]
-ShuffleOption = Annotated[bool, typer.Option("--shuffle", help="Put records in a random order.")]
-ExportSeedOption = Annotated[int, _value("N", "Of --shuffle and --split.")]
-VideoRootOption = Annotated[
-    str, _value("DIR", "Directory of the videos, as the trainer is to see it.")
-]
-CardFileOption = Annotated[
-    Path | None,
-    typer.Option("--output", "-o", metavar="FILE", help="The card; README.md for the hub."),
-]
-DatasetNameOption = Annotated[
-    str | None, _value("NAME", "Of the data set; the directory's if not given.")
-]
-LicenseOption = Annotated[
-    str | None,
-    typer.Option(
-        "--license",
-        metavar="ID",
-        help="Of the data, as the hub's list of licences has it: cc-by-4.0, other.",
-    ),
-]
-CheckedArgument = Annotated[
-    Path, typer.Argument(metavar="RUN", help="Directory of a run, or a file of records.")
-]
-CheckedFormatOption = Annotated[
-    str,
-    typer.Option(
-        "--format", metavar="NAME", help=f"Of a file: auto (by the keys), {', '.join(LAYOUTS)}."
-    ),
-]
-ClipsOption = Annotated[
-    list[Path] | None,
-    _value("INPUT", "Clips of the records, to check them beside their evidence; may be repeated."),
-]
-ClipFormatOption = Annotated[
-    str, _value("NAME", f"Of the clips: auto or one of {', '.join(INPUT_FORMATS)}.")
-]
-CleanFileOption = Annotated[
-    Path | None,
-    typer.Option(
-        "--output", "-o", metavar="FILE", help="Write the records with no more than flags here."
-    ),
-]
-CleanOption = Annotated[
-    bool, typer.Option("--strict", help="Exit with 3 if more than flags is found.")
-]
-ReportFileOption = Annotated[
-    Path, typer.Option("--output", "-o", metavar="FILE", help="The page to write.")
-]
-EvidenceOption = Annotated[
-    list[Path] | None,
-    _value("INPUT", "Clips of the records, to show their evidence; may be repeated."),
-]
-ShownOption = Annotated[
-    int,
-    typer.Option(
-        "--limit", metavar="N", min=0, help="Show no more records, of more an even sample."
-    ),
-]
-RecipeArgument = Annotated[
-    str, typer.Argument(metavar="NAME", help=f"{', '.join(builtin_recipes())}, or a TOML file.")
-]
-RecordArgument = Annotated[
-    str | None, typer.Argument(metavar="ID", help="Only this record, or this clip's.")
-]
-LimitOption = Annotated[int | None, _value("N", "The first so many records only.")]
-TemplateArgument = Annotated[
-    str | None, typer.Argument(metavar="NAME", help="Show this one, filled in.")
-]
-ClipOption = Annotated[Path | None, _value("FILE", "Fill it in for the first clip of FILE.")]
-SendersOption = Annotated[
-    str, _value("NAMES", "Tasks that may send it; your own as FILE.py:FUNCTION.")
-]
-PortOption = Annotated[
-    int, typer.Option(metavar="N", min=0, max=65_535, help="Port on this machine; 0 for any.")
-]
-LatencyOption = Annotated[float, _value("SECONDS", "How long each reply takes.")]
-SlotsOption = Annotated[int | None, _value("N", "Requests worked on at once; others wait.")]
-DrawsOption = Annotated[int, _value("N", "Of what goes wrong.")]
-FaultsOption = Annotated[
-    str,
-    _value(
-        "KIND:SHARE,...",
-        f"What goes wrong, and how often: 429:0.05,reset:0.01. Kinds: {', '.join(sorted(FAULTS))}.",
-    ),
-]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetOptions:
+    """The limits of a run's cost, requests, tokens and time."""
+
+    HEADING: ClassVar = Heading.LIMITS
+
+    max_cost: float | None = option(
+        "DOLLARS", "Stop before spending more than this, in US dollars."
+    )
+    max_requests: int | None = option("REQUESTS", "Stop after this many requests.")
+    token_budget: int | None = option(
+        "TOKENS", "Stop before using more tokens, prompts and replies together."
+    )
+    time_limit: str | None = option("DURATION", "Stop sending after this time: 90s, 30m, 1h30m.")
+
+    def budget(self) -> Budget:
+        """The budget; raises UsageError for a time limit that is not a duration."""
+        return Budget(
+            cost=self.max_cost,
+            requests=self.max_requests,
+            tokens=self.token_budget,
+            seconds=None if self.time_limit is None else _parse_duration(self.time_limit),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputOptions:
+    """Where a run goes and how it reports."""
+
+    HEADING: ClassVar = Heading.OUTPUT
+
+    output: Path = option(
+        "DIR", "Run directory to create or continue.", "--output", "-o", default=REQUIRED
+    )
+    no_resume: bool = flag("--no-resume", "Refuse to continue a run: DIR must be new or empty.")
+    fail_on_reject: bool = flag("--fail-on-reject", "Exit with code 3 if a sample was rejected.")
+    as_json: bool = JSON
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdvancedOptions:
+    """How requests are sent."""
+
+    HEADING: ClassVar = Heading.ADVANCED
+
+    workers: int = option("N", "Processes that share the work, if one core is too slow.", default=1)
+    timeout: float = option("SECONDS", "Longest wait for one reply.", default=DEFAULT_TIMEOUT_S)
+    hedge: bool = flag(
+        "--hedge", "Repeat late requests near the end of the run; both are paid for."
+    )
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Names between commas."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def _parse_range(text: str) -> tuple[int, int]:
+    least, dash, most = text.partition("-")
+    try:
+        return int(least), int(most if dash else least)
+    except ValueError:
+        raise UsageError(f"--turns {text!r}: give a number or a range such as 3-5") from None
+
+
+def _parse_duration(text: str) -> float:
+    if (seconds := duration_s(text)) is None:
+        raise UsageError(f"--time-limit {text!r}: give a duration such as 90s, 30m or 1h30m")
+    return seconds

@@ -1,95 +1,67 @@
-"""Print lines, summaries and plans for people."""
+"""Print lines and summaries for people. Imports nothing that takes time to load."""
 
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING
 
-from vcgen.pipeline.plan import Plan
+from vcgen.data.formatting import duration, money
 
-FIRST = 2  # of the factors that limit, in the summary
+if TYPE_CHECKING:  # it takes a fifth of a second to load
+    from vcgen.pipeline.progress import JudgeSummary, RunSummary
 
 
 def tell(line: str) -> None:
-    """A line on standard error, if anybody still reads it."""
+    """Print a line on standard error, if that is still open."""
     with suppress(OSError):
         print(line, file=sys.stderr, flush=True)
 
 
-def print_summary(summary: dict[str, Any]) -> None:
-    """The end of a run, for people."""
-    usage = summary["usage"]
+def print_summary(summary: "RunSummary") -> None:
+    """Print the end of a run on standard error."""
+    usage = summary.usage
     rows = {
-        "samples": f"{summary['samples']:,}",
-        "records": f"{summary['records']:,}",
-        "rejects": f"{summary['rejects']:,}",
-        **{f"  {reason}": f"{count:,}" for reason, count in summary["rejects_by_reason"].items()},
-        "done before": _unless_zero(summary["resumed"]),
-        "requests": f"{summary['requests']:,}, {summary['retries']:,} repeated",
-        "tokens": f"{usage['prompt_tokens']:,} in, {usage['completion_tokens']:,} out",
-        "cost": money(summary["cost"]),
-        "judge": _judged(summary["judge"]),
-        "time": f"{summary['seconds']:,.1f} s, {summary['records_per_second']:,.1f} records/s",
-        "limited by": _shares(summary["limited_by"], FIRST),
-        "stopped": summary["stopped"] or "",
-        "output": summary["output"],
+        "samples": f"{summary.samples:,}",
+        "records": f"{summary.records:,}",
+        "rejects": f"{summary.rejects:,}",
+        **{f"  {reason}": f"{count:,}" for reason, count in summary.rejects_by_reason.items()},
+        "done before": unless_zero(summary.resumed),
+        "requests": f"{summary.requests:,}, {summary.retries:,} repeated",
+        "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",
+        "cost": money(summary.cost),
+        "judge": judge_line(summary.judge),
+        "time": f"{duration(summary.seconds)}, {summary.records_per_second:,.1f} records/s",
+        "limited by": largest_shares(summary.limited_by, 2),
+        "stopped": summary.stopped or "",
+        "output": summary.output or "",
     }
-    for line in _aligned(rows):
+    for line in aligned(rows):
         tell(line)
 
 
-def print_plan(plan: Plan) -> None:
-    """What a run would take, for people, on standard output."""
-    rows = {
-        "clips": f"{plan.clips:,}, of which {plan.sampled:,} were tried",
-        "samples": f"{plan.samples:,}",
-        "requests": f"{plan.requests:,}",
-        "tokens": f"{plan.prompt_tokens:,} in, {plan.completion_tokens:,} out",
-        "cost": money(plan.cost),
-        "time": "unknown without --rpm, --tpm or --latency"
-        if plan.seconds is None
-        else f"{_duration(plan.seconds)}, for {plan.limited_by}",
-    }
-    if plan.judge is not None:
-        rows |= {
-            "judge": plan.judge.model,
-            "  requests": f"{plan.judge.requests:,}",
-            "  tokens": f"{plan.judge.prompt_tokens:,} in, {plan.judge.completion_tokens:,} out",
-            "  cost": money(plan.judge.cost),
-        }
-    print("\n".join(_aligned(rows)))
-
-
-def _judged(judge: Mapping[str, Any] | None) -> str:
+def judge_line(judge: "JudgeSummary | None") -> str:
+    """The judge's requests, tokens and cost, nothing without a judge."""
     if judge is None:
         return ""
-    usage = judge["usage"]
+    usage = judge.usage
     return (
-        f"{judge['model']}, {judge['requests']:,} requests, {usage['prompt_tokens']:,} tokens in, "
-        f"{usage['completion_tokens']:,} out, cost {money(judge['cost'])}"
+        f"{judge.model}, {judge.requests:,} requests, {usage.prompt_tokens:,} tokens in, "
+        f"{usage.completion_tokens:,} out, cost {money(judge.cost)}"
     )
 
 
-def _aligned(rows: dict[str, str]) -> list[str]:
+def aligned(rows: dict[str, str]) -> list[str]:
+    """Lines of label and text in two columns; empty texts are left out."""
     shown = {label: text for label, text in rows.items() if text}
     width = max(map(len, shown))
     return [f"{label:<{width}}  {text}" for label, text in shown.items()]
 
 
-def money(dollars: float | None) -> str:
-    """US dollars, or that they are not known."""
-    return "unknown" if dollars is None else f"${dollars:,.4f}"
-
-
-def _shares(shares: Mapping[str, float], most: int) -> str:
+def largest_shares(shares: Mapping[str, float], most: int) -> str:
+    """The first `most` of shares that are sorted already, in percent."""
     return ", ".join(f"{name} {100 * share:.0f} %" for name, share in [*shares.items()][:most])
 
 
-def _unless_zero(count: int) -> str:
+def unless_zero(count: int) -> str:
+    """A count, or nothing for zero."""
     return f"{count:,}" if count else ""
-
-
-def _duration(seconds_left: float) -> str:
-    minutes, seconds = divmod(int(seconds_left), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}"

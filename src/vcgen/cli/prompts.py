@@ -1,17 +1,11 @@
-"""`vcgen prompts`: the templates, and what they make of a clip."""
+"""`vcgen prompts`: the templates, and the prompts they render for a clip."""
 
 import functools
+from pathlib import Path
 
-from vcgen.cli.common import names, run_loop
-from vcgen.cli.options import (
-    BUILTIN,
-    ClipOption,
-    LanguageOption,
-    SendersOption,
-    TemplateArgument,
-    TemplatesOption,
-    command,
-)
+from vcgen.cli.app import argument, command, option
+from vcgen.cli.common import run_loop
+from vcgen.cli.options import LANGUAGE, TASKS, TEMPLATES, split_names
 from vcgen.data.clips import Clip
 from vcgen.data.readers.read import read_clips
 from vcgen.errors import UsageError
@@ -21,24 +15,26 @@ from vcgen.tasks.templates import Templates
 
 @command
 def prompts(
-    template: TemplateArgument = None,
+    template: str | None = argument("TEMPLATE", "Template to render.", default=None),
     *,
-    clip: ClipOption = None,
-    tasks: SendersOption = BUILTIN,
-    language: LanguageOption = None,
-    templates: TemplatesOption = None,
+    clip: Path | None = option("FILE", "File of clips; the first one fills the template."),
+    tasks: str = option(
+        "NAMES", "Tasks that may use the template, or FILE.py:FUNCTION.", default=TASKS
+    ),
+    language: str | None = LANGUAGE,
+    templates: Path | None = TEMPLATES,
 ) -> None:
-    """List the prompt templates, or show one as it would be sent for a clip."""
+    """List the prompt templates, or show one filled for a clip."""
     if template is None:
         loaded = Templates(templates)
         print("\n".join(f"{name:12} {loaded.digest(name)}" for name in loaded.names()))
         return
+    Templates(templates).digest(template)  # an unknown name is reported before a missing clip
     if clip is None:
-        raise UsageError("name a file of clips to render the template for: --clip FILE")
-    found = next((item for item in read_clips(clip) if isinstance(item, Clip)), None)
-    if found is None:
+        raise UsageError("a template is rendered for a clip; name a file of clips: --clip FILE")
+    first = next((row for row in read_clips(clip) if isinstance(row, Clip)), None)
+    if first is None:
         raise UsageError(f"{clip} has no usable clip")
-    render = functools.partial(preview, found, template, names(tasks), templates, language)
-    sent = run_loop(render)
-    for message in sent:
+    render = functools.partial(preview, first, template, split_names(tasks), templates, language)
+    for message in run_loop(render):
         print(f"--- {message.role} ---\n{message.content}\n")

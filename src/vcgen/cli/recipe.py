@@ -1,9 +1,12 @@
-"""`vcgen recipe`: the recipes there are, and what they say."""
+"""`vcgen recipe`: the built-in recipes, and the text of one."""
 
 from functools import partial
 
-from vcgen.cli.options import RecipeArgument, command, recipes
+from vcgen.cli.app import argument, command, subcommands
+from vcgen.cli.options import RECIPES
 from vcgen.tasks.recipe_files import builtin_recipes, read_recipe, recipe_text
+
+recipes = subcommands("recipe", "Show the built-in recipes.")
 
 
 @partial(command, name="list", group=recipes)
@@ -13,7 +16,7 @@ def names() -> None:
 
 
 @partial(command, group=recipes)
-def show(name: RecipeArgument) -> None:
-    """Print a recipe, to begin your own from; a file is checked."""
+def show(name: str = argument("NAME", f"{RECIPES}, or a TOML file.")) -> None:
+    """Print a recipe, as a start for your own; a file is checked."""
     read_recipe(name)
     print(recipe_text(name), end="")

@@ -1,35 +1,33 @@
-"""`vcgen report`: a run as one page to be looked at."""
+"""`vcgen report`: a run as one HTML page."""
 
+from pathlib import Path
+
+from vcgen.cli.app import REQUIRED, command, option
 from vcgen.cli.common import ensure_distinct, read_known_clips
-from vcgen.cli.options import (
-    ClipFormatOption,
-    EvidenceOption,
-    ReportFileOption,
-    RunArgument,
-    ShownOption,
-    command,
-)
+from vcgen.cli.options import CLIP_FORMAT, RUN
 from vcgen.cli.output import tell
 from vcgen.pipeline.store.layout import own_files
 
 
 @command
 def report(
-    run: RunArgument,
+    run: Path = RUN,
     *,
-    output: ReportFileOption,
-    clips: EvidenceOption = None,
-    clip_format: ClipFormatOption = "auto",
-    limit: ShownOption = 10_000,
+    output: Path = option("FILE", "HTML page to write.", "--output", "-o", default=REQUIRED),
+    clips: list[Path] | None = option(
+        "INPUT", "Clips of the records, to show their evidence; repeatable."
+    ),
+    clip_format: str = CLIP_FORMAT,
+    max_shown: int = option(
+        "N", "Show at most N records, an even sample of them.", min=0, default=10_000
+    ),
 ) -> None:
-    """Write a page about a run, to look at and to search.
+    """Write a run as one HTML page: charts, rejects, records.
 
-    It shows what the data is like, the rejects and the records, in one file.
-
-    Needs no network, but the extra: pip install 'vcgen[report]'.
+    The page is one file and needs no network; its records can be searched and filtered.
     """
-    from vcgen.datasets.report.report import write_report  # noqa: PLC0415 - what no other command has to load
+    from vcgen.datasets.report.report import write_report  # noqa: PLC0415 - no other command needs it
 
     ensure_distinct(output, [*own_files(run), *(clips or ())])
-    shown = write_report(run, output, read_known_clips(clips, clip_format), limit=limit)
+    shown = write_report(run, output, read_known_clips(clips, clip_format), max_shown=max_shown)
     tell(f"{shown:,} record{'s' if shown != 1 else ''} in {output}")

@@ -1,35 +1,37 @@
 """`vcgen show`: the records of a run as pages for people."""
 
 import textwrap
+from pathlib import Path
 
-from vcgen.cli.options import LimitOption, RecordArgument, RunArgument, command
+from vcgen.cli.app import argument, command, option
+from vcgen.cli.options import RUN
 from vcgen.data.records import Record
 from vcgen.errors import UsageError
-from vcgen.pipeline.store.directory import read_manifest, read_records
+from vcgen.pipeline.store.manifest import Manifest
+from vcgen.pipeline.store.read import read_records
 
 
 @command
 def show(
-    run: RunArgument,
-    record_id: RecordArgument = None,
+    run: Path = RUN,
+    wanted: str | None = argument(
+        "ID", "Id of a record, or of a clip for all its records.", default=None
+    ),
     *,
-    limit: LimitOption = None,
+    max_shown: int | None = option("N", "Show the first N records only."),
 ) -> None:
-    """Print the records of a run for people to read.
-
-    ID is a record's, or a clip's for all its records.
-    """
-    read_manifest(run)
+    """Print the records of a run for people to read."""
+    Manifest.read(run)
     shown = 0
     for record in read_records(run):
-        if record_id not in {None, record.id, record.clip_id}:
+        if wanted not in {None, record.id, record.clip_id}:
             continue
-        if shown == limit:
+        if shown == max_shown:
             break
         print(_page(record))
         shown += 1
-    if record_id is not None and not shown:
-        raise UsageError(f"{run} has no record {record_id!r}")
+    if wanted is not None and not shown:
+        raise UsageError(f"{run} has no record {wanted!r}")
 
 
 def _page(record: Record) -> str:

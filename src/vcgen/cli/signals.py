@@ -1,6 +1,6 @@
-"""What a signal does to the command outside of a run's work, for which see `vcgen.terminal`.
+"""Handlers of SIGINT and SIGTERM outside of a run's work, for which see `vcgen.cli.interactive`.
 
-Only what the standard library has: this is there before anything else is imported.
+Uses only the standard library: it is loaded before anything else is imported.
 """
 
 import os
@@ -13,7 +13,7 @@ Handler = Callable[[int, FrameType | None], None]
 
 
 def install_handlers(handler: Handler | signal.Handlers) -> None:
-    """Let SIGINT and SIGTERM do this."""
+    """Handle SIGINT and SIGTERM with `handler`."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, handler)
 
@@ -24,5 +24,5 @@ def end(number: int, _: FrameType | None) -> None:
 
 
 def end_at_once(number: int, _: FrameType | None) -> None:
-    """The same where nothing is open, and an exception would be taken badly."""
+    """End the process without unwinding, where nothing is open and an exception would do harm."""
     os._exit(128 + number)

@@ -5,37 +5,39 @@ import sys
 
 import anyio
 
+from vcgen.cli.app import command, option
 from vcgen.cli.common import run_loop
-from vcgen.cli.options import (
-    DrawsOption,
-    FaultsOption,
-    LatencyOption,
-    PortOption,
-    RpmOption,
-    SlotsOption,
-    TpmOption,
-    command,
-)
-from vcgen.sim import Scenario, Simulator, parse_faults, serve
+from vcgen.cli.options import LATENCY
+from vcgen.sim import FAULT_KINDS as FAULTS, Scenario, Simulator, parse_faults, serve
 
 
 @command
 def sim(
     *,
-    port: PortOption = 8099,
-    latency: LatencyOption = 0.0,
-    rpm: RpmOption = None,
-    tpm: TpmOption = None,
-    slots: SlotsOption = None,
-    faults: FaultsOption = "",
-    seed: DrawsOption = 0,
+    port: int = option(
+        "PORT", "Port on this machine; 0 picks a free one.", min=0, max=65_535, default=8099
+    ),
+    latency: float = LATENCY,
+    rpm: int | None = option("REQUESTS", "Requests per minute to allow."),
+    tpm: int | None = option("TOKENS", "Tokens per minute to allow."),
+    slots: int | None = option("REQUESTS", "Requests to answer at once; others wait."),
+    faults: str = option(
+        "KIND:SHARE,...",
+        f"Faults and how often they occur, such as 429:0.05,reset:0.01. Kinds: "
+        f"{', '.join(sorted(FAULTS))}.",
+        default="",
+    ),
+    seed: int = option("N", "Seed of the faults.", default=0),
 ) -> None:
-    """Serve the simulated endpoint until interrupted.
-
-    It speaks HTTP, on this machine alone.
-    """
-    told, conditions = parse_faults(faults), Scenario(slots=slots)
-    simulator = Simulator(conditions, latency_s=latency, rpm=rpm, tpm=tpm, faults=told, seed=seed)
+    """Serve a simulated endpoint over HTTP, on this machine only."""
+    simulator = Simulator(
+        Scenario(slots=slots),
+        latency_s=latency,
+        rpm=rpm,
+        tpm=tpm,
+        faults=parse_faults(faults),
+        seed=seed,
+    )
     run_loop(functools.partial(_serve, simulator, port))
 
 

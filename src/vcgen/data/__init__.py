@@ -1,1 +1,1 @@
-"""Clips in, records out: value types, cleaning, readers."""
+"""Clips in, records out: value types, cleaning, readers of video text."""

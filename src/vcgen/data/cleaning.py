@@ -1,8 +1,8 @@
 """Make dirty evidence clean: pure functions on text and timed events, each repair counted by name.
 
 Captions, speech and the outputs of captioning models come with control and bidirectional
-characters, padding, events that start after they end or lie past the end of the video, repeats, and
-in no order. Nothing here drops an event whose words and place in time can be kept.
+characters, padding, repeats, events that start after they end or lie past the end of the video, and
+unsorted. An event is dropped only if its words or its time cannot be kept.
 """
 
 import re
@@ -13,7 +13,7 @@ from math import inf
 from typing import NamedTuple, Protocol
 
 CANARY = "vqz7k4"
-"""Begins the mark of each fence, and stands in system prompts only to be missed in answers."""
+"""Opens the mark of each fence and stands in system prompts; an answer that has it is a leak."""
 
 Box = tuple[float, float, float, float]
 
@@ -26,7 +26,7 @@ _INVISIBLE = re.compile(
 
 
 class Timed(Protocol):
-    """Timed evidence: seconds, words, what kind it is, and where in the frame."""
+    """Timed evidence: seconds, words, kind of source, region of the frame."""
 
     @property
     def start(self) -> float: ...
@@ -41,7 +41,7 @@ class Timed(Protocol):
 
 
 class Event(NamedTuple):
-    """A timed event under repair; events of another source or box are never its repeats."""
+    """A timed event under repair. Only events of the same source and box can repeat each other."""
 
     start: float
     end: float
@@ -51,12 +51,12 @@ class Event(NamedTuple):
 
 
 def is_clean(text: str) -> bool:
-    """Whether `clean_text` certainly returns the text as it is; nearly all text is such."""
+    """Whether the text needs no cleaning for certain; a cheap test that holds for nearly all."""
     return text.isprintable() and "  " not in text and text[:1] != " " != text[-1:]
 
 
 def clean_text(text: str, counts: Counter[str]) -> str:
-    """Drop invisible characters and fold white space; counts `control_characters` and `padding`."""
+    """Drop invisible characters, fold white space; count `control_characters` and `padding`."""
     if is_clean(text):
         return text
     visible, dropped = _INVISIBLE.subn("", text)
@@ -69,9 +69,9 @@ def clean_text(text: str, counts: Counter[str]) -> str:
 
 
 def are_clean(events: Sequence[Timed], duration: float | None) -> bool:
-    """Whether `clean_events` would change nothing: most evidence is clean and need not be rebuilt.
+    """Whether `clean_events` would change nothing, so that clean evidence is not rebuilt.
 
-    Asks every rule of `clean_events` as a question; a property test holds the two together.
+    Checks every rule of `clean_events`; a property test keeps the two in step.
     """
     video_end = inf if duration is None else duration
     previous_start = 0.0
@@ -83,22 +83,15 @@ def are_clean(events: Sequence[Timed], duration: float | None) -> bool:
             return False
         previous_start = start
     texts = [event.text for event in events]
-    if not (_are_surely_clean(texts) or all(map(_stays, texts))):
+    # All texts joined are cheaper to test than one by one; unusual clean texts may fail that test.
+    joined = "|".join(texts)
+    surely = "| " not in joined and " |" not in joined and all(texts) and is_clean(joined)
+    if not (surely or all(text and clean_text(text, Counter()) == text for text in texts)):
         return False
-    return len(set(texts)) == len(texts) or not _repeat(events)
+    return len(set(texts)) == len(texts) or not _has_repeat(events)
 
 
-def _are_surely_clean(texts: Sequence[str]) -> bool:
-    """One look at all of them, cheaper than one at each; it misses that some odd ones are clean."""
-    together = "|".join(texts)
-    return "| " not in together and " |" not in together and all(texts) and is_clean(together)
-
-
-def _stays(text: str) -> bool:
-    return bool(text) and clean_text(text, Counter()) == text
-
-
-def _repeat(events: Sequence[Timed]) -> bool:
+def _has_repeat(events: Sequence[Timed]) -> bool:
     last_text: dict[tuple[str, Box | None], str] = {}
     for event in events:
         key = (event.source, event.box)
@@ -111,37 +104,37 @@ def _repeat(events: Sequence[Timed]) -> bool:
 def clean_events(
     events: Iterable[Timed], duration: float | None, counts: Counter[str]
 ) -> list[Event]:
-    """Events with clean words, in time order, inside the video, without repeats.
+    """Return the events with clean words, in time order, inside the video, without repeats.
 
-    An event that starts after it ends keeps its start and becomes an instant: a longer extent was
-    stated by nobody. One that reaches past `duration` (seconds) is cut there, one that begins past
-    it is dropped. The same words twice in a row become one event over both. A box that is none
-    within the frame is dropped, its event stays.
+    An event that starts after it ends keeps its start and becomes an instant, because its source
+    states no longer extent. An event that reaches past `duration` (seconds) is cut there; one that
+    begins past it is dropped. The same words twice in a row become one event over both. A box
+    outside the frame is dropped, its event stays.
 
     Counts: `empty`, `before_start`, `start_after_end`, `past_end`, `bad_box`, `unsorted`, `repeats`
     and those of `clean_text`.
     """
-    placed = [
-        fixed for event in events if (fixed := _into_video(event, duration, counts)) is not None
+    fitted = [
+        fixed for event in events if (fixed := _fit_into_video(event, duration, counts)) is not None
     ]
-    counts["unsorted"] += sum(a.start > b.start for a, b in pairwise(placed))
-    # By start alone: merging repeats moves ends, and must not change the order it stands on.
-    return _merge_repeats(sorted(placed, key=lambda event: event.start), counts)
+    counts["unsorted"] += sum(a.start > b.start for a, b in pairwise(fitted))
+    # Sorted by start alone: merging repeats moves ends, which must not change the order.
+    return _merge_repeats(sorted(fitted, key=lambda event: event.start), counts)
 
 
 def without_invisible(text: str) -> str:
-    """The text without characters that take no room on a screen."""
+    """Remove the characters that take no room on a screen."""
     return _INVISIBLE.sub("", text)
 
 
 def with_visible(text: str) -> str:
-    """The text with the names of such characters in their place: `\u27e8U+202E\u27e9`."""
+    """Replace invisible characters by their code points: `\u27e8U+202E\u27e9`."""
     if text.isprintable():
         return text
-    return _INVISIBLE.sub(lambda found: f"\u27e8U+{ord(found[0]):04X}\u27e9", text)
+    return _INVISIBLE.sub(lambda match: f"\u27e8U+{ord(match[0]):04X}\u27e9", text)
 
 
-def _into_video(event: Timed, duration: float | None, counts: Counter[str]) -> Event | None:
+def _fit_into_video(event: Timed, duration: float | None, counts: Counter[str]) -> Event | None:
     start, end, box = event.start, event.end, event.box
     text = clean_text(event.text, counts)
     if not text:
@@ -174,10 +167,10 @@ def _merge_repeats(events: Sequence[Event], counts: Counter[str]) -> list[Event]
     last_of: dict[tuple[str, Box | None], int] = {}
     for event in events:
         key = (event.source, event.box)
-        at = last_of.get(key)
-        if at is not None and merged[at].text == event.text:
+        index = last_of.get(key)
+        if index is not None and merged[index].text == event.text:
             counts["repeats"] += 1
-            merged[at] = merged[at]._replace(end=max(merged[at].end, event.end))
+            merged[index] = merged[index]._replace(end=max(merged[index].end, event.end))
             continue
         last_of[key] = len(merged)
         merged.append(event)

@@ -1,4 +1,4 @@
-"""The clips that records are about: found by id, or by the video where that has one clip."""
+"""Find the clip of a record: by its id, or by its video if that has only one clip."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,18 +9,14 @@ from vcgen.data.records import Record
 
 
 class ClipIndex:
-    """Clips of files, all of them in memory.
+    """The clips of some files, all in memory.
 
     Attributes:
-        bad: rows of the files that are no clips.
+        bad: number of rows that are not valid clips.
     """
 
     def __init__(self, paths: Sequence[Path], format_name: str) -> None:
-        """Read the files.
-
-        Raises:
-            UsageError: one cannot be read, or its format is unknown.
-        """
+        """Read the files; raise UsageError if a file cannot be read, or its format is unknown."""
         self._by_id: dict[str, Clip] = {}
         self._by_video: dict[str, Clip | None] = {}
         self.bad = 0
@@ -38,5 +34,5 @@ class ClipIndex:
         return len(self._by_id)
 
     def find(self, record: Record) -> Clip | None:
-        """The clip of a record, None if it is not known."""
+        """Return the clip of a record, None if the files do not have it."""
         return self._by_id.get(record.clip_id) or self._by_video.get(record.video)

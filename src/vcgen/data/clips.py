@@ -1,4 +1,4 @@
-"""What is known about one video: `Clip` and its timed evidence, `Segment`, clean once built."""
+"""`Clip`, one video with its evidence, and `Segment`, a timed piece of it. Building cleans them."""
 
 from collections import Counter
 from functools import lru_cache
@@ -26,7 +26,7 @@ Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=_NAME)]
 # The language reaches the instructions of a prompt, so it may not be a sentence.
 Language = Annotated[str, StringConstraints(pattern=r"^([A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*)?$")]
 
-MOST_EXPLAINED = 1_000
+MAX_EXPLAINED_FAULTS = 1_000
 
 _CONFIG = ConfigDict(
     frozen=True,
@@ -42,7 +42,7 @@ class Segment(BaseModel):
 
     Attributes:
         start, end: seconds from the beginning of the video.
-        text: what was seen or said.
+        text: a caption, or words spoken.
         source: `caption` a frame or event caption, `dense` named regions, `speech`, `action`.
         box: where in the frame, (x0, y0, x1, y1) in 0..1.
     """
@@ -59,19 +59,19 @@ class Segment(BaseModel):
 class Clip(BaseModel):
     """One video with its evidence.
 
-    Building a clip cleans it (see `vcgen.cleaning`); `cleaned` says what was repaired, how often.
+    Building a clip cleans it (see `vcgen.data.cleaning`); `cleaned` counts the repairs.
 
     Attributes:
         id: unique within a run.
         video: path or address of the video as trainers should see it; the id if not given.
         duration: seconds, None if unknown.
-        caption: what a person or the page said of the whole video.
+        caption: of the whole video, by a person or from its page.
         tags: objects, places, actions, without times.
         summary: one sentence from a model.
         segments: timed evidence, in time order.
         language: BCP 47 tag of the evidence, None if unknown.
-        extra: anything else of the source worth keeping; never shown to the model.
-        cleaned: repairs made, by name.
+        extra: other fields of the source, kept; never shown to the model.
+        cleaned: number of repairs, by name.
     """
 
     model_config = _CONFIG
@@ -105,7 +105,7 @@ class Clip(BaseModel):
             segments = tuple(Segment.model_construct(**event._asdict()) for event in events)
         if not (caption or summary or tags or segments):
             raise ValueError("no evidence: caption, tags, summary and segments are all empty")
-        # Past the frozen setattr: the object is still being built and nobody else holds it.
+        # Bypasses the frozen setattr: the object is not shared before it is built.
         self.__dict__.update(
             video=self.video or self.id,
             duration=duration,
@@ -120,24 +120,21 @@ class Clip(BaseModel):
 
 
 def explain(error: ValidationError) -> str:
-    """One line for people: where and what, never the value; of many faults the first three."""
-    # Each is described in half a kilobyte, and hostile text has as many as it has words.
-    if (count := error.error_count()) > MOST_EXPLAINED:
+    """Return one line that names the fields and their first three faults, never the values."""
+    # pydantic describes a fault in half a kilobyte; hostile text has as many faults as words.
+    if (count := error.error_count()) > MAX_EXPLAINED_FAULTS:
         return f"{count} faults"
     faults = [
-        f"{_place(item['loc'])}: {item['msg'].removeprefix('Value error, ')}"
+        # An unexpected field's name comes from the input: it may be long, or break the line.
+        f"{clean_text('.'.join(map(str, item['loc']))[:80], Counter()) or 'clip'}: "
+        f"{item['msg'].removeprefix('Value error, ')}"
         for item in error.errors(include_url=False, include_input=False, include_context=False)
     ]
     more = [f"and {len(faults) - 3} more"] if len(faults) > 3 else []
     return "; ".join(faults[:3] + more)
 
 
-def _place(location: tuple[int | str, ...]) -> str:
-    # An unexpected field's name comes from the input: it may be long, or break the line.
-    return clean_text(".".join(map(str, location))[:80], Counter()) or "clip"
-
-
-@lru_cache(maxsize=4096)  # the same few thousand times stand in all clips
+@lru_cache(maxsize=4096)  # all clips share the same few thousand times
 def format_seconds(seconds: float) -> str:
-    """At most one decimal, none where it is zero: `47`, `12.5`."""
+    """Format with at most one decimal: `47`, `12.5`."""
     return str(int(seconds)) if seconds.is_integer() else f"{seconds:.1f}".removesuffix(".0")

@@ -1,13 +1,35 @@
-"""What comes out of a run: every sample ends as exactly one `Record` or `Reject`."""
+"""The outcomes of a run: every sample ends as exactly one `Record` or `Reject`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
-
-from vcgen.errors import Reason
 
 Kind = Literal["description", "descriptive", "temporal", "causal"]
 KINDS: tuple[Kind, ...] = ("description", "descriptive", "temporal", "causal")
+
+
+class Reason(StrEnum):
+    """Why a sample ended without a record; the codes of `rejects.jsonl`."""
+
+    INVALID_CLIP = "invalid_clip"
+    DUPLICATE_CLIP = "duplicate_clip"
+    PROMPT_TOO_LARGE = "prompt_too_large"
+    BAD_REQUEST = "bad_request"
+    SERVER_ERROR = "server_error"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    THROTTLED = "throttled"
+    INVALID_RESPONSE = "invalid_response"
+    CONTENT_FILTER = "content_filter"
+    REFUSAL = "refusal"
+    TRUNCATED = "truncated"
+    INVALID_REPLY = "invalid_reply"
+    FAILED_CHECKS = "failed_checks"
+    LEAK = "leak"
+    CONTRADICTED = "contradicted"
+    UNJUDGED = "unjudged"
+    TASK_ERROR = "task_error"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +47,11 @@ class Record:
 
     Attributes:
         id: `<clip id>/<task>/<variant>`.
-        flags: codes of checks worth a look that were no reason to reject.
-        meta: where it came from: model, hash of the recipe (its content is in `run.json`), seed,
+        flags: codes of checks that mark the record but do not reject it.
+        meta: provenance: model, hash of the recipe (its content is in `run.json`), seed,
             parameters, version, template hashes, usage, cost in US dollars, attempts, repairs, hash
-            of the evidence, time, cleaned (repairs of the clip, where there were any), ground (the
-            share of the answers' words that the evidence has), judge (verdicts, what they took).
+            of the evidence, time, cleaned (repairs of the clip, if any), ground (the share of the
+            answers' words that the evidence has), judge (verdicts, their usage and cost).
     """
 
     id: str
@@ -40,30 +62,16 @@ class Record:
     flags: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> "Record":
-        """A record from its parsed line; raises KeyError or TypeError if it is none."""
-        turns = [Turn(turn["kind"], turn["question"], turn["answer"]) for turn in row["turns"]]
-        return cls(
-            id=row["id"],
-            video=row["video"],
-            clip_id=row["clip_id"],
-            task=row["task"],
-            turns=tuple(turns),
-            flags=tuple(row.get("flags", ())),
-            meta=row.get("meta", {}),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reject:
     """A sample, or an input row, that ended without a record.
 
     Attributes:
-        id: the sample's id; for a row that never became a clip, `<file>:<line>`.
+        id: the sample's id; for a row that is not a valid clip, `<file>:<line>`.
         attempts: requests sent for it.
-        reply: the last reply's text, empty if there was none.
-        meta: as in `Record`, as far as it was known.
+        reply: text of the last reply, empty if no reply came.
+        meta: as in `Record`, as far as known.
     """
 
     id: str
@@ -73,17 +81,10 @@ class Reject:
     reply: str = ""
     meta: Mapping[str, Any] = field(default_factory=dict)
 
-    @classmethod
-    def from_json(cls, row: Mapping[str, Any]) -> "Reject":
-        """A reject from its parsed line; raises KeyError, TypeError or ValueError if it is none."""
-        return cls(
-            id=row["id"],
-            reason=Reason(row["reason"]),
-            message=row["message"],
-            attempts=row.get("attempts", 0),
-            reply=row.get("reply", ""),
-            meta=row.get("meta", {}),
-        )
-
 
 Outcome = Record | Reject
+
+
+def is_simulated(model: str) -> bool:
+    """Whether text of a model is the simulator's: `sim`, or a name that begins with `sim:`."""
+    return model.partition(":")[0] == "sim"

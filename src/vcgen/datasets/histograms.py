@@ -1,165 +1,214 @@
-"""How numbers, words and moments are spread, in memory that does not grow with how many there are.
+"""Distributions of numbers, names and moments, in memory that does not grow with their number.
 
-Each takes one at a time and says what it has seen as plain JSON. Pure: times are arguments.
+Each takes values one at a time, and has its figures at any time. Pure: times are arguments.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import accumulate
 from math import ceil
-from typing import Any
+from operator import add
+from typing import NamedTuple
 
-LONGEST = 10_000  # whatever is longer counts as that long
-PERCENTILES = (5, 50, 95)
+LONGEST = 10_000  # longer ones count as this
 _BINS = 30
-_COVERED = 99  # per cent of all are in bins of their own, the rest beyond them
+_COVERED = 99  # per cent of all values are in bins, the rest beyond them
 
-SHARES = 20
+FRACTION_BINS = 20
 
 _KEPT = 10_000
 _LONGEST_NAME = 80  # characters
 
-MOMENTS = 200
-_FINEST_S = 0.125  # widths are this times a power of two, so that they are exact
-_COUNTED = ("records", "rejects", "requests", "tokens")
+TIME_BINS = 200
+_FINEST_S = 0.125  # bin widths are this times a power of two, so that they are exact
 
 
-class Lengths:
-    """Whole numbers from 0, all of them exact up to `LONGEST`."""
+class Percentiles(NamedTuple):
+    """The 5th, 50th and 95th percentile."""
+
+    low: int
+    median: int
+    high: int
+
+
+class Histogram:
+    """A distribution of whole numbers from 0, each counted exactly up to `LONGEST`; false if empty.
+
+    All figures but `count` need a number.
+    """
 
     def __init__(self) -> None:
         self._counts: Counter[int] = Counter()
 
     def add(self, length: float) -> None:
-        """Take in one, rounded."""
+        """Count a number, rounded."""
         self._counts[min(round(length), LONGEST)] += 1
 
-    def summary(self) -> dict[str, Any] | None:
-        """How they are spread, None if there are none.
+    def __bool__(self) -> bool:
+        return bool(self._counts)
 
-        `bins` are of `width` from 0 on, `beyond` counts those past the last bin.
-        """
-        if not self._counts:
-            return None
-        total = self._counts.total()
+    @property
+    def count(self) -> int:
+        """How many were counted."""
+        return self._counts.total()
+
+    @property
+    def least(self) -> int:
+        """The smallest number."""
+        return min(self._counts)
+
+    @property
+    def most(self) -> int:
+        """The largest number."""
+        return max(self._counts)
+
+    @property
+    def mean(self) -> float:
+        """The mean, to two digits."""
+        return round(sum(length * n for length, n in self._counts.items()) / self.count, 2)
+
+    @property
+    def percentiles(self) -> Percentiles:
+        """The 5th, 50th and 95th percentile."""
+        return Percentiles(*map(self._percentile, (5, 50, 95)))
+
+    @property
+    def width(self) -> int:
+        """The width of a bin: a round number."""
         covered = self._percentile(_COVERED)
-        width = next(each for each in _round_numbers() if covered < each * _BINS)
-        bins = [0] * (covered // width + 1)
+        return next(size for size in _round_numbers() if covered < size * _BINS)
+
+    @property
+    def bins(self) -> list[int]:
+        """The numbers in each bin from 0; those past `_COVERED` per cent may be beyond the last."""
+        width = self.width
+        bins = [0] * (self._percentile(_COVERED) // width + 1)
         for length, count in self._counts.items():
             if length // width < len(bins):
                 bins[length // width] += count
-        return {
-            "count": total,
-            "mean": round(sum(each * count for each, count in self._counts.items()) / total, 2),
-            "least": min(self._counts),
-            "most": max(self._counts),
-            "percentiles": {str(each): self._percentile(each) for each in PERCENTILES},
-            "width": width,
-            "bins": bins,
-            "beyond": total - sum(bins),
-        }
+        return bins
 
     def _percentile(self, percent: int) -> int:
         lengths = sorted(self._counts)
-        least = ceil(self._counts.total() * percent / 100)
-        sums = accumulate(self._counts[each] for each in lengths)
-        return next(each for each, so_far in zip(lengths, sums, strict=True) if so_far >= least)
+        least = ceil(self.count * percent / 100)
+        sums = accumulate(self._counts[length] for length in lengths)
+        return next(length for length, n in zip(lengths, sums, strict=True) if n >= least)
 
 
 def _round_numbers() -> Iterator[int]:
-    """1, 2, 5, 10, 20, 50 and so on."""
+    """Yield 1, 2, 5, 10, 20, 50 and so on."""
     size = 1
     while True:
         yield from (size, 2 * size, 5 * size)
         size *= 10
 
 
-class Shares:
-    """Numbers from 0 to 1, in `SHARES` bins."""
+class Fractions:
+    """A distribution of numbers from 0 to 1, in `FRACTION_BINS` bins of equal width.
+
+    Attributes:
+        without: how many had no number.
+    """
 
     def __init__(self) -> None:
-        self._bins = [0] * SHARES
+        self.without = 0
+        self.bins = [0] * FRACTION_BINS
         self._sum = 0.0
-        self._without = 0
 
-    def add(self, share: float | None) -> None:
-        """Take in one, or that there is none."""
-        if share is None:
-            self._without += 1
+    def add(self, fraction: float | None) -> None:
+        """Count a number, or its absence."""
+        if fraction is None:
+            self.without += 1
         else:
-            self._bins[max(0, min(int(share * SHARES), SHARES - 1))] += 1
-            self._sum += share
+            self.bins[max(0, min(int(fraction * FRACTION_BINS), FRACTION_BINS - 1))] += 1
+            self._sum += fraction
 
-    def summary(self) -> dict[str, Any]:
-        """How they are spread; the mean is None if there are none."""
-        count = sum(self._bins)
-        mean = round(self._sum / count, 4) if count else None
-        return {"count": count, "without": self._without, "mean": mean, "bins": self._bins}
+    @property
+    def count(self) -> int:
+        """How many had a number."""
+        return sum(self.bins)
+
+    @property
+    def mean(self) -> float | None:
+        """The mean, None if none had a number."""
+        return round(self._sum / self.count, 4) if self.count else None
 
 
-class Names:
-    """Names and how often each is there; the rarest are forgotten where there are very many."""
+class NameCounter:
+    """Counts names; forgets the rarest ones if there are very many."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
 
     def add(self, name: str) -> None:
-        """Take in one."""
+        """Count a name."""
         self._counts[name[:_LONGEST_NAME]] += 1
         if len(self._counts) > 2 * _KEPT:
             self._counts = Counter(dict(self._counts.most_common(_KEPT)))
 
-    def summary(self, most: int = _KEPT) -> dict[str, int]:
-        """The most frequent ones, the most frequent first."""
+    def most_common(self, most: int = _KEPT) -> dict[str, int]:
+        """Return the most frequent names in order, equally frequent ones alphabetically."""
         ranked = sorted(self._counts.items(), key=lambda item: (-item[1], item[0]))
         return dict(ranked[:most])
 
 
+class Activity(NamedTuple):
+    """Amounts at a moment, or in a bin of time."""
+
+    records: int = 0
+    rejects: int = 0
+    requests: int = 0
+    tokens: int = 0
+
+
 class Timeline:
-    """What was done when, in at most `MOMENTS` bins, however long it took."""
+    """Sums of activity in at most `TIME_BINS` bins, however long it lasts; false if empty.
+
+    Attributes:
+        first, last: moments.
+        width_s: of a bin.
+    """
 
     def __init__(self) -> None:
-        self._width_s = _FINEST_S
-        self._bins: dict[int, Counter[str]] = {}
-        self._first = self._last = datetime.min.replace(tzinfo=UTC)
+        self.width_s = _FINEST_S
+        self.first = self.last = datetime.min.replace(tzinfo=UTC)
+        self._bins: dict[int, Activity] = {}
 
-    def add(self, moment: datetime, done: Mapping[str, int]) -> None:
-        """Take in what was done at a moment; one without a time zone is in UTC.
-
-        Args:
-            moment: when.
-            done: counts of `records`, `rejects`, `requests`, `tokens`.
-        """
+    def add(self, moment: datetime, activity: Activity) -> None:
+        """Add activity at a moment; one without a time zone is in UTC."""
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        self._first = min(self._first, moment) if self._bins else moment
-        self._last = max(self._last, moment) if self._bins else moment
-        while self._place(self._last) - self._place(self._first) >= MOMENTS:
-            self._double()
-        self._bins.setdefault(self._place(moment), Counter()).update(done)
+        self.first = min(self.first, moment) if self._bins else moment
+        self.last = max(self.last, moment) if self._bins else moment
+        while self._number(self.last) - self._number(self.first) >= TIME_BINS:
+            self.width_s *= 2
+            narrow, self._bins = self._bins, {}
+            for number, sums in narrow.items():
+                self._add(number // 2, sums)
+        self._add(self._number(moment), activity)
 
-    def _place(self, moment: datetime) -> int:
-        return int(moment.timestamp() // self._width_s)
+    def _add(self, number: int, activity: Activity) -> None:
+        before = self._bins.get(number, Activity())
+        self._bins[number] = Activity(*map(add, before, activity))
 
-    def _double(self) -> None:
-        self._width_s *= 2
-        narrow, self._bins = self._bins, {}
-        for place, done in narrow.items():
-            self._bins.setdefault(place // 2, Counter()).update(done)
+    def _number(self, moment: datetime) -> int:
+        return int(moment.timestamp() // self.width_s)
 
-    def summary(self) -> dict[str, Any] | None:
-        """Counts in bins of `width_s` seconds, None if there was no moment.
+    def __bool__(self) -> bool:
+        return bool(self._bins)
 
-        `start_s` is where the first bin begins, in Unix time.
-        """
-        if not self._bins:
-            return None
-        places = range(min(self._bins), max(self._bins) + 1)
-        empty: Counter[str] = Counter()
-        return {
-            "first": self._first.isoformat(),
-            "last": self._last.isoformat(),
-            "start_s": places[0] * self._width_s,
-            "width_s": self._width_s,
-            **{name: [self._bins.get(each, empty)[name] for each in places] for name in _COUNTED},
-        }
+    @property
+    def length_s(self) -> float:
+        """Seconds between the first and the last moment."""
+        return (self.last - self.first).total_seconds()
+
+    @property
+    def start_s(self) -> float:
+        """Where the first bin begins, in Unix time."""
+        return min(self._bins) * self.width_s
+
+    @property
+    def bins(self) -> list[Activity]:
+        """The activity of each bin from the first to the last moment."""
+        numbers = range(min(self._bins), max(self._bins) + 1)
+        return [self._bins.get(number, Activity()) for number in numbers]

@@ -1,12 +1,11 @@
-"""Instruction data as it was written, anybody's: each row as it stands, and the record it is.
+"""Read existing instruction data: each row as written, and as a record.
 
-The layouts are vcgen's own, those of JSON that `vcgen.exporters` writes, and OpenAI's. What a row
-does not say (kinds, the model, the evidence) is not made up: a record then has `meta` empty,
-`video` too where none is named, and kinds as its questions sound.
+The layouts are vcgen's own, the JSON layouts of its exports, and OpenAI's. Missing parts of a row
+are not invented: such a record has no `meta`, an empty `video` if the row names none, and kinds
+guessed from its questions.
 """
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from pathlib import Path
@@ -14,12 +13,13 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from vcgen.checks.checker import question_kind
+from vcgen.checks.question_kind import question_kind
+from vcgen.data.media_tags import without_outer_tags
 from vcgen.data.readers.files import load_json, read_head, read_lines
-from vcgen.data.records import KINDS, Kind, Outcome, Record, Reject, Turn
-from vcgen.errors import Reason, UsageError
-from vcgen.pipeline.store.atomic_files import scan_lines
-from vcgen.pipeline.store.layout import RECORDS, parts
+from vcgen.data.records import KINDS, Kind, Outcome, Reason, Record, Reject, Turn
+from vcgen.errors import UsageError
+from vcgen.pipeline.store.layout import RECORDS
+from vcgen.pipeline.store.read import read_outcomes
 
 LAYOUTS: Mapping[str, str] = {
     "vcgen": "turns",
@@ -35,35 +35,33 @@ LAYOUTS: Mapping[str, str] = {
     "messages": "messages",
     "openai": "messages",
 }
-"""The key that rows of a format have, by the format's name."""
+"""The key of the turns, by the layout's name."""
 
 TASK = "imported"
-_MEDIA = ("<video>", "<image>")
-_LEADING_TAGS = re.compile(r"\s*(?:<(?:video|image)>\s*)+")
 _ASKERS = frozenset({"human", "user"})
 _ANSWERERS = frozenset({"gpt", "assistant", "bot"})
-_LONG = 40  # words; an answer as long is a description, unless the question asks otherwise
+_LONG = 40  # words; longer answers are descriptions, unless the question asks otherwise
 _NO_JSON = object()
 
 
 class Row(NamedTuple):
-    """A row: its line, or itself where it is an item of an array; and what it says."""
+    """A row as written, a line or an item of an array, and its outcome."""
 
     written: Any
     outcome: Outcome
 
     def line(self) -> bytes:
-        """Itself as JSON on one line, without a newline."""
+        """Return the row as JSON on one line, without a newline."""
         if isinstance(self.written, bytes):
             return self.written
         try:
             return orjson.dumps(self.written)
-        except TypeError:  # what Python's own JSON holds and this does not: huge numbers
+        except TypeError:  # huge integers, which orjson rejects
             return json.dumps(self.written).encode()
 
 
 def is_array(path: Path) -> bool:
-    """Whether the rows of a file are items of one JSON array, and not lines.
+    """Return whether a file holds a JSON array rather than lines.
 
     Raises:
         UsageError: the file cannot be read, or is empty.
@@ -72,40 +70,31 @@ def is_array(path: Path) -> bool:
 
 
 def read_run(path: Path) -> Iterator[Row]:
-    """The rows of a run directory; a damaged line is a reject."""
-    for file in parts(path, RECORDS):
-        for whole, damaged in scan_lines(file):
-            for name, line in whole:
-                yield Row(line, _outcome(f"{file.name}: {name}", _parsed(line), LAYOUTS["vcgen"]))
-            if damaged is not None:
-                yield Row(damaged, _reject(file.name, "a damaged line"))
+    """Yield the records of a run directory; a damaged line is a reject."""
+    for line in read_outcomes(path, RECORDS):
+        yield Row(line.raw, line.outcome or _reject(line.file, "a damaged line"))
 
 
 def read_exported(path: Path, layout: str = "auto") -> Iterator[Row]:
-    """The rows of a JSON array or of JSON lines, each a record or a reject that says why not.
+    """Yield the rows of a JSON array or of JSON lines, each as a record or a reject.
 
     Args:
         path: the file.
-        layout: a name of `LAYOUTS`, or `auto` to tell it from the keys of each row.
+        layout: a name of `LAYOUTS`, or `auto` to detect it by the keys of each row.
 
     Raises:
-        UsageError: the file cannot be read, or holds no rows; there is no such layout.
+        UsageError: the file cannot be read or is empty, or the layout is unknown.
     """
     if layout != "auto" and layout not in LAYOUTS:
-        raise UsageError(f"format {layout!r} is unknown; name one of: auto, {', '.join(LAYOUTS)}")
-    rows = enumerate(load_json(path), 1) if is_array(path) else _lines(path)
+        raise UsageError(f"layout {layout!r} is unknown; choose one of auto, {', '.join(LAYOUTS)}")
     key = LAYOUTS.get(layout)
-    return (
-        Row(
-            written,
-            _outcome(
-                f"{path.name}:{place}",
-                _parsed(written) if isinstance(written, bytes) else written,
-                key,
-            ),
-        )
-        for place, written in rows
-    )
+    rows = enumerate(load_json(path), 1) if is_array(path) else _lines(path)
+    return (_row(f"{path.name}:{number}", written, key) for number, written in rows)
+
+
+def _row(where: str, written: Any, key: str | None) -> Row:
+    row = _parse(written) if isinstance(written, bytes) else written
+    return Row(written, _outcome(where, row, key))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -114,7 +103,7 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
             yield number, line.rstrip(b"\r\n")
 
 
-def _parsed(line: bytes) -> Any:
+def _parse(line: bytes) -> Any:
     try:
         return orjson.loads(line)
     except ValueError:
@@ -130,14 +119,14 @@ def _outcome(where: str, row: Any, key: str | None) -> Outcome:
         return _reject(where, "not valid JSON")
     if not isinstance(row, Mapping):
         return _reject(where, "not a JSON object")
-    found = key or next((each for each in LAYOUTS.values() if each in row), None)
-    if found is None or found not in row:
+    used = key or next((name for name in LAYOUTS.values() if name in row), None)
+    if used is None or used not in row:
         return _reject(where, f"no {key or 'turns, QA, conversations or messages'}")
     try:
-        turns = _turns(row[found], found)
-        video = _video(row) or _video_in_parts(row[found])
+        turns = _turns(row[used], used)
+        video = _video(row) or _video_in_parts(row[used])
     except (KeyError, TypeError, ValueError, AttributeError):
-        return _reject(where, f"{found} is not a list of questions and answers in turn")
+        return _reject(where, f"{used} is not an alternating list of questions and answers")
     clip_id, task = row.get("clip_id"), row.get("task")
     return Record(
         id=str(row.get("id") or where),
@@ -148,13 +137,13 @@ def _outcome(where: str, row: Any, key: str | None) -> Outcome:
     )
 
 
-def _turns(said: Any, key: str) -> tuple[Turn, ...]:
+def _turns(content: Any, key: str) -> tuple[Turn, ...]:
     if key == "turns":
         return tuple(
             Turn(_kind(turn["kind"]), _text(turn["question"]), _text(turn["answer"]))
-            for turn in said
+            for turn in content
         )
-    pairs = _pairs(said) if key == "QA" else _dialogue(said)
+    pairs = _pairs(content) if key == "QA" else _dialogue(content)
     return tuple(_turn(question, answer, len(pairs)) for question, answer in pairs)
 
 
@@ -169,40 +158,29 @@ def _turn(question: str, answer: str, turns: int) -> Turn:
     return Turn(kind, question, answer)
 
 
-def _pairs(said: Any) -> list[tuple[str, str]]:
-    # VideoChat2 gives a caption's instruction in `i` and leaves `q` empty.
-    return [(_text(pair.get("q") or pair.get("i", "")), _text(pair["a"])) for pair in said]
+def _pairs(content: Any) -> list[tuple[str, str]]:
+    # VideoChat2 puts a caption's instruction into `i` and leaves `q` empty.
+    return [(_text(pair.get("q") or pair.get("i", "")), _text(pair["a"])) for pair in content]
 
 
-def _dialogue(said: Any) -> list[tuple[str, str]]:
+def _dialogue(content: Any) -> list[tuple[str, str]]:
     # LLaVA's names, then OpenAI's; LLaMA-Factory has either under either key.
-    told = [
+    messages = [
         (turn["from"], turn["value"]) if "from" in turn else (turn["role"], turn["content"])
-        for turn in said
+        for turn in content
     ]
-    turns = [(who, _content(what)) for who, what in told if who != "system"]
+    turns = [(role, _content(text)) for role, text in messages if role != "system"]
     questions, answers = turns[::2], turns[1::2]
-    in_turn = all(who in _ASKERS for who, _ in questions) and all(
-        who in _ANSWERERS for who, _ in answers
+    alternates = all(role in _ASKERS for role, _ in questions) and all(
+        role in _ANSWERERS for role, _ in answers
     )
-    if not in_turn or len(questions) != len(answers):
-        raise ValueError("not in turn")
-    return [(_untagged(q), a) for (_, q), (_, a) in zip(questions, answers, strict=True)]
-
-
-def _untagged(question: str) -> str:
-    """A question without the tags that stand for its media, before it or after it."""
-    if not any(tag in question for tag in _MEDIA):
-        return question
-    if leading := _LEADING_TAGS.match(question):
-        question = question[leading.end() :]
-    for tag in _MEDIA:
-        question = question.rstrip().removesuffix(tag)
-    return question
+    if not alternates or len(questions) != len(answers):
+        raise ValueError("does not alternate")
+    return [(without_outer_tags(q), a) for (_, q), (_, a) in zip(questions, answers, strict=True)]
 
 
 def _content(content: Any) -> str:
-    """The text of a message, which may be in parts."""
+    """Return the text of a message, which may be in parts."""
     if isinstance(content, list):
         texts = [part for part in content if part.get("type") == "text"]
         return "\n".join(_text(part.get("text", part.get("value"))) for part in texts)
@@ -216,7 +194,7 @@ def _text(value: Any) -> str:
 
 
 def _video(row: Mapping[str, Any]) -> str:
-    """What the record is about, empty if that is not said."""
+    """Return the video or image that a row names, empty if it names none."""
     keys = ("video", "videos", "image", "images")
     named: Any = next((row[key] for key in keys if row.get(key)), "")
     if isinstance(named, list):
@@ -224,9 +202,9 @@ def _video(row: Mapping[str, Any]) -> str:
     return named if isinstance(named, str) else ""
 
 
-def _video_in_parts(said: Any) -> str:
-    contents = [turn.get("content") for turn in said]
-    for part in chain.from_iterable(each for each in contents if isinstance(each, list)):
+def _video_in_parts(content: Any) -> str:
+    parts = [turn.get("content") for turn in content]
+    for part in chain.from_iterable(each for each in parts if isinstance(each, list)):
         if part.get("type") != "text":
             named = part.get("value") or part.get(part.get("type"))
             named = named.get("url") if isinstance(named, dict) else named

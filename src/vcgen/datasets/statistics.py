@@ -1,118 +1,155 @@
-"""What a data set is like: counts, kinds, lengths, first words, grounding, repeats, time.
+"""Statistics of a data set: counts, kinds, lengths, first words, grounding, repeats, time.
 
-Takes outcomes one at a time and holds on to counts, and to the few bytes of each answer that
-`vcgen.duplicates` keeps. Of the same outcomes in the same order it says the same. Pure; outcomes of
-older versions and of others lack some of `meta`, and then less is said.
+They take outcomes one at a time and keep counts, and the few bytes of each answer that
+`DuplicateIndex` keeps. The same outcomes in the same order give the same statistics. Outcomes of
+older versions, and imported ones, lack some metadata; statistics of it then cover fewer of them.
 """
 
 import re
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from vcgen.checks.tokenize import DENSE, count_words, read
-from vcgen.data.records import KINDS, Outcome, Record, Turn
-from vcgen.datasets.histograms import Lengths, Names, Shares, Timeline
-from vcgen.datasets.near_duplicates import Duplicate, Duplicates
-from vcgen.pipeline.store.totals import RunTotals
+from vcgen.checks.tokenize import DENSE, count_words, tokenize
+from vcgen.data.records import KINDS, Kind, Outcome, Record
+from vcgen.datasets.histograms import Activity, Fractions, Histogram, NameCounter, Timeline
+from vcgen.datasets.near_duplicates import Duplicate, DuplicateIndex
+from vcgen.pipeline.store.totals import RunTotals, TotalsCounter
 
 MOST_FIRST, MOST_SECOND = 12, 6
-_OPENING = 100  # characters in which the first two words are looked for
-# Scripts without spaces: two characters are a word more often than not.
+_OPENING = 100  # characters searched for the first two words
+# In scripts without spaces two characters are a word more often than not.
 _FIRST_WORDS = re.compile(rf"{DENSE.pattern}{{1,2}}|(?:(?!{DENSE.pattern})[^\W_])+(?:'[a-z]+)?")
 
 
-class DatasetStatistics:
-    """What outcomes are like, so far."""
+@dataclass(frozen=True, slots=True)
+class FirstWord:
+    """A first word of questions, and the most frequent words that follow it."""
+
+    word: str
+    count: int
+    next: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class DuplicateCounts:
+    """Repeats among records.
+
+    Attributes:
+        records: that repeat an earlier one as a whole.
+        exact_answers: answers that are word for word about another video.
+        near_answers: answers nearly as of another record, None if they were not looked for.
+    """
+
+    records: int
+    exact_answers: int
+    near_answers: int | None
+
+
+class WordCounts:
+    """Words of questions or answers: of all turns, and by kind."""
 
     def __init__(self) -> None:
-        self._sums = RunTotals()
-        self._requests = self._repaired = self._repeated = 0
-        self._tasks, self._models, self._first_words = Names(), Names(), Names()
-        self._kinds: Counter[str] = Counter()
-        self._turns = Lengths()
-        self._questions = {kind: Lengths() for kind in ("all", *KINDS)}
-        self._answers = {kind: Lengths() for kind in ("all", *KINDS)}
-        self._ground = Shares()
-        self._duplicates = Duplicates()
-        self._seen: Counter[Duplicate] = Counter()
-        self._timeline = Timeline()
+        self.all = Histogram()
+        self.by_kind: dict[Kind, Histogram] = {}
+
+    def add(self, kind: Kind, text: str) -> None:
+        """Count the words of a text."""
+        words = count_words(tokenize(text))
+        self.all.add(words)
+        self.by_kind.setdefault(kind, Histogram()).add(words)
+
+
+class DatasetStatistics:
+    """Statistics of records and rejects.
+
+    Attributes:
+        requests: sent to the endpoint.
+        repaired: records that needed a repair.
+        turns: of each record.
+        ground: fractions of the answers' words that are in the evidence.
+        time: empty if no outcome has a time.
+    """
+
+    def __init__(self) -> None:
+        self.requests = self.repaired = 0
+        self.turns, self.ground, self.time = Histogram(), Fractions(), Timeline()
+        self.questions, self.answers = WordCounts(), WordCounts()
+        self._totals, self._index = TotalsCounter(), DuplicateIndex()
+        self._tasks, self._models, self._first_words = NameCounter(), NameCounter(), NameCounter()
+        self._kinds: Counter[Kind] = Counter()
+        self._repeated = 0
+        self._duplicates: Counter[Duplicate] = Counter()
 
     def add(self, outcome: Outcome) -> None:
         """Take in a record or a reject."""
         meta = outcome.meta
+        is_record = isinstance(outcome, Record)
         if isinstance(outcome, Record):
-            ended, requests = "records", meta.get("attempts", 0)
-            self._sums.add(meta, outcome.flags, None)
+            requests = meta.get("attempts", 0)
+            self._totals.add(meta, outcome.flags, None)
             self._add_record(outcome)
         else:
-            ended, requests = "rejects", outcome.attempts
-            self._sums.add(meta, (), outcome.reason.value)
-        self._requests += requests
+            requests = outcome.attempts
+            self._totals.add(meta, (), outcome.reason.value)
+        self.requests += requests
         if model := meta.get("model"):
             self._models.add(str(model))
         if moment := _moment(meta.get("time")):
             usage = meta.get("usage", {})
             tokens = usage.get("prompt_tokens", 0) + usage.get("completion_tokens", 0)
-            self._timeline.add(moment, {ended: 1, "requests": requests, "tokens": tokens})
+            self.time.add(moment, Activity(is_record, not is_record, requests, tokens))
 
     def _add_record(self, record: Record) -> None:
         self._tasks.add(record.task)
-        self._repaired += bool(record.meta.get("repairs"))
-        self._ground.add(record.meta.get("ground"))
-        self._turns.add(len(record.turns))
+        self.repaired += bool(record.meta.get("repairs"))
+        self.ground.add(record.meta.get("ground"))
+        self.turns.add(len(record.turns))
         for turn in record.turns:
-            self._add_turn(turn)
-        seen = self._duplicates.look_at(record.video, record.turns)
-        self._repeated += seen is None
-        self._seen.update(seen or ())
+            self._kinds[turn.kind] += 1
+            self.questions.add(turn.kind, turn.question)
+            self.answers.add(turn.kind, turn.answer)
+            first = _FIRST_WORDS.findall(turn.question[:_OPENING].lower())[:2]
+            self._first_words.add(" ".join(first))
+        duplicates = self._index.add_record(record.video, record.turns)
+        self._repeated += duplicates is None
+        self._duplicates.update(duplicates or ())
 
-    def _add_turn(self, turn: Turn) -> None:
-        self._kinds[turn.kind] += 1
-        for lengths, text in ((self._questions, turn.question), (self._answers, turn.answer)):
-            words = count_words(read(text))
-            lengths["all"].add(words)
-            lengths[turn.kind].add(words)
-        first = _FIRST_WORDS.findall(turn.question[:_OPENING].lower())[:2]
-        self._first_words.add(" ".join(first))
+    @property
+    def totals(self) -> RunTotals:
+        """Counts, tokens and cost."""
+        return self._totals.totals()
 
-    def summary(self) -> dict[str, Any]:
-        """All of it, for JSON.
+    @property
+    def tasks(self) -> dict[str, int]:
+        """Records by task, the most frequent first."""
+        return self._tasks.most_common()
 
-        Besides what `vcgen.sums` says (records, rejects by reason, flags, repairs, usage, cost in
-        US dollars or None if any is not known, judge): `requests` sent; `repaired` records;
-        `tasks`, `models`, `kinds` (of turns) with counts; `turns` a record and `words` of questions
-        and answers by kind, as `Lengths`; `first_words` of questions, each with those that follow;
-        `ground` as `Shares`; `duplicates`: records that are there twice, answers that are word for
-        word about another video, answers that nearly are; `time` as `Timeline`.
-        """
-        return {
-            **self._sums.summary(),
-            "requests": self._requests,
-            "repaired": self._repaired,
-            "tasks": self._tasks.summary(),
-            "models": self._models.summary(),
-            "kinds": {kind: self._kinds[kind] for kind in KINDS if self._kinds[kind]},
-            "turns": self._turns.summary(),
-            "words": {"questions": _known(self._questions), "answers": _known(self._answers)},
-            "first_words": _nested(self._first_words.summary()),
-            "ground": self._ground.summary(),
-            "duplicates": {
-                "records": self._repeated,
-                "same_answers": self._seen[Duplicate.SAME],
-                "near_answers": self._seen[Duplicate.NEARLY],
-            },
-            "time": self._timeline.summary(),
-        }
+    @property
+    def models(self) -> dict[str, int]:
+        """Outcomes by model, the most frequent first."""
+        return self._models.most_common()
+
+    @property
+    def kinds(self) -> dict[Kind, int]:
+        """Turns by kind."""
+        return {kind: self._kinds[kind] for kind in KINDS if self._kinds[kind]}
+
+    @property
+    def first_words(self) -> list[FirstWord]:
+        """The first words of questions, the most frequent first."""
+        return _nested(self._first_words.most_common())
+
+    @property
+    def duplicates(self) -> DuplicateCounts:
+        """Repeats so far."""
+        near = self._duplicates[Duplicate.NEAR] if self._index.finds_near else None
+        return DuplicateCounts(self._repeated, self._duplicates[Duplicate.EXACT], near)
 
 
-def _known(lengths: Mapping[str, Lengths]) -> dict[str, Any]:
-    return {kind: found for kind, each in lengths.items() if (found := each.summary())}
-
-
-def _nested(pairs: Mapping[str, int]) -> list[dict[str, Any]]:
-    """The most frequent first words, each with the most frequent second ones."""
+def _nested(pairs: Mapping[str, int]) -> list[FirstWord]:
+    """Group pairs of words, the most frequent first, by their first word."""
     counts: Counter[str] = Counter()
     following: dict[str, dict[str, int]] = {}
     for pair, count in pairs.items():
@@ -121,14 +158,7 @@ def _nested(pairs: Mapping[str, int]) -> list[dict[str, Any]]:
         following.setdefault(first, {})[second] = count
     ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     return [
-        {
-            "word": word,
-            "count": count,
-            "next": [
-                {"word": second, "count": each}
-                for second, each in list(following[word].items())[:MOST_SECOND]
-            ],
-        }
+        FirstWord(word, count, dict(list(following[word].items())[:MOST_SECOND]))
         for word, count in ranked[:MOST_FIRST]
     ]
 

@@ -1,7 +1,7 @@
-"""What a run may still spend: set aside before a request leaves, settled when it is back.
+"""A budget: the most a request can use is reserved before it is sent, and settled afterwards.
 
-All that a request can use is set aside, so that nothing is overspent: no prompt has more tokens
-than its JSON has bytes, and no reply more than its `max_tokens`.
+Nothing is overspent: a prompt has at most as many tokens as its JSON has bytes, a reply at most its
+`max_tokens`.
 """
 
 from collections.abc import Callable
@@ -11,19 +11,23 @@ from math import inf
 from typing import NamedTuple, Self
 
 from vcgen.engine.chat import Usage
+from vcgen.engine.limits.permit import RequestSize
 from vcgen.engine.pricing import Price
 from vcgen.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What one run may spend, after which it ends and can be continued; None is without end.
+    """The most to spend; None is unlimited.
 
     Attributes:
         cost: US dollars.
         tokens: of prompts and replies, repairs and failed attempts included.
-        requests: sent, whatever comes of them.
+        requests: sent, failed ones included.
         seconds: after which nothing more is sent.
+
+    Raises:
+        UsageError: a value is not above 0.
     """
 
     cost: float | None = None
@@ -38,7 +42,7 @@ class Budget:
                 raise UsageError(f"a budget of {each.name} must be above 0, not {value}")
 
     def part(self, parts: int) -> "Budget":
-        """What each of so many processes may spend in the same time."""
+        """An equal part of all but the time."""
         return Budget(
             cost=None if self.cost is None else self.cost / parts,
             tokens=None if self.tokens is None else self.tokens // parts,
@@ -48,7 +52,7 @@ class Budget:
 
 
 class Reservation(NamedTuple):
-    """Something spent or to be spent."""
+    """Spent, or reserved to be."""
 
     requests: float
     tokens: float
@@ -56,23 +60,23 @@ class Reservation(NamedTuple):
 
 
 @dataclass(slots=True)
-class _Books:
+class _Balance:
     requests: float
     tokens: float
     dollars: float
     outstanding: int = 0
-    waiting: list[Callable[[], None]] = field(default_factory=list)
+    listeners: list[Callable[[], None]] = field(default_factory=list)
 
 
 class BudgetLedger:
-    """The books of one budget.
+    """The balance of a budget.
 
     Args:
-        budget: what may be spent.
-        price: of the model's tokens, None if it is not known or differs between endpoints.
+        budget: the most to spend.
+        price: of the model's tokens, None if unknown or different between endpoints.
 
     Raises:
-        UsageError: the budget is in dollars and there is no price.
+        UsageError: the budget is in dollars and no price is known.
     """
 
     def __init__(self, budget: Budget, price: Price | None) -> None:
@@ -82,7 +86,7 @@ class BudgetLedger:
                 "as --price IN,OUT (Endpoint(price=...)), in dollars a million tokens"
             )
         self._price = price
-        self._left = _Books(
+        self._left = _Balance(
             requests=inf if budget.requests is None else budget.requests,
             tokens=inf if budget.tokens is None else budget.tokens,
             dollars=inf if budget.cost is None else budget.cost,
@@ -90,14 +94,14 @@ class BudgetLedger:
 
     @property
     def outstanding(self) -> int:
-        """Requests whose use is not known yet."""
+        """Reservations that are not settled."""
         return self._left.outstanding
 
     def at(self, price: Price | None) -> Self:
-        """The same books for a model of another price.
+        """The same balance for a model of another price.
 
         Raises:
-            UsageError: the budget is in dollars and there is no price.
+            UsageError: the budget is in dollars and no price is known.
         """
         if self._left.dollars < inf and price is None:
             raise UsageError(
@@ -108,44 +112,46 @@ class BudgetLedger:
         other._price = price  # noqa: SLF001 - of the same class
         return other
 
-    def when_settled(self, told: Callable[[], None]) -> None:
-        """Call this whenever there may be more left than before."""
-        self._left.waiting.append(told)
+    def on_release(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever more may be left than before."""
+        self._left.listeners.append(listener)
 
-    def set_aside(self, prompt_bytes: int, max_tokens: int) -> Reservation | None:
-        """What a request may use, taken from what is left; None if that is not enough."""
-        amount = self._amount(Usage(prompt_bytes, max_tokens))
+    def reserve(self, size: RequestSize) -> Reservation | None:
+        """Reserve the most that a request can use; None if too little is left."""
+        wanted = self._reservation(Usage(size.prompt_bytes, size.max_tokens))
         left = self._left
-        if amount.requests > left.requests or amount.tokens > left.tokens:
+        if (
+            wanted.requests > left.requests
+            or wanted.tokens > left.tokens
+            or wanted.dollars > left.dollars
+        ):
             return None
-        if amount.dollars > left.dollars:
-            return None
-        self._take(amount, 1)
+        self._take(wanted, 1)
         left.outstanding += 1
-        return amount
+        return wanted
 
-    def settle(self, amount: Reservation, usage: Usage | None) -> None:
-        """A request is back: what it did not use is left again; None if its use is not known."""
+    def settle(self, reservation: Reservation, usage: Usage | None) -> None:
+        """Return the unused part of a reservation; all of it is spent if the usage is None."""
         if usage is not None:
-            self._take(amount, -1)
-            self._take(self._amount(usage), 1)
-        self._one_is_back()
+            self._take(reservation, -1)
+            self._take(self._reservation(usage), 1)
+        self._release()
 
-    def give_back(self, amount: Reservation) -> None:
-        """A request was not sent after all."""
-        self._take(amount, -1)
-        self._one_is_back()
+    def cancel(self, reservation: Reservation) -> None:
+        """Return the reservation of a request that was not sent."""
+        self._take(reservation, -1)
+        self._release()
 
-    def _one_is_back(self) -> None:
+    def _release(self) -> None:
         self._left.outstanding -= 1
-        for told in self._left.waiting:
-            told()
+        for listener in self._left.listeners:
+            listener()
 
-    def _amount(self, usage: Usage) -> Reservation:
+    def _reservation(self, usage: Usage) -> Reservation:
         dollars = 0.0 if self._price is None else self._price.of(usage)
         return Reservation(1, usage.prompt_tokens + usage.completion_tokens, dollars)
 
-    def _take(self, amount: Reservation, sign: int) -> None:
-        self._left.requests -= sign * amount.requests
-        self._left.tokens -= sign * amount.tokens
-        self._left.dollars -= sign * amount.dollars
+    def _take(self, reservation: Reservation, sign: int) -> None:
+        self._left.requests -= sign * reservation.requests
+        self._left.tokens -= sign * reservation.tokens
+        self._left.dollars -= sign * reservation.dollars

@@ -1,4 +1,4 @@
-"""One request on its way: what it is in each endpoint's words, and what each sending came to."""
+"""A request on its way: its bytes for each endpoint, its attempts, and its last result."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from vcgen.engine.chat import ChatRequest, Completion, Failure
 from vcgen.engine.config import Capabilities
 from vcgen.engine.endpoint_client import EndpointClient
-from vcgen.engine.limits.limiter import Permit
+from vcgen.engine.limits.permit import Outcome, Permit
 from vcgen.engine.limits.queue import Affinity
 
 
@@ -15,38 +15,39 @@ class Call:
     """A request until it is answered.
 
     Attributes:
-        work: what it belongs to.
-        attempts: how many it has used up, the one under way included.
-        sent: how many requests were sent for it.
-        dialects: what to try where the endpoint has refused its usual one.
+        affinity: requests it shares a prefix with.
+        attempts: used so far, the current one included; throttles and outages do not count.
+        strays: throttles met while other requests passed.
+        sent: requests sent for it.
+        capabilities: to assume of an endpoint that has refused its usual ones.
     """
 
     request: ChatRequest
-    work: Affinity
+    affinity: Affinity
     attempts: int = 1
+    strays: int = 0
     sent: int = 0
-    dialects: dict[EndpointClient, Capabilities] = field(default_factory=dict)
+    capabilities: dict[EndpointClient, Capabilities] = field(default_factory=dict)
     _body: bytes = b""
-    _lane: EndpointClient | None = None
-    _said: Capabilities | None = None
+    _client: EndpointClient | None = None
+    _capabilities: Capabilities | None = None
 
-    def dialect(self, lane: EndpointClient) -> Capabilities:
-        """How it is said to an endpoint."""
-        return self.dialects.get(lane, lane.dialect)
-
-    def body(self, lane: EndpointClient) -> bytes:
-        """Its bytes for an endpoint."""
-        dialect = self.dialect(lane)
-        if lane is not self._lane or dialect is not self._said:
-            self._body = lane.encode(self.request, dialect)
-            self._lane, self._said = lane, dialect
-        return self._body
+    def encoded(self, client: EndpointClient) -> tuple[bytes, Capabilities]:
+        """The request's bytes for an endpoint, and the capabilities they assume."""
+        capabilities = client.capabilities
+        if self.capabilities:
+            capabilities = self.capabilities.get(client, capabilities)
+        if client is not self._client or capabilities is not self._capabilities:
+            self._body = client.encode(self.request, capabilities)
+            self._client, self._capabilities = client, capabilities
+        return self._body, capabilities
 
 
 class Attempt(NamedTuple):
-    """What one sending came to, where, and how it was said there."""
+    """The result of sending a call once, reported to the limits already."""
 
     result: Completion | Failure
-    departure: Permit
-    lane: EndpointClient
-    dialect: Capabilities
+    outcome: Outcome
+    permit: Permit
+    client: EndpointClient
+    capabilities: Capabilities

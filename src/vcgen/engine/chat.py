@@ -1,23 +1,24 @@
 """The chat-completions wire format: a request to bytes, bytes to a completion or a failure.
 
 Pure. The vocabulary is that of https://platform.openai.com/docs/api-reference/chat, which every
-compatible server speaks. A reply is a success only if it is whole and says so.
+compatible server speaks. A reply is a success only if it is whole and has a finish reason.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any, NamedTuple, Self
 
 import orjson
 
 from vcgen.engine.config import Capabilities, Structured
-from vcgen.engine.rate_headers import retry_after
+from vcgen.engine.rate_headers import nothing_remains, retry_after
 
-# What servers say of an answer they broke off themselves.
+# Finish reasons of answers that the server broke off.
 _UNFINISHED = frozenset({"error", "abort", "insufficient_system_resource"})
-# What some say for `length`.
+# Finish reasons that mean `length`.
 _CUT = frozenset({"model_length", "max_tokens", "MAX_TOKENS"})
-# More in one call is no count: it would pause a run for hours, and its sums would fit no record.
+# A larger count is garbage: it would pause a run for hours and overflow its sums.
 _MOST_TOKENS = 1 << 24
 
 
@@ -67,6 +68,17 @@ class ChatRequest:
     temperature: float | None = None
     schema: Schema | None = None
 
+    @classmethod
+    def of(cls, prompt: "Prompt") -> "ChatRequest":
+        """The request of a prompt."""
+        if isinstance(prompt, ChatRequest):
+            return prompt
+        messages = (Message("user", prompt),) if isinstance(prompt, str) else tuple(prompt)
+        return cls(messages=messages)
+
+
+Prompt = str | Sequence[Message] | ChatRequest
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
@@ -74,7 +86,7 @@ class Completion:
 
     Attributes:
         model: as the endpoint named it.
-        finish_reason: `stop`, `length`, `content_filter`, or what the endpoint says.
+        finish_reason: `stop`, `length`, `content_filter`, or the endpoint's own word.
         refusal: the model's refusal where the endpoint marks it, empty otherwise.
         attempts: requests it took, failed ones included.
     """
@@ -87,22 +99,37 @@ class Completion:
     attempts: int = 1
 
 
+class FailureKind(Enum):
+    """Kinds of replies, and of failures to get one."""
+
+    ERROR_REPLY = "an error"
+    INVALID_REPLY = "a reply that holds no completion"
+    NO_CONNECTION = "no connection"
+    CONNECTION_LOST = "a lost connection"
+    TIMED_OUT = "nothing within the deadline"
+    REPLY_TOO_LARGE = "a reply above the byte cap"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Failure:
-    """A reply that is no completion, or no reply at all (`status` 0).
+    """A reply without a completion, or a request without a reply (`status` 0).
 
     Attributes:
-        code: the endpoint's own error code or type, or one of ours for a broken reply or transport.
+        code: the endpoint's own error code or type, empty without one.
         message: one line for people.
-        retry_after_s: seconds the endpoint asks to wait, None if it does not say.
-        should_retry: the endpoint's `x-should-retry`, None if it does not say.
+        kind: of the failure.
+        retry_after_s: seconds the endpoint asks to wait, None without a hint.
+        should_retry: the endpoint's `x-should-retry`, None without one.
+        is_exhausted: headers announce that no requests or no tokens remain.
     """
 
     status: int
     code: str
     message: str
+    kind: FailureKind = FailureKind.ERROR_REPLY
     retry_after_s: float | None = None
     should_retry: bool | None = None
+    is_exhausted: bool = False
 
 
 def encode(request: ChatRequest, model: str, dialect: Capabilities) -> bytes:
@@ -129,7 +156,7 @@ def _response_format(schema: Schema, structured: Structured) -> dict[str, Any]:
 
 
 def decode(status: int, headers: Mapping[str, str], body: bytes) -> Completion | Failure:
-    """The completion a reply holds, or what is wrong with it. Header names are lower-case."""
+    """Decode a reply to its completion or its failure. Header names are lower-case."""
     if status == 200:
         return _decode_success(headers, body)
     return _decode_error(status, headers, body)
@@ -157,7 +184,8 @@ def _decode_success(headers: Mapping[str, str], body: bytes) -> Completion | Fai
     seen = headers.get("content-type", "no content type")
     return Failure(
         status=200,
-        code="invalid_response",
+        code="",
+        kind=FailureKind.INVALID_REPLY,
         message=f"status 200 but no chat completion: {seen}, {len(body)} bytes: {_start(body)}",
     )
 
@@ -203,6 +231,7 @@ def _failure(status: int, headers: Mapping[str, str], body: bytes, error: Any) -
         message=" ".join(message.split())[:500],
         retry_after_s=retry_after(headers),
         should_retry={"true": True, "false": False}.get(should_retry),
+        is_exhausted=nothing_remains(headers),
     )
 
 

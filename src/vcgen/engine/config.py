@@ -1,4 +1,4 @@
-"""What a run is told of where to ask: endpoints, their limits, its budget. Checked when built."""
+"""Endpoints and their limits, validated when built."""
 
 import os
 import re
@@ -23,17 +23,18 @@ class Structured(IntEnum):
 
 
 class Capabilities(NamedTuple):
-    """What an endpoint has been found to understand."""
+    """Ways of asking that an endpoint understands."""
 
     structured: Structured = Structured.JSON_SCHEMA
     token_limit: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"  # noqa: S105
 
 
+DEFAULT_TIMEOUT_S = 120.0  # of one attempt
 OPENAI_URL = "https://api.openai.com/v1"
 LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _NAMED_HOST = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(:[0-9]*)?")
-# What is meant as an address and may be shown; anything else may be a key in the wrong place.
-_MEANT_AS_ADDRESS = re.compile(r"[a-z]*://|[\w.-]*:[0-9]{1,5}(/|$)")
+# Meant as an address, so it may be shown; anything else may be a key in the wrong place.
+_MEANT_AS_ADDRESS = re.compile(r"\A(?:[a-z]*://|[\w.-]*:[0-9]{1,5}(/|$))")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _JSON_MODES = {
     "auto": Structured.JSON_SCHEMA,
@@ -46,7 +47,7 @@ JsonMode = Literal["auto", "json_schema", "json_object", "prompt"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """What the endpoint allows; None where it is not known.
+    """Limits of an endpoint; None if unknown.
 
     Attributes:
         rpm: requests a minute.
@@ -55,8 +56,8 @@ class Limits:
             from its cache is not counted.
         concurrency: requests in flight; None goes by `rpm`, or else finds how many the endpoint is
             faster with.
-        processes: how many processes share what the endpoint says it allows; what is given here is
-            for this one alone.
+        processes: number of processes that share the limits an endpoint announces; those given here
+            are of this process alone.
     """
 
     rpm: int | None = None
@@ -79,31 +80,35 @@ class Limits:
 
     @property
     def in_flight(self) -> int | None:
-        """How many requests to keep in flight: what is given, else ten seconds' worth of `rpm`.
+        """Requests to keep in flight: `concurrency`, or else ten seconds of `rpm`.
 
-        None where neither is given: their number is found.
+        None if neither is given: the number is searched for.
         """
         if self.concurrency is not None or self.rpm is None:
             return self.concurrency
         return min(1000, max(16, self.rpm // 6))
 
+    @classmethod
+    def combine(cls, limits: Sequence["Limits"]) -> "Limits":
+        """The sum of several endpoints' limits; a rate is unknown if one endpoint's is."""
 
-def together(limits: Sequence[Limits]) -> Limits:
-    """What endpoints allow in sum; a rate is known if that of each is."""
+        def total(rates: Sequence[int | None]) -> int | None:
+            known = [rate for rate in rates if rate is not None]
+            return sum(known) if len(known) == len(rates) else None
 
-    def whole(rates: Sequence[int | None]) -> int | None:
-        known = [rate for rate in rates if rate is not None]
-        return sum(known) if len(known) == len(rates) else None
-
-    rpm, tpm, input_tpm, output_tpm = map(whole, zip(*(each.rates for each in limits), strict=True))
-    return Limits(
-        rpm=rpm,
-        tpm=tpm,
-        input_tpm=input_tpm,
-        output_tpm=output_tpm,
-        concurrency=whole([each.in_flight for each in limits]),
-        processes=max(each.processes for each in limits),
-    )
+        if len(limits) == 1:
+            return limits[0]
+        rpm, tpm, input_tpm, output_tpm = map(
+            total, zip(*(each.rates for each in limits), strict=True)
+        )
+        return cls(
+            rpm=rpm,
+            tpm=tpm,
+            input_tpm=input_tpm,
+            output_tpm=output_tpm,
+            concurrency=total([each.in_flight for each in limits]),
+            processes=max(each.processes for each in limits),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,19 +116,19 @@ class Endpoint:
     """A server of chat completions and the model asked there.
 
     Attributes:
-        model: what is asked; `sim` is the simulated endpoint.
+        model: its name.
         base_url: up to and including the version, e.g. `https://api.openai.com/v1`.
-        deployment: what this endpoint calls the model, None if the same.
+        deployment: this endpoint's name for the model, None if it is the same.
         key: sent as a bearer token; None sends none.
         price: US dollars a million tokens, of prompts and of replies; None looks it up.
         json_mode: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
             down where the endpoint refuses it.
-        limits: what this endpoint allows; None goes by the limits of the run.
+        limits: of this endpoint; None takes those of the engine.
         use_env_proxy: whether it is reached through the proxies that the environment names, if any;
             they are ignored otherwise.
 
     Raises:
-        UsageError: the address is none, the key is none, or it would travel unencrypted.
+        UsageError: invalid URL or key, or the key would be sent unencrypted.
     """
 
     model: str
@@ -153,22 +158,13 @@ class Endpoint:
             )
         if not self.model or self.deployment == "":
             raise UsageError("the model has no name")
-        if is_simulated(self.model) != is_simulated(self.asked_for):
-            raise UsageError(
-                f"{self.model!r} cannot be served as {self.asked_for!r}: one of them is simulated"
-            )
         if self.json_mode not in _JSON_MODES:
             raise UsageError(f"JSON mode {self.json_mode!r}: choose {', '.join(_JSON_MODES)}")
         if self.price is not None and not all(0 <= dollars < inf for dollars in self.price):
             raise UsageError(f"price {self.price}: must be two numbers from 0")
 
     @property
-    def simulated(self) -> bool:
-        """Whether this is the simulator in memory rather than a server."""
-        return self.base_url == OPENAI_URL and is_simulated(self.model)
-
-    @property
-    def asked_for(self) -> str:
+    def served_model(self) -> str:
         """The model's name in requests."""
         return self.model if self.deployment is None else self.deployment
 
@@ -178,10 +174,10 @@ class Endpoint:
         return f"{self.base_url.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
 
     @property
-    def dialect(self) -> Capabilities:
+    def capabilities(self) -> Capabilities:
         """What to speak until the endpoint refuses it."""
         host = urlsplit(self.base_url).hostname or ""
-        official = host.endswith(".openai.com") and not self.simulated
+        official = host.endswith(".openai.com")
         return Capabilities(
             structured=_JSON_MODES[self.json_mode],
             token_limit="max_completion_tokens" if official else "max_tokens",
@@ -218,7 +214,7 @@ class EndpointSpec:
     """An endpoint without its key, as it may be written down and passed on.
 
     Attributes:
-        endpoint: its `key` is None.
+        endpoint: without its `key`.
         key_variable: the environment variable that holds the key, None if it needs none.
     """
 
@@ -227,7 +223,7 @@ class EndpointSpec:
 
     @property
     def limits(self) -> Limits:
-        """What is known of what the endpoint allows."""
+        """The endpoint's limits."""
         return self.endpoint.limits or Limits()
 
     @classmethod
@@ -239,8 +235,6 @@ class EndpointSpec:
         environment: Mapping[str, str] = os.environ,
     ) -> "EndpointSpec":
         """`common` at the address that arguments and environment name; over http a key may lack."""
-        if base_url is None and is_simulated(common.model):
-            return cls(endpoint=common)
         url = base_url or environment.get("OPENAI_BASE_URL") or OPENAI_URL
         needed = url.startswith("https:") or environment.get(key_variable)
         return cls(
@@ -251,13 +245,14 @@ class EndpointSpec:
         """The endpoint, ready to be asked.
 
         Raises:
-            UsageError: it needs a key and there is none.
+            UsageError: the variable that holds its key is not set.
         """
         endpoint, variable = self.endpoint, self.key_variable
         if variable is None:
-            if endpoint.base_url.startswith("https:") and not endpoint.simulated:
+            if endpoint.base_url.startswith("https:"):
                 raise UsageError(
-                    f"no key for {endpoint.base_url}: name the variable that holds it, key-env=NAME"
+                    f"no key for {endpoint.base_url}: name the variable that holds it, "
+                    'key-env = "NAME"'
                 )
             return endpoint
         key = environment.get(variable)
@@ -265,15 +260,10 @@ class EndpointSpec:
             shown = variable if _VARIABLE.fullmatch(variable) else "the variable that holds it"
             raise UsageError(
                 f"no key for {endpoint.base_url}: set {shown}, or name another variable "
-                "(--api-key-env, --judge-api-key-env; key-env in --endpoint), or try without one: "
-                "--model sim"
+                "(--key-env, --judge-key-env, or key-env in the file of --endpoints); "
+                "--model sim needs no key"
             )
         return replace(endpoint, key=SecretStr(key))
-
-
-def is_simulated(model: str) -> bool:
-    """Whether a model is the simulated one, in memory or served."""
-    return model.partition(":")[0] == "sim"
 
 
 def _require_key(key: SecretStr) -> None:
@@ -283,7 +273,7 @@ def _require_key(key: SecretStr) -> None:
     if not (secret.isascii() and secret.isprintable()) or " " in secret or not secret:
         raise UsageError(
             "the key is empty or has a space, a line end or a character that is not ASCII, as no "
-            "key has; set it anew without (it is not shown)"
+            "key has; set it again without (it is not shown)"
         )
 
 
@@ -292,6 +282,6 @@ def _is_address(url: str) -> bool:
         parts = urlsplit(url)
         # `[::1].host.example` is one host to this parser and another to the next.
         named = bool(_NAMED_HOST.fullmatch(parts.netloc) and parts.hostname) and parts.port != 0
-    except ValueError:  # the port is no number, or a bracket is open
+    except ValueError:  # an invalid port or an open bracket
         return False
     return named and parts.scheme in {"http", "https"} and url.isprintable() and " " not in url

@@ -1,119 +1,114 @@
-"""One endpoint of an engine: how it is spoken to, and whether it can be reached."""
+"""Speak to one endpoint: encode, send, decode; learn which ways of asking it understands."""
 
 from collections.abc import Iterator
 from dataclasses import replace
-from random import Random
 
-import anyio
 import orjson
 from pydantic import SecretStr
 
 from vcgen._version import __version__
-from vcgen.engine.chat import ChatRequest, Completion, Failure, decode, encode
-from vcgen.engine.config import Capabilities, Endpoint, Limits, Structured
+from vcgen.engine.chat import ChatRequest, Completion, Failure, FailureKind, decode, encode
+from vcgen.engine.config import Capabilities, Endpoint, Structured
 from vcgen.engine.limits.limiter import EndpointLimiter
+from vcgen.engine.limits.per_limit import UNKNOWN, PerLimit
+from vcgen.engine.limits.permit import Permit
 from vcgen.engine.rate_headers import announced_limits
+from vcgen.engine.retry import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.transport.base import Transport
 from vcgen.errors import ConnectFailed, ReplyTooLarge, TimedOut, TransportError
 
-# How long an endpoint may be out of reach: before it ever answered, and after.
-NEVER_REACHED_S = 30.0
-OUT_OF_REACH_S = 600.0
-# Shorter keys are words somebody chose ("none", "placeholder"), which texts may hold.
+# Shorter keys are placeholders such as "none", which texts may hold.
 SHORTEST_SECRET = 16
 HIDDEN = "(the key)"
 
+_KINDS = {
+    ConnectFailed: FailureKind.NO_CONNECTION,
+    TimedOut: FailureKind.TIMED_OUT,
+    ReplyTooLarge: FailureKind.REPLY_TOO_LARGE,
+}
+
 
 class EndpointClient:
-    """What is known of one endpoint.
+    """One endpoint.
+
+    Args:
+        transport: sends the bytes.
+        timeout_s: deadline of an attempt.
 
     Attributes:
-        gate: lets requests leave for it.
-        dialect: what it has been found to understand.
-        is_reached: it has answered at least once.
+        limiter: permits requests to it.
+        capabilities: ways of asking that it has been found to understand.
     """
 
-    def __init__(self, endpoint: Endpoint, limits: Limits, random: Random, most: int) -> None:
+    def __init__(
+        self, endpoint: Endpoint, limiter: EndpointLimiter, transport: Transport, timeout_s: float
+    ) -> None:
         self.endpoint = endpoint
-        self.gate = EndpointLimiter(limits, random, most)
-        self.dialect = endpoint.dialect
-        self.is_reached = False
+        self.limiter = limiter
+        self._transport = transport
+        self._timeout_s = timeout_s
+        self.capabilities = endpoint.capabilities
         self._is_proven = endpoint.json_mode != "auto"
         self._headers = _headers(endpoint)
         self._key_spellings = tuple(_spellings(endpoint.key))
-        self._failing_since: float | None = None
-        self._is_absent = False
 
-    def encode(self, request: ChatRequest, dialect: Capabilities) -> bytes:
-        """A request as it is sent here."""
-        return encode(request, self.endpoint.asked_for, dialect)
+    def encode(self, request: ChatRequest, capabilities: Capabilities) -> bytes:
+        """The body of a request."""
+        return encode(request, self.endpoint.served_model, capabilities)
 
-    async def post(
-        self, transport: Transport, body: bytes, timeout_s: float
-    ) -> Completion | Failure:
-        """What one request comes to."""
-        result: Completion | Failure
+    async def send(
+        self, permit: Permit, body: bytes
+    ) -> tuple[Completion | Failure, PerLimit[int | None]]:
+        """Send a body; returns the decoded reply and the limits that its headers announce."""
+        timeout_s = self.limiter.timeout_s(permit, self._timeout_s)
         try:
-            reply = await transport.post(self.endpoint.url, self._headers, body, timeout_s)
+            reply = await self._transport.post(self.endpoint.url, self._headers, body, timeout_s)
         except TransportError as error:
-            result = _no_reply(error)
-            self._is_absent = not self.is_reached and isinstance(error, ConnectFailed)
-        else:
-            self.is_reached = True
-            self.gate.told(announced_limits(reply.headers))
-            body = reply.body
-            for spelling in self._key_spellings:
-                body = body.replace(spelling, HIDDEN.encode())
-            result = decode(reply.status, reply.headers, body)
-        if isinstance(result, Completion):
-            self._failing_since = None
-            return result
-        return replace(result, message=self._without_key(result.message))
+            return self._without_key(_no_reply(error)), UNKNOWN
+        content = reply.body
+        for spelling in self._key_spellings:
+            content = content.replace(spelling, HIDDEN.encode())
+        result = decode(reply.status, reply.headers, content)
+        if isinstance(result, Failure):
+            result = self._without_key(result)
+        return result, announced_limits(reply.headers)
 
-    def easier(
-        self, request: ChatRequest, dialect: Capabilities, failure: Failure
+    def downgrade(
+        self, request: ChatRequest, capabilities: Capabilities, failure: Failure
     ) -> Capabilities | None:
-        """What to try after the endpoint refused a way of asking that it has not yet accepted."""
+        """A simpler way to ask, after a refusal of one that the endpoint has never accepted."""
         if failure.status not in {400, 422}:
             return None
-        if "max_completion_tokens" in failure.message and dialect.token_limit == "max_tokens":  # noqa: S105
-            return dialect._replace(token_limit="max_completion_tokens")  # noqa: S106
-        if request.schema is None or dialect.structured is Structured.PROMPT:
+        if "max_completion_tokens" in failure.message and capabilities.token_limit == "max_tokens":  # noqa: S105 - a parameter's name
+            return capabilities._replace(token_limit="max_completion_tokens")  # noqa: S106 - as above
+        if request.schema is None or capabilities.structured is Structured.PROMPT:
             return None
         if not self._is_proven:
-            return dialect._replace(structured=Structured(dialect.structured - 1))
-        known = self.dialect.structured
-        return dialect._replace(structured=known) if known < dialect.structured else None
+            return capabilities._replace(structured=Structured(capabilities.structured - 1))
+        known = self.capabilities.structured
+        if known < capabilities.structured:
+            return capabilities._replace(structured=known)
+        return None
 
-    def learn(self, request: ChatRequest, dialect: Capabilities) -> None:
-        """The endpoint has understood."""
+    def learn(self, request: ChatRequest, capabilities: Capabilities) -> None:
+        """Learn from an answer that the endpoint has understood."""
         if request.schema is not None and not self._is_proven:
             self._is_proven = True
-            self.dialect = dialect
-        elif dialect.token_limit != self.dialect.token_limit:
-            self.dialect = self.dialect._replace(token_limit=dialect.token_limit)
+            self.capabilities = capabilities
+        elif capabilities.token_limit != self.capabilities.token_limit:
+            self.capabilities = self.capabilities._replace(token_limit=capabilities.token_limit)
 
-    def fails(self, sent_at: float) -> None:
-        """A request sent then did not get through."""
-        if self._failing_since is None:
-            self._failing_since = sent_at
+    def is_given_up(self, now: float) -> bool:
+        """Whether the endpoint is disabled, or has let nothing through for too long."""
+        circuit = self.limiter.circuit
+        patience_s = NEVER_REACHED_S if circuit.is_absent else OUT_OF_REACH_S
+        return self.limiter.is_disabled or circuit.failing_s(now) >= patience_s
 
-    @property
-    def failing_s(self) -> float:
-        """For how many seconds no request has got through."""
-        since = self._failing_since
-        return 0.0 if since is None else anyio.current_time() - since
-
-    @property
-    def is_given_up(self) -> bool:
-        """Whether it is refused to us, or has been out of reach for longer than one should wait."""
-        patience_s = NEVER_REACHED_S if self._is_absent else OUT_OF_REACH_S
-        return self.gate.dead or self.failing_s >= patience_s
-
-    def _without_key(self, message: str) -> str:
-        """What is said of a failure, should it repeat the key that was sent."""
+    def _without_key(self, failure: Failure) -> Failure:
         key = self.endpoint.key
-        return message.replace(key.get_secret_value(), HIDDEN) if key else message
+        if key is None:
+            return failure
+        return replace(failure, message=failure.message.replace(key.get_secret_value(), HIDDEN))
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:
@@ -124,7 +119,7 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
 
 
 def _spellings(key: SecretStr | None) -> Iterator[bytes]:
-    """How a reply in JSON writes the key, should it repeat it: in an error, or in a completion."""
+    """The ways in which JSON may write a key that a reply repeats."""
     secret = "" if key is None else key.get_secret_value()
     if len(secret) < SHORTEST_SECRET:
         return
@@ -133,8 +128,6 @@ def _spellings(key: SecretStr | None) -> Iterator[bytes]:
 
 
 def _no_reply(error: TransportError) -> Failure:
-    codes = {ConnectFailed: "connect_failed", TimedOut: "timed_out", ReplyTooLarge: "too_large"}
-    code = codes.get(type(error), "connection_lost")
-    return Failure(
-        status=0, code=code, message=str(error), should_retry=False if code == "too_large" else None
-    )
+    kind = _KINDS.get(type(error), FailureKind.CONNECTION_LOST)
+    should_retry = False if kind is FailureKind.REPLY_TOO_LARGE else None
+    return Failure(status=0, code="", message=str(error), kind=kind, should_retry=should_retry)

@@ -1,113 +1,136 @@
-"""One call, whatever it takes: admission, transport, decision.
+"""Send many prompts to a chat endpoint, or to several, as fast as they allow.
 
-    async with Engine(Endpoint.from_environment("gpt-4o-mini")) as engine:
-        completion = await engine.complete(ChatRequest(messages=(Message("user", "Hello"),)))
+    async with Engine("gpt-4o-mini", limits=Limits(rpm=10_000), budget=Budget(cost=5)) as engine:
+        completion = await engine.complete("Write a slogan for a bakery.")
+        async for result in engine.map(prompts):
+            ...
 
-It knows nothing of video and is usable alone, for prompts of any kind.
+Each attempt of a call goes one way: reserve a budget, acquire a permit, send, release the permit
+with the outcome (from which all limits learn), decide how to go on.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import partial
 from random import Random
 from types import TracebackType
-from typing import Self
+from typing import Generic, Self, TypeVar
+from urllib.parse import urlsplit
 
 import anyio
 
-from vcgen.engine.budget import BudgetLedger, Reservation
+from vcgen.engine.budget import Budget, BudgetLedger
 from vcgen.engine.call import Attempt, Call
-from vcgen.engine.chat import ChatRequest, Completion, Failure, Usage
-from vcgen.engine.config import Endpoint, Limits, together
+from vcgen.engine.chat import ChatRequest, Completion, Failure, Prompt
+from vcgen.engine.config import DEFAULT_TIMEOUT_S, Endpoint, Limits
+from vcgen.engine.dispatcher import Dispatcher
 from vcgen.engine.endpoint_client import EndpointClient
 from vcgen.engine.hedging import HedgePolicy
 from vcgen.engine.limits.bottleneck import Limit
-from vcgen.engine.limits.limiter import Permit
-from vcgen.engine.limits.queue import Affinity, Priority
-from vcgen.engine.limits.scheduler import Scheduler
-from vcgen.engine.race import race
-from vcgen.engine.retry import Fail, Retry, RetryBudget, Stop, Throttle, Unreachable, decide
+from vcgen.engine.limits.limiter import EndpointLimiter
+from vcgen.engine.limits.permit import (
+    Failed,
+    Outcome,
+    Stray,
+    Throttled,
+    Unreachable,
+)
+from vcgen.engine.limits.queue import Affinity
+from vcgen.engine.pool import JobPool
+from vcgen.engine.pricing import price_of
+from vcgen.engine.retry import (
+    FORGIVEN_S,
+    Decision,
+    Downgrade,
+    Fail,
+    Requeue,
+    Retry,
+    Situation,
+    StopRun,
+    decide,
+)
 from vcgen.engine.transport.asyncio_http import HttpTransport, most_connections
 from vcgen.engine.transport.base import Transport
-from vcgen.errors import BudgetSpent, RunStopped, SampleRejected, UsageError
+from vcgen.errors import BudgetSpent, RequestFailed, RunStopped, UsageError
 
-REACH_AGAIN_S = 2.0  # where nothing has ever answered
-# So long may an endpoint fail all requests without costing one an attempt. Not for ever: where
-# there is but one, nobody can tell an endpoint that is out from a request that always fails.
-FORGIVEN_S = 180.0
+P = TypeVar("P", bound=Prompt)
+# Results of `map` that a slow consumer may leave waiting before requests wait for it.
+BUFFERED = 64
 
 
-@dataclass(slots=True)
-class Counters:
-    """What an engine has done so far."""
+@dataclass(frozen=True, slots=True)
+class MapResult(Generic[P]):
+    """A prompt of `Engine.map` with its answer or its error.
 
-    requests: int = 0
-    retries: int = 0
-    throttled: int = 0
-    completions: int = 0
-    usage: Usage = Usage()
+    Attributes:
+        request: the prompt as given.
+        completion: None if there is an error.
+        error: None if there is a completion.
+    """
+
+    request: P
+    completion: Completion | None = None
+    error: RequestFailed | None = None
 
 
 class Engine:
-    """Sends chat requests to an endpoint, or to several, as fast as they allow.
+    """Sends chat requests to one endpoint or several.
 
     Args:
-        endpoints: where to. Several are servers of the same model: each request goes where it can
-            leave soonest, or on where its work has begun.
-        limits: what an endpoint allows that has none of its own.
-        timeout_s: deadline of one attempt, from its first byte out to the reply's last byte in. One
-            that is to see whether an endpoint is back is given less.
-        transport: None opens the default one, or the simulator for the model `sim`.
+        endpoints: a model's name (endpoint and key come from the environment), an `Endpoint`, or
+            several of the same model: each request goes to the one that can send it soonest, or
+            that answered its affinity before.
+        limits: of an endpoint that has none of its own.
+        budget: the most to spend; a ledger shares it with other engines.
+        timeout_s: deadline of one attempt, from its first byte sent to the reply's last byte. A
+            request that probes an endpoint after an outage has less.
+        transport: None opens the default one.
         seed: of the jitter.
-        spending: the books of a budget; None spends without end.
-        hedge: whether late requests are sent once more where there is room, one in a hundred at
-            most; the first answer wins, both are paid for.
+        hedge: send late requests a second time while slots are spare, one in a hundred at most.
+            The first answer wins, both are paid for.
 
     Raises:
-        UsageError: there is no endpoint, or the timeout is none.
+        UsageError: no endpoint, a timeout that is not above 0, or a budget without a price.
     """
 
     def __init__(
         self,
-        endpoints: Endpoint | Sequence[Endpoint],
+        endpoints: str | Endpoint | Sequence[Endpoint],
         *,
         limits: Limits | None = None,
-        timeout_s: float = 120.0,
+        budget: Budget | BudgetLedger | None = None,
+        timeout_s: float = DEFAULT_TIMEOUT_S,
         transport: Transport | None = None,
         seed: int = 0,
-        spending: BudgetLedger | None = None,
         hedge: bool = False,
     ) -> None:
         if not 0 < timeout_s < float("inf"):
             raise UsageError(f"the timeout must be a number of seconds above 0, not {timeout_s}")
-        self.endpoints = (endpoints,) if isinstance(endpoints, Endpoint) else tuple(endpoints)
-        if not self.endpoints:
-            raise UsageError("name at least one endpoint")
-        self.counters = Counters()
+        self.endpoints = _endpoints(endpoints)
         self.timeout_s = timeout_s
-        self._owned = transport is None
-        self._transport = transport or _default_transport(self.endpoints)
+        self._is_owner = transport is None
+        self._transport = transport or default_transport(self.endpoints)
         self._random = Random(seed)  # noqa: S311 - jitter
-        everywhere = limits or Limits()
-        self._limits = [endpoint.limits or everywhere for endpoint in self.endpoints]
-        most = most_connections() // len(self.endpoints)
-        pairs = zip(self.endpoints, self._limits, strict=True)
-        self._lanes = [
-            EndpointClient(endpoint, allowed, self._random, most) for endpoint, allowed in pairs
+        self._limits = [endpoint.limits or limits or Limits() for endpoint in self.endpoints]
+        clients = [
+            EndpointClient(endpoint, limiter, self._transport, timeout_s)
+            for endpoint, limiter in zip(self.endpoints, self._limiters(), strict=True)
         ]
-        self._lane_of = {lane.gate: lane for lane in self._lanes}
-        self._admission = Scheduler([lane.gate for lane in self._lanes])
-        self._retries = RetryBudget()
-        self._hedging = HedgePolicy() if hedge else None
-        self._spending = spending
-        self._settled = anyio.Event()
-        self._ending = anyio.Event()
-        if spending is not None:
-            spending.when_settled(self._tell_who_waits_for_budget)
+        ledger = _ledger(budget, self.endpoints)
+        self._dispatcher = Dispatcher(clients, ledger, HedgePolicy() if hedge else None)
+        self._scheduler = self._dispatcher.scheduler
+        self.counters = self._dispatcher.counters
+        self._seconds = budget.seconds if isinstance(budget, Budget) else None
+        self._time_limit: asyncio.TimerHandle | None = None
+        self._stopping = anyio.Event()
+        self._pausing = 0
 
     async def __aenter__(self) -> Self:
-        running_loop()
+        loop = running_loop()
+        if self._seconds is not None:
+            reason = BudgetSpent("the time limit is reached")
+            self._time_limit = loop.call_later(self._seconds, self.stop, reason)
         return self
 
     async def __aexit__(
@@ -116,7 +139,9 @@ class Engine:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._owned:
+        if self._time_limit is not None:
+            self._time_limit.cancel()
+        if self._is_owner:
             with anyio.CancelScope(shield=True):
                 await self._transport.aclose()
 
@@ -127,233 +152,190 @@ class Engine:
 
     @property
     def limits(self) -> Limits:
-        """What all endpoints allow together; a rate is None where one of them has none."""
-        return self._limits[0] if len(self._limits) == 1 else together(self._limits)
+        """The sum of all endpoints' limits; a rate is unknown if one endpoint's is."""
+        return Limits.combine(self._limits)
 
     @property
     def in_flight(self) -> int:
         """Requests sent whose reply has not come."""
-        return self._admission.in_flight
+        return self._scheduler.in_flight
 
     @property
     def slots(self) -> int:
-        """How many requests may be in flight at this moment."""
-        return sum(gate.allowed for gate in self._admission.gates if not gate.dead)
+        """Requests that may be in flight at this moment."""
+        limiters = self._scheduler.limiters
+        return sum(limiter.concurrency.allowed for limiter in limiters if not limiter.is_disabled)
 
     @property
-    def askers(self) -> int:
-        """How many should ask at once to keep all slots in use, those included that are found."""
-        return sum(gate.allowed + gate.may_grow_by for gate in self._admission.gates)
+    def useful_callers(self) -> int:
+        """Concurrent calls that keep all slots in use.
+
+        Includes slots that a search may add, and calls that use none because they wait for a retry.
+        """
+        slots = [limiter.concurrency for limiter in self._scheduler.limiters]
+        return self._pausing + sum(each.allowed + each.may_grow_by for each in slots)
 
     @property
-    def limited_by(self) -> Limit:
-        """What keeps the next request from leaving at this moment."""
-        return self._admission.limited_by
+    def bottleneck(self) -> Limit:
+        """The limit that holds the next request back at this moment."""
+        return self._scheduler.bottleneck
 
     def stop(self, reason: RunStopped) -> None:
-        """Send nothing more; whoever waits to send gets `reason`. Requests in flight go on."""
-        self._admission.stop(reason)
-        self._ending.set()
-        self._settled.set()
+        """Send nothing more: queued calls raise `reason`, requests in flight go on."""
+        self._dispatcher.stop(reason)
+        self._stopping.set()
 
     def change(self, limits: Sequence[Limits]) -> None:
-        """Go by other limits from now on, one an endpoint; a rate not given stays what it was."""
+        """Follow other limits, one an endpoint; a rate that is not given stays as it is."""
         self._limits = list(limits)
-        for lane, each in zip(self._lanes, limits, strict=True):
-            lane.gate.change(each)
-        self._admission.offer_all()
+        for limiter, new in zip(self._scheduler.limiters, limits, strict=True):
+            limiter.change(new)
+        self._scheduler.offer_all()
 
-    async def complete(self, request: ChatRequest, *, work: Affinity | None = None) -> Completion:
-        """The answer to one request, retried as `vcgen.retry` decides.
+    async def complete(self, prompt: Prompt, *, affinity: Affinity | None = None) -> Completion:
+        """Answer one prompt, retried as `vcgen.engine.retry` decides.
 
         Args:
-            request: what to ask.
-            work: what it belongs to; its requests go before new work once one is answered, and
-                where they can to the endpoint that answered.
+            prompt: a user message, messages, or a request.
+            affinity: requests it shares a prefix with; once one of them is answered, it goes before
+                new work and to the endpoint that answered.
 
         Raises:
-            Rejected: the endpoint's last word on this request, or its attempts are used up.
+            RequestFailed: the endpoint refuses this request, or its attempts are used up.
             RunStopped: nothing can be sent to any endpoint any more.
+            BudgetSpent: the budget allows no further request.
         """
-        errand = Call(request, work or Affinity())
+        call = Call(ChatRequest.of(prompt), affinity or Affinity())
         while True:
-            attempt = await self._attempt(errand)
-            result, departure, lane, dialect = attempt
-            if isinstance(result, Completion):
-                errand.work.begun, errand.work.home = True, departure.gate
-                lane.learn(request, dialect)
-                return result if errand.sent == 1 else replace(result, attempts=errand.sent)
-            if (easier := lane.easier(request, dialect, result)) is not None:
-                errand.dialects[lane] = easier
-                continue
-            decision = decide(result, errand.attempts, self._random.random())
-            if isinstance(decision, Fail):
-                raise SampleRejected(decision.reason, result.message, attempts=errand.sent)
-            self.counters.retries += 1
-            await self._again(decision, errand, attempt)
+            attempt = await self._dispatcher.attempt(call)
+            if isinstance(attempt.result, Completion):
+                call.affinity.begun, call.affinity.preferred = True, attempt.permit.limiter
+                attempt.client.learn(call.request, attempt.capabilities)
+                result = attempt.result
+                return result if call.sent == 1 else replace(result, attempts=call.sent)
+            await self._follow(self._decide(call, attempt, attempt.result), call, attempt)
 
-    async def _attempt(self, errand: Call) -> Attempt:
-        amount = None
-        if self._spending is not None:
-            amount = await self._set_aside(self._spending, *self._size(errand))
-        rank = Priority.BEGUN if errand.work.begun else Priority.NEW
-        departure = await self._depart(errand, rank, amount)
-        hedging = self._hedging
-        if hedging is None or hedging.late_s is None:
-            return await self._send(errand, departure, amount)
-        sending = self._send(errand, departure, amount)
-        attempt, given_up = await race(
-            errand, sending, partial(self._copy, errand, hedging), hedging
-        )
-        self.counters.usage += given_up
-        return attempt
+    async def map(
+        self, prompts: Iterable[P] | AsyncIterable[P]
+    ) -> AsyncGenerator[MapResult[P], None]:
+        """Answer many prompts; yields results as they finish.
 
-    def _size(self, errand: Call) -> tuple[int, int]:
-        """Bytes of the prompt, and the most tokens of the reply."""
-        return len(errand.body(self._lanes[0])), errand.request.max_tokens
+        As many prompts are in flight as the limits can use. Each is pulled when it can be sent, so
+        an endless input takes constant memory. Leaving the loop cancels requests in flight.
 
-    async def _set_aside(
-        self, spending: BudgetLedger, prompt_bytes: int, max_tokens: int
-    ) -> Reservation:
-        """Wait until the budget allows a request, which it may once others are back."""
-        while (amount := spending.set_aside(prompt_bytes, max_tokens)) is None:
-            self._admission.check()
-            if not spending.outstanding:
-                reason = BudgetSpent("the budget allows no further request")
-                self.stop(reason)
-                raise reason
-            self._admission.waits_for_budget += 1
-            try:
-                await self._settled.wait()
-            finally:
-                self._admission.waits_for_budget -= 1
-        return amount
-
-    async def _depart(self, errand: Call, rank: Priority, amount: Reservation | None) -> Permit:
-        try:
-            return await self._admission.enter(*self._size(errand), rank, errand.work.home)
-        except BaseException:
-            self._give_back(amount)
-            raise
-
-    def _give_back(self, amount: Reservation | None) -> None:
-        if self._spending is not None and amount is not None:
-            self._spending.give_back(amount)
-
-    def _settle(self, amount: Reservation | None, usage: Usage | None) -> None:
-        if self._spending is not None and amount is not None:
-            self._spending.settle(amount, usage)
-
-    def _tell_who_waits_for_budget(self) -> None:
-        self._settled.set()
-        self._settled = anyio.Event()
-
-    async def _send(self, errand: Call, departure: Permit, amount: Reservation | None) -> Attempt:
-        lane = self._lane_of[departure.gate]
-        dialect, body = errand.dialect(lane), errand.body(lane)
-        errand.sent += 1
-        self.counters.requests += 1
-        if self._hedging is not None:
-            self._hedging.sent()
-        usage = None
-        try:
-            deadline_s = lane.gate.deadline_s(departure, self.timeout_s)
-            result = await lane.post(self._transport, body, deadline_s)
-            usage = _used(result)
-        finally:
-            self._admission.leave(departure)
-            self._settle(amount, usage)
-        if isinstance(result, Completion):
-            self._passed(lane, departure, result.usage)
-        return Attempt(result, departure, lane, dialect)
-
-    def _passed(self, lane: EndpointClient, departure: Permit, usage: Usage) -> None:
-        self.counters.completions += 1
-        self.counters.usage += usage
-        lane.gate.passed(departure, usage, self._admission.waiting)
-        self._retries.passed()
-        if self._hedging is not None:
-            self._hedging.back(anyio.current_time() - departure.at, self.in_flight)
-
-    async def _copy(self, errand: Call, hedging: HedgePolicy) -> Attempt | None:
-        """Send an errand once more, None if there is no room for that."""
-        amount = None
-        if self._spending is not None:
-            amount = self._spending.set_aside(*self._size(errand))
-            if amount is None:
-                return None
-        try:
-            departure = await self._depart(errand, Priority.SPARE, amount)
-        except RunStopped:
-            return None
-        if not hedging.may_copy:  # others have left meanwhile
-            self._admission.leave(departure)
-            self._give_back(amount)
-            return None
-        hedging.copied()
-        return await self._send(errand, departure, amount)
-
-    async def _again(
-        self, decision: Throttle | Unreachable | Retry | Stop, errand: Call, attempt: Attempt
-    ) -> None:
-        """Do what a failure calls for before its request is sent again.
+        Args:
+            prompts: any iterable or async iterable.
 
         Raises:
-            RunStopped: it was the last endpoint, and there is no hope.
+            RunStopped: nothing can be sent any more; results that came before are yielded first.
         """
-        _, departure, lane, _ = attempt
-        gate = lane.gate
+        send, receive = anyio.create_memory_object_stream[MapResult[P]](BUFFERED)
+        stopped: list[RunStopped] = []
+
+        async def answer(prompt: P) -> None:
+            try:
+                result = MapResult(prompt, completion=await self.complete(prompt))
+            except RequestFailed as error:
+                result = MapResult(prompt, error=error)
+            except RunStopped as error:  # the others in flight are paid for, and still come
+                stopped.append(error)
+                return
+            await send.send(result)
+
+        async def answer_all() -> None:
+            until_stopped = _iterate(prompts, lambda: bool(stopped))
+            async with send, aclosing(until_stopped) as items:
+                await JobPool(items, answer, wanted=lambda: self.useful_callers).run()
+            if stopped:
+                raise stopped[0]
+
+        # A task of its own: a task group must not be held open across `yield`.
+        task = running_loop().create_task(answer_all())
+        try:
+            async with receive:
+                async for result in receive:
+                    yield result
+            await task
+        finally:
+            task.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.wait([task])
+            if not task.cancelled():
+                task.exception()  # raised above, or of no interest to a consumer that has left
+
+    def _limiters(self) -> list[EndpointLimiter]:
+        most = most_connections() // len(self.endpoints)
+        return [
+            EndpointLimiter(limits, self._random, most, urlsplit(endpoint.url).netloc)
+            for endpoint, limits in zip(self.endpoints, self._limits, strict=True)
+        ]
+
+    def _decide(self, call: Call, attempt: Attempt, failure: Failure) -> Decision:
+        outcome, circuit = attempt.outcome, attempt.permit.limiter.circuit
+        now = anyio.current_time()
+        if isinstance(outcome, Throttled | Stray):
+            self.counters.throttled += 1
+        call.strays += isinstance(outcome, Stray)
+        in_outage = circuit.is_open and circuit.failing_s(now) < FORGIVEN_S
+        situation = Situation(
+            attempts=call.attempts,
+            strays=call.strays,
+            draw=self._random.random(),
+            downgrade=attempt.client.downgrade(call.request, attempt.capabilities, failure),
+            is_outage=circuit.explains(attempt.permit) or in_outage,
+            is_last=all(limiter.is_disabled for limiter in self._scheduler.limiters),
+            stalled=self._stalled(attempt, failure, now),
+        )
+        return decide(failure, outcome, situation)
+
+    def _stalled(self, attempt: Attempt, failure: Failure, now: float) -> str | None:
+        """Why no endpoint can be waited for any longer, None while one can."""
+        circuit = attempt.permit.limiter.circuit
+        is_away = isinstance(attempt.outcome, Throttled | Unreachable) or (
+            isinstance(attempt.outcome, Failed) and circuit.is_open
+        )
+        if not is_away or not all(
+            client.is_given_up(now) for client in self._dispatcher.clients.values()
+        ):
+            return None
+        url, seconds = attempt.client.endpoint.url, circuit.failing_s(now)
+        return f"{url} has given no answer for {seconds:.0f} s: {failure.message}"
+
+    async def _follow(self, decision: Decision, call: Call, attempt: Attempt) -> None:
         match decision:
-            case Throttle(delay_s):
-                self.counters.throttled += 1
-                self._fails(attempt)
-                gate.throttled(departure, delay_s)
-            case Unreachable():
-                self._fails(attempt)
-                gate.unreached(departure, None if lane.is_reached else REACH_AGAIN_S)
+            case Fail(reason):
+                message = attempt.result.message if isinstance(attempt.result, Failure) else ""
+                raise RequestFailed(reason, message, attempts=call.sent)
+            case StopRun(message):
+                stopped = RunStopped(message)
+                self.stop(stopped)
+                raise stopped
+            case Downgrade(capabilities):
+                call.capabilities[attempt.client] = capabilities
             case Retry(delay_s):
-                was_outage = gate.failed(departure)
-                if gate.is_out:
-                    self._fails(attempt)
-                if not (was_outage or (gate.is_out and lane.failing_s < FORGIVEN_S)):
-                    errand.attempts += 1
-                    await self._pause(delay_s)
-            case Stop(message):
-                self._give_up(lane, message)
-        self._admission.offer_all()
+                self.counters.retries += 1
+                await self._pause(call, attempt.outcome, delay_s)
+            case Requeue():
+                self.counters.retries += 1
 
-    async def _pause(self, delay_s: float) -> None:
-        """Before a request is sent again; ends early when the run does."""
-        budgeted_s = self._retries.take(anyio.current_time())
-        with anyio.move_on_after(max(delay_s, budgeted_s)):
-            await self._ending.wait()
-
-    def _fails(self, attempt: Attempt) -> None:
-        """Stop the run when no gate has let anything through for longer than one should wait."""
-        result, departure, lane, _ = attempt
-        lane.fails(departure.at)
-        if isinstance(result, Failure) and all(each.is_given_up for each in self._lanes):
-            url, seconds = lane.endpoint.url, lane.failing_s
-            raise self._stopped(f"{url} has given no answer for {seconds:.0f} s: {result.message}")
-
-    def _give_up(self, lane: EndpointClient, message: str) -> None:
-        """Send nothing more to an endpoint; stop the run if it was the last."""
-        lane.gate.dead = True
-        lane.gate.wake()
-        if all(each.gate.dead for each in self._lanes):
-            raise self._stopped(message)
-
-    def _stopped(self, message: str) -> RunStopped:
-        reason = RunStopped(message)
-        self.stop(reason)
-        return reason
+    async def _pause(self, call: Call, outcome: Outcome, delay_s: float) -> None:
+        """Wait before a retry; ends early when the engine stops."""
+        if not isinstance(outcome, Stray):
+            call.attempts += 1
+            delay_s = max(delay_s, self._dispatcher.retry_budget.spend(anyio.current_time()))
+        self._pausing += 1
+        try:
+            with anyio.move_on_after(delay_s):
+                await self._stopping.wait()
+        finally:
+            self._pausing -= 1
 
 
 def running_loop() -> asyncio.AbstractEventLoop:
-    """The loop of whoever calls.
+    """The running event loop.
 
     Raises:
-        UsageError: there is none, as under trio.
+        UsageError: asyncio runs none, as under trio.
     """
     try:
         return asyncio.get_running_loop()
@@ -363,26 +345,50 @@ def running_loop() -> asyncio.AbstractEventLoop:
         ) from None
 
 
-def _used(result: Completion | Failure) -> Usage | None:
-    """What an attempt used, None if that is not known and may be something."""
-    if isinstance(result, Completion):
-        return result.usage if result.usage.prompt_tokens else None
-    was_refused = result.status not in {0, 200} or result.code == "connect_failed"
-    return Usage() if was_refused else None
+def default_transport(endpoints: Sequence[Endpoint]) -> Transport:
+    """The transport for endpoints: httpx where proxies of the environment are wanted.
 
-
-def _default_transport(endpoints: Sequence[Endpoint]) -> Transport:
-    first = endpoints[0]
-    if first.simulated:
-        from vcgen.sim.transport import SimTransport  # noqa: PLC0415 - most runs need no simulator
-
-        return SimTransport()
-    if any(each.use_env_proxy != first.use_env_proxy for each in endpoints):
-        raise UsageError(
-            "use_env_proxy must be the same at each endpoint: one connects to all of them"
-        )
-    if first.use_env_proxy:
-        from vcgen.engine.transport.httpx_client import HttpxTransport  # noqa: PLC0415 - as above
+    Raises:
+        UsageError: only some of the endpoints want them.
+    """
+    wanted = {endpoint.use_env_proxy for endpoint in endpoints}
+    if len(wanted) > 1:
+        raise UsageError("use_env_proxy must be the same for each endpoint of a run")
+    if wanted == {True}:
+        from vcgen.engine.transport.httpx_client import HttpxTransport  # noqa: PLC0415 - 0.1 s
 
         return HttpxTransport.by_environment()
     return HttpTransport()
+
+
+async def _iterate(
+    items: Iterable[P] | AsyncIterable[P], is_over: Callable[[], bool]
+) -> AsyncGenerator[P, None]:
+    if isinstance(items, AsyncIterable):
+        async for item in items:
+            if is_over():
+                return
+            yield item
+    else:
+        for item in items:
+            if is_over():
+                return
+            yield item
+
+
+def _endpoints(given: str | Endpoint | Sequence[Endpoint]) -> tuple[Endpoint, ...]:
+    if isinstance(given, str):
+        return (Endpoint.from_environment(given),)
+    endpoints = (given,) if isinstance(given, Endpoint) else tuple(given)
+    if not endpoints:
+        raise UsageError("name at least one endpoint")
+    return endpoints
+
+
+def _ledger(
+    budget: Budget | BudgetLedger | None, endpoints: Sequence[Endpoint]
+) -> BudgetLedger | None:
+    if isinstance(budget, Budget):
+        is_limited = budget != Budget(seconds=budget.seconds)
+        return BudgetLedger(budget, price_of(endpoints)) if is_limited else None
+    return budget

@@ -1,8 +1,10 @@
-"""What tokens cost, in US dollars, by genai-prices. An unknown price is None and never zero."""
+"""Prices of tokens in US dollars, by genai-prices. An unknown price is None, never zero."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vcgen.engine.chat import Usage
+from vcgen.engine.config import Endpoint
 
 _MANY = 1_000
 _MILLION = 1_000_000
@@ -51,3 +53,14 @@ def find_price(model: str, base_url: str) -> Price | None:
         )
     except LookupError:
         return None
+
+
+def price_of(endpoints: Sequence[Endpoint]) -> Price | None:
+    """The price of a model's tokens, None if it is unknown or differs between endpoints."""
+    prices = {
+        per_million(*endpoint.price)
+        if endpoint.price is not None
+        else find_price(endpoint.model, endpoint.base_url)
+        for endpoint in endpoints
+    }
+    return prices.pop() if len(prices) == 1 else None

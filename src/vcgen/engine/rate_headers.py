@@ -1,20 +1,26 @@
-"""What a reply's headers say of the endpoint's limits, and of when to come again. Pure."""
+"""Parse the limits and the Retry-After of a reply's headers. Pure."""
 
 import math
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from vcgen.engine.limits.per_limit import PerLimit
+from vcgen.engine.limits.per_limit import UNKNOWN, PerLimit
 
 _DURATION = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(ms|s|m|h|d)")
 _UNIT_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 _LONGEST_RESET_S = 61.0
 _MOST_DIGITS = 12
 _OPENAI = frozenset({"x-ratelimit-limit-requests", "x-ratelimit-limit-tokens"})
+_REMAINING = (
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-remaining-tokens",
+    "anthropic-ratelimit-requests-remaining",
+    "anthropic-ratelimit-tokens-remaining",
+    "anthropic-ratelimit-input-tokens-remaining",
+    "anthropic-ratelimit-output-tokens-remaining",
+)
 _ANTHROPIC = ("requests", "tokens", "input-tokens", "output-tokens")
-
-NOTHING: PerLimit[int | None] = PerLimit(None, None, None, None)
 
 
 def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> float | None:
@@ -34,8 +40,13 @@ def retry_after(headers: Mapping[str, str], now: datetime | None = None) -> floa
     return None if then is None else max(0.0, (then - now).total_seconds())
 
 
+def nothing_remains(headers: Mapping[str, str]) -> bool:
+    """Whether headers announce that no requests or no tokens of a limit remain."""
+    return any(headers.get(name) == "0" for name in _REMAINING)
+
+
 def announced_limits(headers: Mapping[str, str]) -> PerLimit[int | None]:
-    """What a reply says is allowed a minute: by `x-ratelimit-*` or `anthropic-ratelimit-*`.
+    """Parse the limits by the minute: `x-ratelimit-*` or `anthropic-ratelimit-*`.
 
     A limit whose reset is further away than a minute is one of an hour or a day, and left out.
     See https://platform.openai.com/docs/guides/rate-limits#rate-limits-in-headers and
@@ -44,7 +55,7 @@ def announced_limits(headers: Mapping[str, str]) -> PerLimit[int | None]:
     if "anthropic-ratelimit-requests-limit" in headers:
         return PerLimit(*(_of_anthropic(headers, what) for what in _ANTHROPIC))
     if headers.keys().isdisjoint(_OPENAI):
-        return NOTHING
+        return UNKNOWN
     return PerLimit(_of_openai(headers, "requests"), _of_openai(headers, "tokens"), None, None)
 
 
@@ -70,7 +81,7 @@ def _allowed(limit: str | None, reset: str, seconds: Callable[[str], float | Non
 
 
 def duration_s(text: str) -> float | None:
-    """Seconds of a duration such as `20ms`, `1.5s`, `6m0s` or `1h2m3s`; None if it is none."""
+    """Seconds of a duration such as `20ms`, `1.5s`, `6m0s` or `1h2m3s`; None if invalid."""
     if not (parts := _DURATION.findall(text)) or "".join(map("".join, parts)) != text:
         return None
     return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
@@ -97,7 +108,7 @@ def _finite(value: str | None) -> float | None:
 
 
 def _date(value: str) -> datetime | None:
-    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 7 ms, for the few that say so
+    from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 7 ms, rarely needed
 
     try:
         parsed = parsedate_to_datetime(value)

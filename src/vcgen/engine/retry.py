@@ -1,22 +1,49 @@
-"""What to do after a request failed: one pure function, the only retry policy in vcgen.
+"""Classify failures and decide how to go on: the only retry policy of vcgen. Pure.
 
-A rate limit is a property of the endpoint and not of the request, so it never costs an attempt, and
-neither does an endpoint that cannot be reached.
-Full jitter after https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
+| outcome               | decision                                                              |
+|-----------------------|-----------------------------------------------------------------------|
+| Throttled, Unreachable| requeue at no cost; stop the run once nothing has got through for long |
+| Stray                 | retry after its Retry-After; fail after `STRAYS`                       |
+| Failed                | requeue if an outage explains it; else retry; fail after `ATTEMPTS`    |
+| Refused               | ask in a simpler way if there is one; else fail                        |
+| Disabled              | requeue if another endpoint is left; else stop the run                 |
+
+A rate limit and an outage are the endpoint's, so they cost no attempt. Full jitter after
+https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
 
+from enum import StrEnum
 from typing import NamedTuple
 
-from vcgen.engine.chat import Failure
-from vcgen.errors import Reason
+from vcgen.engine.chat import Failure, FailureKind
+from vcgen.engine.config import Capabilities
+from vcgen.engine.limits.permit import (
+    Disabled,
+    Failed,
+    Outcome,
+    Refused,
+    Stray,
+    Throttled,
+    Unreachable,
+)
 
-# Twitter's Finagle allows as many: https://twitter.github.io/finagle/guide/Clients.html#retries
-RETRIES_A_SUCCESS, RETRIES_A_SECOND, MOST_RETRIES = 0.2, 10.0, 100.0
-
+# The official clients send three times within seconds; six attempts take some half a minute.
 ATTEMPTS = 6
 BASE_S, CAP_S = 0.5, 30.0
-# An endpoint that asks for more patience than this means a daily quota: stop, continue later.
+# At an endpoint that refuses half of all requests, one in a million is refused so often.
+STRAYS = 20
+# A longer Retry-After means a daily quota: stop the run, which can be continued.
 LONGEST_WAIT_S = 600.0
+# Time after which an endpoint that lets nothing through stops the run: one that has never been
+# reached has a wrong address, one that has been is worth waiting for.
+NEVER_REACHED_S, OUT_OF_REACH_S = 30.0, 600.0
+REACH_AGAIN_S = 2.0
+# An outage costs no attempt for this long. With a single endpoint, an outage and a request that
+# always fails look the same.
+FORGIVEN_S = 180.0
+
+# Finagle's defaults: https://twitter.github.io/finagle/guide/Clients.html#retries
+RETRIES_A_SUCCESS, RETRIES_A_SECOND, MOST_RETRIES = 0.2, 10.0, 100.0
 
 _NO_MORE_MONEY = frozenset(
     {
@@ -32,59 +59,132 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _OVERLOADED = frozenset({"rate_limit_exceeded", "rate_limit_error", "overloaded_error"})
 
 
-class Throttle(NamedTuple):
-    """Close the endpoint's gate for everybody; None leaves the time to the gate."""
+class FailureReason(StrEnum):
+    """Why a request has no answer."""
 
-    delay_s: float | None
-
-
-class Unreachable(NamedTuple):
-    """The endpoint is not there: close its gate until it is."""
+    PROMPT_TOO_LARGE = "prompt_too_large"
+    BAD_REQUEST = "bad_request"
+    SERVER_ERROR = "server_error"
+    NETWORK = "network"
+    TIMEOUT = "timeout"
+    THROTTLED = "throttled"
+    INVALID_RESPONSE = "invalid_response"
+    CONTENT_FILTER = "content_filter"
 
 
 class Retry(NamedTuple):
-    """Send this request once more after `delay_s` seconds, which costs it an attempt."""
+    """Send the request again after `delay_s` seconds."""
 
     delay_s: float
 
 
+class Requeue(NamedTuple):
+    """Send the request again as soon as the limits allow, at no cost."""
+
+
+class Downgrade(NamedTuple):
+    """Ask again in a way that needs less of the endpoint."""
+
+    capabilities: Capabilities
+
+
 class Fail(NamedTuple):
-    """End this request; the sample becomes a reject."""
+    """Raise `RequestFailed`."""
 
-    reason: Reason
+    reason: FailureReason
 
 
-class Stop(NamedTuple):
-    """Give up this endpoint: no other request can succeed there either."""
+class StopRun(NamedTuple):
+    """Stop everything: no other request can succeed."""
 
     message: str
 
 
-Decision = Throttle | Unreachable | Retry | Fail | Stop
+Decision = Retry | Requeue | Downgrade | Fail | StopRun
 
 
-def decide(failure: Failure, attempt: int, draw: float) -> Decision:
-    """What follows a failure.
+class Situation(NamedTuple):
+    """A failed request and its endpoints.
 
-    Args:
-        failure: what came back.
-        attempt: how many attempts this request has used up, this one included, rate limits not.
-        draw: a random number in 0..1, for the jitter.
+    Attributes:
+        attempts: the request has used, this one included; throttles and outages do not count.
+        strays: throttles it has met while others passed, this one included.
+        draw: random number in 0..1, for the jitter.
+        downgrade: simpler way to ask, None without one.
+        is_outage: an outage of the endpoint explains the failure.
+        is_last: no other endpoint is left.
+        stalled: why no endpoint can be waited for any longer, None while one can.
     """
+
+    attempts: int = 1
+    strays: int = 0
+    draw: float = 0.5
+    downgrade: Capabilities | None = None
+    is_outage: bool = False
+    is_last: bool = True
+    stalled: str | None = None
+
+
+def classify(failure: Failure, *, is_reached: bool = True) -> Outcome:
+    """The outcome to report for a failure. `is_reached`: the endpoint has replied before."""
     if (message := _hopeless(failure)) is not None:
-        return Stop(message)
+        return Disabled(message)
     if _is_too_large(failure):
-        return Fail(Reason.PROMPT_TOO_LARGE)
-    if failure.code == "connect_failed":
-        return Unreachable()
+        return Refused()
+    if failure.kind is FailureKind.NO_CONNECTION:
+        return Unreachable(None if is_reached else REACH_AGAIN_S)
     if _is_throttle(failure):
-        return _throttle(failure)
+        wait_s = failure.retry_after_s
+        if wait_s is not None and wait_s > LONGEST_WAIT_S:
+            return Disabled(f"the endpoint asks to wait {wait_s:.0f} s: {failure.message}")
+        # Zero seconds would open the limiter to the next refusal at once.
+        return Throttled(wait_s or None, failure.is_exhausted)
     if failure.should_retry is False or not _is_transient(failure):
-        return Fail(_reason(failure))
-    if attempt >= ATTEMPTS:
-        return Fail(_reason(failure))
-    delay_s = draw * min(CAP_S, BASE_S * 2**attempt)
-    return Retry(max(delay_s, min(failure.retry_after_s or 0.0, LONGEST_WAIT_S)))
+        return Refused()
+    return Failed(has_replied=failure.status > 0)
+
+
+def decide(failure: Failure, outcome: Outcome, situation: Situation) -> Decision:
+    """Decide how to go on after a failure, by the table of this module."""
+    if isinstance(outcome, Disabled):
+        return StopRun(outcome.message) if situation.is_last else Requeue()
+    if situation.stalled is not None:
+        return StopRun(situation.stalled)
+    if isinstance(outcome, Throttled | Unreachable):
+        return Requeue()
+    if isinstance(outcome, Refused):
+        if situation.downgrade is not None:
+            return Downgrade(situation.downgrade)
+        return Fail(reason_of(failure))
+    if isinstance(outcome, Stray):
+        if situation.strays >= STRAYS:
+            return Fail(FailureReason.THROTTLED)
+        return Retry(outcome.retry_after_s or _jittered_s(situation.strays, situation.draw))
+    if situation.is_outage:
+        return Requeue()
+    if situation.attempts >= ATTEMPTS:
+        return Fail(reason_of(failure))
+    hint_s = min(failure.retry_after_s or 0.0, LONGEST_WAIT_S)
+    return Retry(max(_jittered_s(situation.attempts, situation.draw), hint_s))
+
+
+def reason_of(failure: Failure) -> FailureReason:
+    """The reason to give for a failure that is final."""
+    if _is_too_large(failure):
+        return FailureReason.PROMPT_TOO_LARGE
+    if failure.code == "content_filter":
+        return FailureReason.CONTENT_FILTER
+    if failure.kind is FailureKind.TIMED_OUT:
+        return FailureReason.TIMEOUT
+    if failure.status == 0:
+        return FailureReason.NETWORK
+    if failure.status == 200 or 300 <= failure.status < 400:
+        return FailureReason.INVALID_RESPONSE
+    return FailureReason.SERVER_ERROR if failure.status >= 500 else FailureReason.BAD_REQUEST
+
+
+def _jittered_s(count: int, draw: float) -> float:
+    return draw * float(min(CAP_S, BASE_S * 2**count))
 
 
 def _hopeless(failure: Failure) -> str | None:
@@ -96,8 +196,8 @@ def _hopeless(failure: Failure) -> str | None:
     if status == 404 and code in _NO_SUCH_MODEL:
         return f"the endpoint has no such model (404): {failure.message}"
     if status in _REDIRECTS:
-        said = f"the endpoint redirects ({status}): {failure.message}"
-        return f"{said}; nothing is sent there: give the address that answers itself"
+        redirect = f"the endpoint redirects ({status}): {failure.message}"
+        return f"{redirect}; give the final address as the base URL"
     return None
 
 
@@ -114,14 +214,6 @@ def _is_throttle(failure: Failure) -> bool:
     )
 
 
-def _throttle(failure: Failure) -> Throttle | Stop:
-    wait_s = failure.retry_after_s
-    if wait_s is not None and wait_s > LONGEST_WAIT_S:
-        return Stop(f"the endpoint asks to wait {wait_s:.0f} s: {failure.message}")
-    # Zero seconds would open the gate to the next refusal at once.
-    return Throttle(wait_s or None)
-
-
 def _is_transient(failure: Failure) -> bool:
     return (
         failure.should_retry is True
@@ -130,30 +222,19 @@ def _is_transient(failure: Failure) -> bool:
     )
 
 
-def _reason(failure: Failure) -> Reason:
-    by_code = {"timed_out": Reason.TIMEOUT, "content_filter": Reason.CONTENT_FILTER}
-    if failure.code in by_code:
-        return by_code[failure.code]
-    if failure.status == 0:
-        return Reason.NETWORK
-    if failure.status == 200 or 300 <= failure.status < 400:
-        return Reason.INVALID_RESPONSE
-    return Reason.SERVER_ERROR if failure.status >= 500 else Reason.BAD_REQUEST
-
-
 class RetryBudget:
-    """How many failed requests are sent again, so that retries never become most of the load."""
+    """Delays retries so that they never become most of the load."""
 
     def __init__(self) -> None:
         self._left = MOST_RETRIES
         self._at = float("-inf")
 
-    def passed(self) -> None:
-        """A request succeeded."""
+    def earn(self) -> None:
+        """Earn part of a retry by a success."""
         self._left = min(MOST_RETRIES, self._left + RETRIES_A_SUCCESS)
 
-    def take(self, now: float) -> float:
-        """Seconds to wait before one more; whoever asks first waits least."""
+    def spend(self, now: float) -> float:
+        """Spend one retry; returns the seconds to wait before it."""
         earned = (now - self._at) * RETRIES_A_SECOND
         self._left, self._at = min(MOST_RETRIES, self._left + earned) - 1, now
         return max(0.0, -self._left / RETRIES_A_SECOND)

@@ -1,10 +1,10 @@
-"""The calls users make: `generate_batch`, `stream`, `run`. Each checks all before it sends any."""
+"""The public calls `generate_batch`, `stream` and `run`; all options are checked before sending."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, Unpack
+from typing import Generic, TypeVar, Unpack
 
 import anyio
 
@@ -13,25 +13,18 @@ from vcgen.data.records import Outcome, Record, Reject
 from vcgen.engine.chat import Usage
 from vcgen.engine.engine import running_loop
 from vcgen.errors import UsageError
-from vcgen.pipeline.session import (
-    Model,
-    Options,
-    open_run,
-    use_uvloop,
-)
-from vcgen.pipeline.store.directory import read_records, read_rejects
+from vcgen.pipeline.progress import RunSummary
+from vcgen.pipeline.session import Model, Options, open_run
+from vcgen.pipeline.store.read import read_records, read_rejects
 
-if TYPE_CHECKING:
-    pass
-
-_BUFFERED = 64  # outcomes a slow consumer of `stream` may leave waiting
+_BUFFERED = 64  # outcomes that wait for a slow consumer of `stream`
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Stored(Generic[T]):
-    """Outcomes in a run directory, read anew, one at a time, whenever they are iterated over."""
+    """Outcomes in a run directory; each iteration reads them from there, one at a time."""
 
     path: Path
     count: int
@@ -46,15 +39,15 @@ class Stored(Generic[T]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a run came to.
+    """Outcomes and counts of a run.
 
     Attributes:
-        records, rejects: lists, or read lazily from the run directory where there is one; then they
-            hold what earlier runs left there too.
+        records, rejects: lists, or read lazily from the run directory, if there is one, with those
+            of earlier runs.
         usage: tokens of this run, failed and repaired attempts included where they were answered;
-            those of a judge are in the summary.
-        cost: US dollars of them, None if the model's price is not known.
-        seconds: that this run took.
+            the summary has those of a judge.
+        cost: US dollars of these tokens, None if the model's price is unknown.
+        seconds: duration of this run.
         summary: counts of the run, as `vcgen generate --json` prints them.
     """
 
@@ -63,7 +56,7 @@ class Result:
     usage: Usage
     cost: float | None
     seconds: float
-    summary: dict[str, Any]
+    summary: RunSummary
 
 
 async def generate_batch(clips: Clips, *, model: Model, **options: Unpack[Options]) -> Result:
@@ -72,13 +65,13 @@ async def generate_batch(clips: Clips, *, model: Model, **options: Unpack[Option
     Args:
         clips: a path, or an iterable or async iterable of `Clip` or dicts of its fields.
         model: a name (endpoint and key come from the environment), `sim`, an `Endpoint`, or several
-            of one model, among which the requests are divided.
+            of one model, which share the requests.
         options: see `Options`.
 
     Raises:
         UsageError: wrong use, before anything is sent.
-        RunStopped: dead key, exhausted quota, unreachable endpoint; with `output`, continue by the
-            same call.
+        RunStopped: dead key, exhausted quota, unreachable endpoint; with `output`, the same call
+            continues.
         StoreError: the run directory could not be written.
     """
     records: list[Record] = []
@@ -98,8 +91,8 @@ async def generate_batch(clips: Clips, *, model: Model, **options: Unpack[Option
         records=Stored(store.path, store.records, read_records) if store else records,
         rejects=Stored(store.path, store.rejects.total(), read_rejects) if store else rejects,
         usage=opened.engine.counters.usage,
-        cost=summary["cost"],
-        seconds=summary["seconds"],
+        cost=summary.cost,
+        seconds=summary.seconds,
         summary=summary,
     )
 
@@ -107,9 +100,10 @@ async def generate_batch(clips: Clips, *, model: Model, **options: Unpack[Option
 async def stream(
     clips: Clips, *, model: Model, **options: Unpack[Options]
 ) -> AsyncGenerator[Outcome, None]:
-    """Outcomes as they finish, memory flat. Arguments and errors as for `generate_batch`.
+    """Yield outcomes as they finish, in constant memory.
 
-    Leaving the loop early ends the run; with `output` it can be continued.
+    Arguments and errors as for `generate_batch`. Leaving the loop early ends the run; with `output`
+    another call continues it.
     """
     loop = running_loop()
     send, receive = anyio.create_memory_object_stream[Outcome](_BUFFERED)
@@ -118,7 +112,7 @@ async def stream(
         async with send, open_run(open_input(clips), model, options, send.send) as opened:
             await opened.work()
 
-    # A task of its own: a task group must not be held open across `yield`, where the consumer may
+    # A task of its own: a task group must not stay open across `yield`, where the consumer may
     # leave the loop or be cancelled.
     worker = loop.create_task(work())
     try:
@@ -131,11 +125,11 @@ async def stream(
         with anyio.CancelScope(shield=True):
             await asyncio.wait([worker])
         if not worker.cancelled():
-            worker.exception()  # raised above, or of no interest to a consumer that has left
+            worker.exception()  # mark as retrieved
 
 
 def run(clips: Clips, *, model: Model, **options: Unpack[Options]) -> Result:
-    """`generate_batch` for scripts: blocks until all is done. Not for code that runs in a loop."""
+    """Call `generate_batch` from a script and block until it ends; not for code in a loop."""
 
     async def main() -> Result:
         return await generate_batch(clips, model=model, **options)
@@ -143,5 +137,5 @@ def run(clips: Clips, *, model: Model, **options: Unpack[Options]) -> Result:
     try:
         asyncio.get_running_loop()
     except RuntimeError:
-        return anyio.run(main, backend_options={"use_uvloop": use_uvloop()})
+        return anyio.run(main, backend_options={"use_uvloop": True})
     raise UsageError("a loop is running here: await vcgen.generate_batch(...) instead of vcgen.run")

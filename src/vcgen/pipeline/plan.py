@@ -1,161 +1,191 @@
-"""What a run would take, before anything is sent: requests, tokens, money and time.
+"""Estimate requests, tokens, cost and time of a run without sending anything.
 
-A sample of the clips goes the whole way with the simulated model in the real one's place, and what
-it takes is scaled to all. The prompts are those of the run; how many tokens they have and how long
-replies get is a guess.
+A dry run renders the prompts for a sample of the clips; its figures are scaled to all. Tokens of
+prompts are counted from their text, tokens of replies from the lengths that the recipe asks for.
+Repairs, retries and thinking are not part of the estimate.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from math import ceil, inf
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from vcgen.data.readers.inputs import PlacedStream
-from vcgen.data.readers.read import Placed
+from vcgen.data.clips import Clip
+from vcgen.data.readers.inputs import InputStream
+from vcgen.data.readers.read import InputRow, to_clip
 from vcgen.engine.chat import Usage
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.pricing import Price
 from vcgen.errors import UsageError
-from vcgen.pipeline.session import Options, open_run, price_of
-from vcgen.sim import SimTransport
+from vcgen.pipeline.dry_run import DryRun, unsent
+from vcgen.pipeline.session import Options, Settings, price_of, task_mix
+from vcgen.tasks.ask import Answer
+from vcgen.tasks.clip_context import ClipContext
+from vcgen.tasks.recipe import Recipe
+from vcgen.tasks.task_mix import TaskMix
+from vcgen.tasks.templates import Templates
 
 SAMPLED = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgePlan:
-    """What a judge would be asked, besides all that the model is.
+    """The estimate of a judge, which comes on top of the model's.
 
     Attributes:
         model: the judge's.
-        cost: US dollars, None if the price is not known.
+        cost: US dollars, None if the price is unknown.
     """
 
     model: str
     requests: int
     prompt_tokens: int
     completion_tokens: int
-    cost: float | None
+    cost: float | None  # US dollars, None if the price is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run would take.
+    """The estimate of a run.
 
     Attributes:
-        clips: rows of the input, or as many of them as the samples that are wanted take.
-        sampled: of these, how many were tried.
+        clips: rows of the input, or the number of them that `max_records` needs.
+        sampled: the number of rows that prompts were rendered for.
         samples: records and rejects.
-        cost: US dollars, None if the price is not known.
-        seconds: at the limits given, None if there are none.
-        limited_by: `rpm`, `tpm` or `concurrency`, whichever makes it take so long, with `judge `
-            before it if it is that of the judge; empty without.
-        judge: None if there is none.
+        cost: US dollars, None if the price is unknown.
+        seconds: at the limits given, None without limits.
+        limited_by: the limit that determines `seconds`: `rpm`, `tpm` or `concurrency`, after
+            `judge ` for a limit of the judge; empty without limits.
+        judge: None for a run without a judge.
     """
 
-    clips: int
-    sampled: int
-    samples: int
+    clips: int  # rows of the input, or as many of them as the samples that are wanted take
+    sampled: int  # of these, how many were tried
+    samples: int  # records and rejects
     requests: int
     prompt_tokens: int
     completion_tokens: int
-    cost: float | None
-    seconds: float | None
+    cost: float | None  # US dollars, None if the price is not known
+    seconds: float | None  # at the limits given, None if there are none
     limited_by: str
-    judge: JudgePlan | None = None
+    judge: JudgePlan | None = None  # None if there is none
 
 
 async def estimate(
-    clips: PlacedStream,
+    clips: InputStream,
     price: Price | None,
     options: Options,
     latency_s: float = 0.0,
     judge: Endpoint | None = None,
 ) -> Plan:
-    """The plan of a run; nothing is sent and nothing is written.
+    """Estimate a run; nothing is sent and nothing is written.
 
     Args:
-        clips: the input, which is read to its end.
-        price: of the model's tokens, None if it is not known.
-        options: of the run; its limits, output and transport are not used for the sample.
-        latency_s: how long a reply takes; 0 leaves out of account how many may be in flight.
+        clips: the input, read to its end.
+        price: of the model's tokens, None if unknown.
+        options: of the run; output and transport are not used.
+        latency_s: of a reply; 0 leaves the limit on requests in flight out of account.
         judge: with its limits and its price, None for no judge.
 
     Raises:
-        UsageError: as for a run, or the input is empty, or the latency is less than nothing.
+        UsageError: as for a run, or the input is empty, or the latency is negative.
     """
     if not 0 <= latency_s < inf:
         raise UsageError(f"the latency must be a number of seconds from 0, not {latency_s}")
-    count, sample = await draw(clips, SAMPLED, options["recipe"].seed)
+    settings = Settings.from_options(options)
+    mix, recipe = task_mix(settings)
+    count, sample = await draw(clips, SAMPLED, recipe.seed)
     if not sample:
         raise UsageError("there are no clips to plan for")
-    trial: Options = {
-        **options,
-        # The simulated model writes no other, and what it writes is checked.
-        "recipe": replace(options["recipe"], language="English"),
-        "output": None,
-        "samples": None,
-        "limits": Limits(concurrency=16),
-        "transport": SimTransport(),
-        "judge": None if judge is None else "sim",
-    }
-    async with open_run(_each(sample), Endpoint(model="sim"), trial) as run:
-        await run.work()
-        summary = run.summary()
-    wanted = options.get("samples")
-    if wanted is not None:
-        count = min(count, ceil(wanted / run.tasks))
+    if settings.max_records is not None:
+        count = min(count, ceil(settings.max_records / mix.size))
+    prompts = Templates(settings.templates)
+    samples, writing, judging = await _try(
+        sample, mix, recipe, prompts, is_judged=judge is not None
+    )
     scale = count / len(sample)
-    writing = _load(summary, scale, options["limits"])
-    judged = None if judge is None else _load(summary["judge"], scale, judge.limits or Limits())
-    seconds, limited_by = _slowest(writing, judged, count, latency_s)
+    written = writing.scaled(scale, settings.limits)
+    judged = judge_plan = None
+    if judge is not None:
+        judged = judging.scaled(scale, judge.limits or Limits())
+        judge_price = price_of([judge])
+        judge_plan = JudgePlan(
+            model=judge.model,
+            requests=judged.requests,
+            prompt_tokens=judged.used.prompt_tokens,
+            completion_tokens=judged.used.completion_tokens,
+            cost=None if judge_price is None else judge_price.of(judged.used),
+        )
+    seconds, limited_by = _slowest(written, judged, count, latency_s)
     return Plan(
         clips=count,
         sampled=len(sample),
-        samples=round(summary["samples"] * scale),
-        requests=writing.requests,
-        prompt_tokens=writing.used.prompt_tokens,
-        completion_tokens=writing.used.completion_tokens,
-        cost=None if price is None else price.of(writing.used),
+        samples=round(samples * scale),
+        requests=written.requests,
+        prompt_tokens=written.used.prompt_tokens,
+        completion_tokens=written.used.completion_tokens,
+        cost=None if price is None else price.of(written.used),
         seconds=seconds,
         limited_by=limited_by,
-        judge=None if judge is None or judged is None else _judging(judge, judged),
+        judge=judge_plan,
     )
 
 
+@dataclass
+class _Count:
+    """Requests so far, and their tokens."""
+
+    requests: int = 0
+    used: Usage = Usage()
+
+    def add(self, answers: Iterable[Answer]) -> None:
+        for answer in answers:
+            self.requests += 1
+            self.used += answer.usage
+
+    def scaled(self, scale: float, limits: Limits) -> "_Load":
+        tokens = (self.used.prompt_tokens, self.used.completion_tokens)
+        used = Usage(*(round(count * scale) for count in tokens))
+        return _Load(round(self.requests * scale), used, limits)
+
+
+async def _try(
+    rows: Sequence[InputRow], mix: TaskMix, recipe: Recipe, prompts: Templates, *, is_judged: bool
+) -> tuple[int, _Count, _Count]:
+    """Samples of the rows, and the requests to the model and to its judge."""
+    samples, writing, judging, ids = 0, _Count(), _Count(), set[str]()
+    async with unsent() as engine:
+        for row in rows:
+            clip = to_clip(*row)
+            if not isinstance(clip, Clip) or clip.id in ids:
+                samples += 1  # a reject
+                continue
+            ids.add(clip.id)
+            run = DryRun(ClipContext(clip, engine, None), prompts, recipe)
+            for task in mix.of(clip.id):
+                samples += 1
+                await run.make(task, is_judged=is_judged)
+            writing.add(run.writing.values())
+            judging.add(run.judging.values())
+    return samples, writing, judging
+
+
 class _Load(NamedTuple):
-    """What an endpoint is asked in all, and what it allows."""
+    """The requests to an endpoint in all, and its limits."""
 
     requests: int
     used: Usage
     limits: Limits
 
 
-def _load(summary: Mapping[str, Any], scale: float, limits: Limits) -> _Load:
-    usage = summary["usage"]
-    tokens = [round(usage[name] * scale) for name in ("prompt_tokens", "completion_tokens")]
-    return _Load(round(summary["requests"] * scale), Usage(*tokens), limits)
-
-
-def _judging(judge: Endpoint, load: _Load) -> JudgePlan:
-    price = price_of([judge])
-    return JudgePlan(
-        model=judge.model,
-        requests=load.requests,
-        prompt_tokens=load.used.prompt_tokens,
-        completion_tokens=load.used.completion_tokens,
-        cost=None if price is None else price.of(load.used),
-    )
-
-
 def _slowest(
     writing: _Load, judging: _Load | None, clips: int, latency_s: float
 ) -> tuple[float | None, str]:
-    """Seconds, and the name of what makes it take so long; None and empty without any limit."""
+    """Seconds, and the name of the limit that determines them; None and empty without limits."""
 
     def waiting(requests: int, in_flight: int | None) -> float:
-        # Clips are begun when others end, each of which takes its requests one after another.
+        # A clip begins when another one ends, and sends its requests one after another.
         rounds = 0 if in_flight is None else ceil(clips / in_flight) * requests / clips
         return rounds * latency_s
 
@@ -176,14 +206,14 @@ def _slowest(
     return max(slowest, (both_s, "concurrency"), key=_seconds)
 
 
-def _seconds(found: tuple[float | None, str]) -> float:
-    return found[0] or 0.0
+def _seconds(limiting: tuple[float | None, str]) -> float:
+    return limiting[0] or 0.0
 
 
-async def draw(rows: PlacedStream, most: int, seed: int) -> tuple[int, list[Placed]]:
-    """How many rows there are, and so many of them, each with the same chance, in their order."""
+async def draw(rows: InputStream, most: int, seed: int) -> tuple[int, list[InputRow]]:
+    """The number of rows, and at most `most` of them, drawn with equal chances, in their order."""
     random = Random(seed)  # noqa: S311 - a repeatable sample
-    drawn: list[tuple[int, Placed]] = []
+    drawn: list[tuple[int, InputRow]] = []
     count = 0
     async for row in rows:
         count += 1
@@ -197,9 +227,9 @@ async def draw(rows: PlacedStream, most: int, seed: int) -> tuple[int, list[Plac
 def duration(
     requests: int, used: Usage, waiting_s: float, limits: Limits
 ) -> tuple[float | None, str]:
-    """Seconds at the limits, and the name of the one that binds; None and empty without any.
+    """Seconds at the limits, and the name of the one that binds; None and empty without limits.
 
-    `waiting_s` is what waiting for replies takes, with as many in flight as may be.
+    `waiting_s` is the time spent waiting for replies, with all requests in flight that may be.
     """
     prompt, completion = used.prompt_tokens, used.completion_tokens
     by_tokens = (
@@ -214,8 +244,3 @@ def duration(
     }
     slowest = max(seconds, key=lambda name: seconds[name])
     return (seconds[slowest], slowest) if seconds[slowest] > 0 else (None, "")
-
-
-async def _each(rows: Sequence[Placed]) -> PlacedStream:
-    for row in rows:
-        yield row

@@ -1,4 +1,4 @@
-"""Count how many records are still wanted."""
+"""Begin no more samples than the wanted number of records can use."""
 
 from math import inf
 
@@ -6,13 +6,12 @@ import anyio
 
 
 class RecordQuota:
-    """How many records are still wanted, so that no more samples are begun than can be used.
+    """Slots for samples under way, one for each record still wanted.
 
-    A sample that is begun has its place until it ends; one that ends without a record gives it
-    back.
+    A sample holds a slot until it ends; one that ends without a record frees it for another.
 
     Args:
-        wanted: records, None for as many as there can be.
+        wanted: number of records, None for no bound.
     """
 
     def __init__(self, wanted: int | None) -> None:
@@ -22,11 +21,11 @@ class RecordQuota:
 
     @property
     def is_met(self) -> bool:
-        """Whether all records are there."""
+        """Whether no more records are wanted."""
         return self._wanted <= 0
 
     async def begin(self) -> bool:
-        """Wait for a place for a sample; False if no more records are wanted."""
+        """Wait for a slot; return False if no more records are wanted."""
         while self._begun >= self._wanted and not self.is_met:
             await self._freed.wait()
         if self.is_met:
@@ -35,7 +34,7 @@ class RecordQuota:
         return True
 
     def end(self, *, with_record: bool) -> None:
-        """A sample that was begun has ended."""
+        """Free the slot of a sample."""
         self._begun -= 1
         self._wanted -= with_record
         if self._begun + 1 >= self._wanted:

@@ -1,6 +1,6 @@
-"""One sample: a task done for a clip, its turns checked, its outcome with where it came from."""
+"""Make one sample: do a task for a clip, check its turns, build the outcome with its metadata."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from vcgen._version import __version__
-from vcgen.checks.checker import MOST_PROBLEMS, Review, apply_severities
+from vcgen.checks.checker import Review
+from vcgen.checks.codes import MAX_PROBLEMS, apply_severities
 from vcgen.checks.leaks import find_leaks
 from vcgen.data.hashing import hash_hex
-from vcgen.data.records import KINDS, Outcome, Record, Reject, Turn
+from vcgen.data.records import KINDS, Outcome, Reason, Record, Reject, Turn
 from vcgen.engine.pricing import Price
-from vcgen.errors import Reason, SampleRejected, VcgenError
+from vcgen.errors import SampleRejected
+from vcgen.pipeline.faults import ending_of, unusable_result
 from vcgen.tasks.ask import Ask
 from vcgen.tasks.clip_context import ClipContext
 from vcgen.tasks.judge import Judge, Judgement
@@ -32,85 +34,76 @@ def sample_id(clip_id: str, task: Task, variant: int = 0) -> str:
 
 @dataclass(frozen=True)
 class SampleMaker:
-    """How the samples of a run are made.
-
-    Attributes:
-        price: of the model's tokens, None if not known.
-        now: date and time for the records.
-        judge: who judges what has passed the checks, None for nobody.
-    """
+    """Makes the samples of a run."""
 
     prompts: "Templates"
     recipe: Recipe
-    price: Price | None
-    now: Callable[[], datetime]
-    judge: Judge | None = None
+    price: Price | None  # of the model's tokens, None if unknown
+    now: Callable[[], datetime]  # date and time for the records
+    judge: Judge | None = None  # judges the samples that have passed the checks, None without one
 
-    async def make(self, task: Task, calls: ClipContext, sample: str) -> Outcome:
-        """The record of a task for a clip, or the reject with its reason.
+    async def make(self, task: Task, context: ClipContext, sample: str) -> Outcome:
+        """Do a task for a clip; return the record, or the reject with its reason.
 
-        Raises:
-            VcgenError: the run is ending, or a template is wrong.
+        Raise VcgenError if the run is ending, a template is wrong, or vcgen or the machine failed.
         """
-        clip, ask = calls.clip, Ask(calls, self.prompts, self.recipe, sample)
+        clip, ask = context.clip, Ask(context, self.prompts, self.recipe, sample)
         judging: Judgement | None = None
         try:
-            turns = tuple(await task.function(clip, ask))
+            turns = _turns_of(task, await task.function(clip, ask))
             review = _review(turns, ask)
             flags = _flags_of_leaks(turns, ask)
             if self.judge is not None:
-                calls.keep()  # paid for, and the judge takes its time
-                judging = self.judge.begin(calls, ask.sample)
-                await judging.weigh(turns)
+                context.calls.flush()  # paid for, and the judge takes its time
+                judging = self.judge.begin(context, ask.sample)
+                await judging.judge(turns)
         except Exception as error:
-            cause = _cause(error)
-            if isinstance(cause, SampleRejected):
-                return self._reject(ask, judging, cause)
-            if isinstance(cause, VcgenError):
-                raise cause from error
-            # Its author's fault costs one sample.
-            what = " ".join(f"{type(cause).__name__}: {cause}".split())
-            message = f"the task {task.name} failed: {what}"
-            return self._reject(ask, judging, SampleRejected(Reason.TASK_ERROR, message))
+            ending = ending_of(error, task)
+            if not isinstance(ending, SampleRejected):
+                raise ending from error
+            return self._reject(ask, judging, ending)
         return Record(
             id=ask.sample,
             video=clip.video,
             clip_id=clip.id,
             task=task.name,
             turns=turns,
-            flags=tuple(dict.fromkeys((*(each.code for each in review.problems), *flags))),
+            flags=tuple(dict.fromkeys((*(problem.code for problem in review.problems), *flags))),
             meta=self._meta(ask, judging) | {"ground": review.ground},
         )
 
     def _reject(self, ask: Ask, judging: Judgement | None, error: SampleRejected) -> Reject:
         return Reject(
             id=ask.sample,
-            reason=error.reason,
+            reason=Reason(error.reason),
             message=error.message,
-            attempts=ask.attempts + error.attempts,
+            attempts=ask.provenance.attempts + error.attempts,
             reply=error.reply,
             meta=self._meta(ask, judging),
         )
 
     @cached_property
     def _common(self) -> dict[str, Any]:
-        """What is the same in all records."""
+        """Metadata that all records share."""
         recipe = self.recipe
         return {
             "recipe": recipe_hash(recipe),
             "seed": recipe.seed,
-            "parameters": {"temperature": recipe.temperature, "max_tokens": recipe.max_tokens},
+            "parameters": {
+                "temperature": recipe.temperature,
+                "max_tokens": recipe.max_reply_tokens,
+            },
             "version": __version__,
         }
 
     def _meta(self, ask: Ask, judging: Judgement | None) -> dict[str, Any]:
         meta = {
-            **ask.used(self.price),
+            **ask.provenance.as_meta(self.price),
             **self._common,
-            "evidence": ask.calls.evidence,
+            "evidence": ask.context.evidence_hash,
             "time": self.now().isoformat(timespec="milliseconds"),
         }
-        if cleaned := ask.calls.clip.cleaned:
+        if cleaned := ask.context.clip.cleaned:
             meta["cleaned"] = cleaned
         if judging is not None:
             meta["judge"] = judging.meta
@@ -118,47 +111,55 @@ class SampleMaker:
 
 
 def recipe_hash(recipe: Recipe) -> str:
-    """16 hexadecimal digits of all that a recipe says."""
     return hash_hex(orjson.dumps(recipe, option=orjson.OPT_SORT_KEYS).decode())
 
 
-def _cause(error: Exception) -> Exception:
-    """What went wrong in a task, which may ask in a task group: first of all what ends the run."""
-    if not isinstance(error, ExceptionGroup):
-        return error
-    causes = [_cause(inner) for inner in error.exceptions]
-    return min(
-        causes,
-        key=lambda cause: isinstance(cause, SampleRejected) or not isinstance(cause, VcgenError),
-    )
+def _turns_of(task: Task, returned: object) -> tuple[Turn, ...]:
+    """Check the type of the value that a task returned.
+
+    Raises:
+        SampleRejected: its author's fault.
+    """
+    if not isinstance(returned, Iterable):
+        raise unusable_result(task, f"{type(returned).__name__} instead of turns")
+    turns = tuple(returned)
+    for turn in turns:
+        if not isinstance(turn, Turn):
+            raise unusable_result(task, f"{type(turn).__name__} instead of a turn")
+        if turn.kind not in KINDS:
+            kinds = ", ".join(KINDS)
+            raise unusable_result(task, f"a turn of kind {turn.kind!r}; choose from {kinds}")
+        for text in (turn.question, turn.answer):
+            if not isinstance(text, str):
+                raise unusable_result(task, f"a turn with {type(text).__name__} instead of text")
+    return turns
 
 
 def _review(turns: tuple[Turn, ...], ask: Ask) -> Review:
-    """What is only to be flagged of turns that a task returned.
+    """Check the turns that a task returned; the review holds those problems that are only flagged.
 
     Raises:
-        Rejected: something is wrong with them.
+        SampleRejected: something is wrong with them.
     """
-    for turn in turns:
-        if not isinstance(turn, Turn):
-            raise TypeError(f"a task returns turns, not {type(turn).__name__}")
-        if turn.kind not in KINDS:
-            raise ValueError(f"a turn's kind is one of {', '.join(KINDS)}, not {turn.kind!r}")
     review = ask.checks.review(turns)
-    if wrong := [each for each in review.problems if each.severity != "flag"]:
-        said = "; ".join(map(str, wrong[:MOST_PROBLEMS]))
-        raise SampleRejected(Reason.FAILED_CHECKS, said, reply=_text(turns))
+    if wrong := [problem for problem in review.problems if problem.severity != "flag"]:
+        message = "; ".join(map(str, wrong[:MAX_PROBLEMS]))
+        raise SampleRejected(Reason.FAILED_CHECKS, message, reply=_text(turns))
     return review
 
 
 def _flags_of_leaks(turns: tuple[Turn, ...], ask: Ask) -> tuple[str, ...]:
-    """The flags of what was found; what may not be published is rejected."""
+    """Look for leaks; return the codes of those that are only flagged.
+
+    Raises:
+        SampleRejected: the text leaks instructions or other text that must not be published.
+    """
     text = _text(turns)
-    found = find_leaks(text, ask.instructions.values(), ask.calls.variables["evidence"])
-    found = apply_severities(found, ask.recipe.checks)
-    if wrong := [each.message for each in found if each.severity != "flag"]:
+    leaks = find_leaks(text, ask.provenance.instructions.values(), ask.context.evidence)
+    leaks = apply_severities(leaks, ask.recipe.checks)
+    if wrong := [leak.message for leak in leaks if leak.severity != "flag"]:
         raise SampleRejected(Reason.LEAK, "; ".join(wrong), reply=text)
-    return tuple(each.code for each in found)
+    return tuple(leak.code for leak in leaks)
 
 
 def _text(turns: tuple[Turn, ...]) -> str:

@@ -1,26 +1,27 @@
-"""Open a run: check the options, build engine, judge and store, close them after."""
+"""Open a run: check the options, build engines, judge and store, close them after."""
 
-import importlib.util
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager, nullcontext
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Self, TypedDict
 
-from vcgen._version import __version__
-from vcgen.checks.checker import require_codes
-from vcgen.data.readers.inputs import PlacedStream
+from vcgen.checks.codes import require_codes
+from vcgen.data.readers.inputs import InputStream
+from vcgen.data.records import is_simulated
+from vcgen.engine import pricing
 from vcgen.engine.budget import Budget, BudgetLedger
-from vcgen.engine.config import Endpoint, Limits, is_simulated, together
+from vcgen.engine.config import DEFAULT_TIMEOUT_S, Endpoint, Limits
 from vcgen.engine.engine import Engine, running_loop
-from vcgen.engine.pricing import FREE, Price, find_price, per_million
+from vcgen.engine.pricing import FREE, Price
 from vcgen.engine.transport.base import Transport
 from vcgen.errors import UsageError
 from vcgen.pipeline.runner import Deliver, Run
 from vcgen.pipeline.samples import SampleMaker, recipe_hash
 from vcgen.pipeline.store.directory import RunDirectory
+from vcgen.pipeline.store.manifest import GivenRates, Manifest
+from vcgen.sim import SimTransport, in_memory, is_in_memory
 from vcgen.tasks.judge import TEMPLATE, Judge
 from vcgen.tasks.recipe import Recipe
 from vcgen.tasks.registry import find_task
@@ -30,30 +31,29 @@ from vcgen.tasks.task_mix import TaskMix
 if TYPE_CHECKING:
     from vcgen.tasks.templates import Templates
 
-
 Model = str | Endpoint | Sequence[Endpoint]
 
 
 class Options(TypedDict, total=False):
-    """What `generate_batch`, `stream` and `run` take besides clips and model.
+    """Keyword arguments of `generate_batch`, `stream` and `run`, besides clips and model.
 
     Keys:
-        tasks: names, or what `@vcgen.task` made, all for each clip; the recipe's if not given.
-        samples: end once there are so many records; the whole input if not given.
-        output: the run directory; without it outcomes are returned and kept nowhere.
-        limits: what the endpoint allows, each of several that has no limits of its own.
-        budget: what this run may spend.
+        tasks: names, or results of `@vcgen.task`, all for each clip; by default the recipe's.
+        max_records: end with this number of records; by default with the input.
+        output: the run directory; without it outcomes are returned and not stored.
+        limits: of each endpoint that has no limits of its own.
+        budget: the most that this run may spend.
         recipe: turns, kinds, language, seed and the like.
-        templates: a directory of your own, whose files replace the built-in ones by name.
-        timeout_s: deadline of one attempt, 120 s if not given.
-        hedge: whether late requests are sent once more at the end, see `vcgen.Engine`.
-        transport: what sends the requests, e.g. `vcgen.HttpxTransport(client)`.
-        judge: another model, by name or as an `Endpoint` with limits of its own, that says of each
-            answer whether the evidence supports it; contradicted samples become rejects.
+        templates: a directory of your own; its files replace the built-in ones of their name.
+        timeout_s: deadline of one attempt, by default 120 s.
+        hedge: send late requests a second time at the end of the run, see `vcgen.Engine`.
+        transport: sends the requests, e.g. `vcgen.HttpxTransport(client)`.
+        judge: a second model, by name or as an `Endpoint` with limits of its own; it compares each
+            answer with the evidence, and contradicted samples become rejects.
     """
 
     tasks: Sequence[str | Task]
-    samples: int | None
+    max_records: int | None
     output: str | Path | None
     limits: Limits
     budget: Budget
@@ -65,69 +65,91 @@ class Options(TypedDict, total=False):
     judge: str | Endpoint | None
 
 
-def use_uvloop() -> bool:
-    """Whether uvloop is there; it is not on Windows."""
-    return importlib.util.find_spec("uvloop") is not None
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The values of `Options`, with defaults for those not given.
+
+    Raise UsageError if `max_records` is below 1.
+    """
+
+    tasks: Sequence[str | Task] | None = None
+    max_records: int | None = None
+    output: Path | None = None
+    limits: Limits = field(default_factory=Limits)
+    budget: Budget = field(default_factory=Budget)
+    recipe: Recipe = field(default_factory=Recipe)
+    templates: Path | None = None
+    timeout_s: float = DEFAULT_TIMEOUT_S
+    hedge: bool = False
+    transport: Transport | None = None
+    judge: str | Endpoint | None = None
+
+    def __post_init__(self) -> None:
+        if self.max_records is not None and self.max_records < 1:
+            raise UsageError(f"max_records must be at least 1, not {self.max_records}")
+
+    @classmethod
+    def from_options(cls, options: Options) -> Self:
+        """Fill in defaults; None is one for every option.
+
+        Raise UsageError if an option is unknown, or as for `Settings`.
+        """
+        if unknown := options.keys() - Options.__annotations__.keys():
+            valid = ", ".join(Options.__annotations__)
+            raise UsageError(f"unknown option {', '.join(sorted(unknown))}; choose from {valid}")
+        given = {name: value for name, value in options.items() if value is not None}
+        for name in ("output", "templates"):
+            if path := given.pop(name, None):
+                given[name] = Path(str(path))
+        return cls(**given)  # type: ignore[arg-type]  # the types are those of Options
 
 
 @asynccontextmanager
 async def open_run(
-    placed: PlacedStream,
+    rows: InputStream,
     model: Model,
     options: Options,
     deliver: Deliver | None = None,
     *,
     worker: int | None = None,
 ) -> AsyncIterator[Run]:
-    """A run ready to work: checks what was given, opens directory and engine, closes them after.
+    """Yield a run ready to work: all options checked, directory and engines open.
 
-    `worker` is the number of one that joins the directory of the process that started it.
+    Args:
+        worker: the number of a worker process, which joins the directory of its parent.
 
     Raises:
         UsageError, StoreError: as for `generate_batch`.
     """
-    _check(options)
-    endpoints, judging = _endpoints(model), _judging_endpoint(options)
-    mix, recipe = _mix(options)
-    templates = options.get("templates")
     from vcgen.tasks.templates import Templates  # noqa: PLC0415 - jinja2, which importing vcgen need not load
 
-    prompts = Templates(Path(templates) if templates else None)
-    price, budget = price_of(endpoints), options.get("budget") or Budget()
-    spending = None if budget == Budget(seconds=budget.seconds) else BudgetLedger(budget, price)
-    now, limits, transport = _clock(), options.get("limits"), options.get("transport")
-    build = partial(
-        Engine,
-        timeout_s=options.get("timeout_s", 120.0),
-        hedge=options.get("hedge", False),
-        seed=recipe.seed,
-    )
+    settings = Settings.from_options(options)
+    endpoints, judge_endpoint = _endpoints(model), _judge_endpoint(settings.judge)
+    mix, recipe = task_mix(settings)
+    prompts = Templates(settings.templates)
+    price, now = price_of(endpoints), _clock()
+    budget = settings.budget
+    # `Run` ends a run in time; no ledger is needed where only the time is limited.
+    ledger = None if budget == Budget(seconds=budget.seconds) else BudgetLedger(budget, price)
+    engine = _engine(endpoints, settings, recipe, ledger, settings.transport)
     judge = None
-    if judging is not None:
-        cost = price_of([judging])
-        books = None if spending is None else spending.at(cost)
-        # What a caller sends by reaches servers or the simulator, not both.
-        by = transport if judging.simulated == endpoints[0].simulated else None
-        judge = Judge(build(judging, transport=by, spending=books), cost, prompts, recipe)
-    samples = SampleMaker(prompts, recipe, price, now, judge)
-    wanted, output = options.get("samples"), options.get("output")
-    store: RunDirectory | None = None
-    if output and worker is not None:
-        store = RunDirectory.join(Path(output), worker)
-    elif output:
-        manifest = _manifest(endpoints, limits, judging, recipe, prompts, now())
-        store = RunDirectory.open(Path(output), manifest)
-        if wanted is not None:
-            wanted -= store.records
+    if judge_endpoint is not None:
+        judge = _judge(judge_endpoint, endpoints, settings, recipe, ledger, prompts)
+    manifest = _manifest(endpoints, settings.limits, judge_endpoint, recipe, prompts, now())
+    store, output, wanted = None, settings.output, settings.max_records
+    if output is not None and worker is None:
+        store = RunDirectory.open(output, manifest)
+    elif output is not None and worker is not None:
+        store = RunDirectory.join(output, worker)
+    if wanted is not None and store is not None and worker is None:
+        wanted -= store.records  # for a worker, the supervisor has subtracted them
     try:
-        engine = build(endpoints, limits=limits, transport=transport, spending=spending)
-        judges = nullcontext() if judge is None else judge.engine
-        # The input's files are closed now, not when the last trace of an error is forgotten.
-        async with aclosing(placed), engine, judges:
+        # The input's files are closed here, not when the last reference to an error is dropped.
+        async with aclosing(rows), engine, nullcontext() if judge is None else judge.engine:
             yield Run(
-                placed,
+                rows,
                 mix,
-                samples,
+                SampleMaker(prompts, recipe, price, now, judge),
                 engine,
                 store=store,
                 deliver=deliver,
@@ -141,112 +163,138 @@ async def open_run(
             store.close()
 
 
-def _check(options: Options) -> None:
-    if strangers := options.keys() - Options.__annotations__.keys():
-        known = ", ".join(Options.__annotations__)
-        raise UsageError(f"no option {', '.join(sorted(strangers))}: there are {known}")
-    samples = options.get("samples")
-    if samples is not None and samples < 1:
-        raise UsageError(f"samples must be at least 1, not {samples}")
+def choose_transport(endpoints: Sequence[Endpoint]) -> Transport | None:
+    """Return the simulator for endpoints in memory, None for the engine's default transport."""
+    return SimTransport() if is_in_memory(endpoints[0]) else None
+
+
+def price_of(endpoints: Sequence[Endpoint]) -> Price | None:
+    """Return the price of tokens, None if it is unknown or differs between endpoints."""
+    if all(is_in_memory(endpoint) and endpoint.price is None for endpoint in endpoints):
+        return FREE
+    return pricing.price_of(endpoints)
 
 
 def _endpoints(model: Model) -> tuple[Endpoint, ...]:
     if isinstance(model, str):
-        return (Endpoint.from_environment(model),)
+        return (_endpoint(model),)
     given: Sequence[object] = model if isinstance(model, Sequence) else (model,)
-    endpoints = tuple(each for each in given if isinstance(each, Endpoint))
+    endpoints = tuple(in_memory(item) for item in given if isinstance(item, Endpoint))
     if not endpoints or len(endpoints) < len(given):
         raise UsageError("model: give a name, an Endpoint or a list of at least one Endpoint")
     first, seen = endpoints[0], set()
-    for each in endpoints:
-        if each.model != first.model:
+    for endpoint in endpoints:
+        if endpoint.model != first.model:
             raise UsageError(
-                f"a run belongs to one model, not to {first.model!r} and {each.model!r}; what an "
-                "endpoint calls it is its deployment"
+                f"a run has one model, not {first.model!r} and {endpoint.model!r}; give the name "
+                "that an endpoint has for it as its deployment"
             )
-        if each.simulated != first.simulated:
+        if is_in_memory(endpoint) != is_in_memory(first):
             raise UsageError("a run goes to servers or to the simulator in memory, not to both")
-        if (same := (each.url, each.key, each.asked_for)) in seen:
-            raise UsageError(f"the endpoint {each.base_url} is given twice, with the same key")
-        seen.add(same)
+        if (identity := (endpoint.url, endpoint.key, endpoint.served_model)) in seen:
+            raise UsageError(f"the endpoint {endpoint.base_url} is given twice, with the same key")
+        seen.add(identity)
     return endpoints
 
 
-def _judging_endpoint(options: Options) -> Endpoint | None:
-    judge = options.get("judge")
+def _endpoint(model: str) -> Endpoint:
+    if is_simulated(model):
+        return in_memory(Endpoint(model=model))
+    return Endpoint.from_environment(model)
+
+
+def _judge_endpoint(judge: object) -> Endpoint | None:
     if isinstance(judge, str):
-        return Endpoint.from_environment(judge)
-    if not (judge is None or isinstance(judge, Endpoint)):
+        return _endpoint(judge)
+    if judge is None:
+        return None
+    if not isinstance(judge, Endpoint):
         raise UsageError("judge: give a name or an Endpoint")
-    return judge
+    return in_memory(judge)
+
+
+def task_mix(settings: Settings) -> tuple[TaskMix, Recipe]:
+    """Return the tasks of a run, and its recipe with their names."""
+    recipe = settings.recipe
+    require_codes(recipe.checks)
+    weights = recipe.weights if settings.tasks is None else None
+    tasks = tuple(map(find_task, recipe.tasks if settings.tasks is None else settings.tasks))
+    names = tuple(task.name for task in tasks)
+    return TaskMix(tasks, weights, recipe.seed), replace(recipe, tasks=names, weights=weights)
 
 
 def _clock() -> Callable[[], datetime]:
-    """Date and time, by the loop's clock from now on."""
+    """Return date and time by the loop's clock, which is virtual in tests."""
     loop, started = running_loop(), datetime.now(UTC)
     began = loop.time()
     return lambda: started + timedelta(seconds=loop.time() - began)
 
 
-def _mix(options: Options) -> tuple[TaskMix, Recipe]:
-    """The tasks of a run, and its recipe with their names."""
-    recipe = options.get("recipe") or Recipe()
-    require_codes(recipe.checks)
-    named, weights = options.get("tasks"), recipe.weights
-    if named is None:
-        named = recipe.tasks
-    else:
-        weights = None
-    tasks = tuple(map(find_task, named))
-    names = tuple(task.name for task in tasks)
-    return TaskMix(tasks, weights, recipe.seed), replace(recipe, tasks=names, weights=weights)
+def _engine(
+    endpoints: Sequence[Endpoint],
+    settings: Settings,
+    recipe: Recipe,
+    ledger: BudgetLedger | None,
+    transport: Transport | None,
+) -> Engine:
+    return Engine(
+        endpoints,
+        limits=settings.limits,
+        budget=ledger,
+        timeout_s=settings.timeout_s,
+        transport=transport or choose_transport(endpoints),
+        seed=recipe.seed,
+        hedge=settings.hedge,
+    )
 
 
-def price_of(endpoints: Sequence[Endpoint]) -> Price | None:
-    """What tokens cost, None if that is not known, or not the same everywhere."""
-    prices = {_price(each) for each in endpoints}
-    return prices.pop() if len(prices) == 1 else None
-
-
-def _price(endpoint: Endpoint) -> Price | None:
-    if endpoint.price is not None:
-        return per_million(*endpoint.price)
-    return FREE if endpoint.simulated else find_price(endpoint.model, endpoint.base_url)
+def _judge(
+    endpoint: Endpoint,
+    judged: Sequence[Endpoint],
+    settings: Settings,
+    recipe: Recipe,
+    ledger: BudgetLedger | None,
+    prompts: "Templates",
+) -> Judge:
+    price = price_of([endpoint])
+    # The caller's transport reaches servers or the simulator, not both.
+    is_alike = is_in_memory(endpoint) == is_in_memory(judged[0])
+    engine = _engine(
+        [endpoint],
+        replace(settings, limits=Limits()),
+        recipe,
+        None if ledger is None else ledger.at(price),
+        settings.transport if is_alike else None,
+    )
+    return Judge(engine, price, prompts, recipe)
 
 
 def _manifest(
     endpoints: Sequence[Endpoint],
-    limits: Limits | None,
-    judging: Endpoint | None,
+    limits: Limits,
+    judge: Endpoint | None,
     recipe: Recipe,
     prompts: "Templates",
     started: datetime,
-) -> dict[str, Any]:
+) -> Manifest:
     model = endpoints[0].model
-    allowed = together([each.limits or limits or Limits() for each in endpoints])
+    allowed = Limits.combine([endpoint.limits or limits for endpoint in endpoints])
     content = asdict(recipe)
     tasks = content.pop("tasks")
     for optional in ("weights", "checks"):
         if not content[optional]:
             del content[optional]
     templates = prompts.digests()
-    judge: dict[str, str] = {}
-    if judging is None:
+    if judge is None:
         del templates[TEMPLATE]
-    else:
-        judge["judge"] = judging.model
-    return {
-        "layout": 1,
-        "vcgen": __version__,
-        "started": started.isoformat(timespec="seconds"),
-        "recipe_hash": recipe_hash(recipe),
-        "simulated": is_simulated(model),
-        "limits": [{"rpm": allowed.rpm, "tpm": allowed.tpm}],
-        "run": {
-            "model": model,
-            "tasks": tasks,
-            "recipe": content,
-            "templates": templates,
-            **judge,
-        },
-    }
+    return Manifest(
+        started=started.isoformat(timespec="seconds"),
+        recipe_hash=recipe_hash(recipe),
+        simulated=is_simulated(model),
+        limits=(GivenRates(allowed.rpm, allowed.tpm),),
+        model=model,
+        tasks=tasks,
+        recipe=content,
+        templates=templates,
+        judge=None if judge is None else judge.model,
+    )

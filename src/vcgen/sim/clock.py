@@ -1,12 +1,12 @@
-"""Virtual time, for tests of whatever waits, yours too.
+"""Virtual time, for tests of waiting code, yours too.
 
     simulator = vcgen.sim.Simulator(rpm=600, latency_s=0.8)
     with vcgen.sim.virtual_clock() as runner:
         runner.run(my_pipeline(transport=vcgen.SimTransport(simulator)))
 
-An hour passes in milliseconds and is the same each time. The clock begins at 0, and so do the
-minutes and outages of a simulated endpoint. Real sockets and threads work, but when they are done
-is not the same each time; what an executor is given runs at once. See docs/simulator.md.
+An hour passes in milliseconds, the same way each time. The clock begins at 0, and so do the minutes
+and outages of a simulated endpoint. Real sockets and threads work but finish at times that differ
+from run to run; the functions of an executor run at once. See docs/simulator.md.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ _TICK_S = 1e-6  # aiolimiter re-arms its timer for ever on a rounding remainder 
 
 
 class _VirtualSelector(selectors.DefaultSelector):
-    """Where a loop would wait for its next timer, the clock leaps there instead."""
+    """Advances the clock to the next timer instead of waiting for it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,15 +50,15 @@ class VirtualClockLoop(asyncio.SelectorEventLoop):
 
     def run_in_executor(
         self,
-        executor: Executor | None,  # noqa: ARG002 - there is no thread
+        executor: Executor | None,  # noqa: ARG002 - no thread runs
         func: Callable[[*Ts], T],
         *args: *Ts,
     ) -> asyncio.Future[T]:
-        """Run it at once: how long a thread takes is not the same every time."""
+        """Run it at once: the time a thread takes differs from run to run."""
         done: asyncio.Future[T] = self.create_future()
         try:
             done.set_result(func(*args))
-        except Exception as error:  # noqa: BLE001 - for whoever waits
+        except Exception as error:  # noqa: BLE001 - raised where it is awaited
             done.set_exception(error)
         return done
 

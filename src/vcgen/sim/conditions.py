@@ -1,4 +1,4 @@
-"""What the simulated endpoint allows, how fast it is, and what becomes of it by the clock."""
+"""Conditions of the simulated endpoint: limits, latency, and changes of both by the clock."""
 
 import math
 from collections.abc import Sequence
@@ -14,10 +14,10 @@ OutageKind = Literal["refused", "503", "hang"]
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """From one second of the clock until another, no request is served.
+    """No request is served from one second of the clock until another.
 
     Attributes:
-        kind: connections are refused, or every answer is a 503 without a hint, or none ever comes.
+        kind: connections are refused, or every answer is a 503 without a hint, or hangs.
 
     Raises:
         UsageError: an unknown kind.
@@ -33,7 +33,7 @@ class Outage:
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """From a second of the clock until the next such change, limits and slots are `times` theirs.
+    """Multiplies limits and slots by `times`, from a second of the clock until the next change.
 
     Raises:
         UsageError: not a number over 0.
@@ -49,14 +49,14 @@ class Capacity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
-    """The nature of a simulated endpoint.
+    """The conditions that a simulated endpoint runs under.
 
     Attributes:
-        slots: how many requests are worked on at once, each for its latency, while others wait;
+        slots: the number of requests processed at once, each for its latency, while others wait;
             None for any number.
-        prefix_blocks: of how many blocks of 64 tokens a prefix cache remembers the prompts it has
-            read, and tells `cached_tokens`; None for no such cache, which saves time.
-        outages, capacity: by the clock whose seconds `Simulator.answer` is given.
+        prefix_blocks: the size of the prefix cache, in blocks of 64 tokens, which replies report as
+            `cached_tokens`; None for no cache, which saves time.
+        outages, capacity: by the seconds that `Simulator.answer` gets.
 
     Raises:
         UsageError: fewer than one slot or block.
@@ -74,13 +74,13 @@ class Scenario:
         require_count("prefix_blocks", self.prefix_blocks)
 
     def outage_at(self, now: float) -> Outage | None:
-        """The first outage that the moment is in."""
+        """The first outage under way at that time."""
         for outage in self.outages:
             if outage.from_s <= now < outage.to_s:
                 return outage
         return None
 
     def capacity_at(self, now: float) -> float:
-        """How many times the capacity is what it was at first."""
+        """The factor of the capacity at that time."""
         begun = [change for change in self.capacity if change.from_s <= now]
         return max(begun, key=lambda change: change.from_s).times if begun else 1.0

@@ -1,6 +1,6 @@
-"""What goes wrong at the simulated endpoint, how often, and what it looks like.
+"""Faults of the simulated endpoint: their kinds, their rates, and the answers they cause.
 
-Which request meets which fault depends on nothing but the seed and the request's running number.
+The seed and the running number of a request decide its fault, and nothing else does.
 """
 
 from bisect import bisect_right
@@ -51,32 +51,32 @@ _BAD_GATEWAY = (
 _PAGE = (
     b"<!doctype html><html><head><title>Sign in</title></head><body>Please sign in.</body></html>"
 )
-# What stands in for a completion, as (status, content type, body).
+# Answers in place of a completion, as (status, content type, body).
 PAGES: Mapping[str, tuple[int, str, bytes]] = {
     "502": (502, "text/html", _BAD_GATEWAY),
     "html": (200, "text/html", _PAGE),
     "empty": (200, JSON_TYPE, b""),
 }
-# No completion comes at all.
+# Faults without a completion.
 INSTEAD = frozenset({*REFUSALS, *PAGES})
 REFUSED_TEXT = "I'm sorry, but I can't help with that."
-# The connection's own: the front that holds the connection does them.
+# Faults of the connection, left to the front that holds it.
 ON_THE_WIRE = frozenset({"reset", "close", "hang"})
-# A completion that is not as asked for; the last four change JSON and leave plain text alone.
+# Faults of a completion; the last four change JSON and leave plain text alone.
 IN_THE_REPLY = frozenset({"cut", "length", "refusal"})
 IN_THE_JSON = frozenset({"fence", "comma", "badjson", "turns"})
-KINDS = frozenset({*INSTEAD, *ON_THE_WIRE, *IN_THE_REPLY, *IN_THE_JSON})
+FAULT_KINDS = frozenset({*INSTEAD, *ON_THE_WIRE, *IN_THE_REPLY, *IN_THE_JSON})
 
 
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Kinds of faults and the share of requests, 0 to 1, that each strikes."""
+    """Kinds of faults and the fraction of requests, 0 to 1, that each strikes."""
 
     kinds: tuple[str, ...] = ()
     shares: tuple[float, ...] = ()
 
     def draw(self, seed: int, number: int) -> str | None:
-        """The fault of the request with that running number, None for most."""
+        """Draw the fault of the request with that running number, None for most."""
         if not self.kinds:
             return None
         digest = blake2b(b"%d/%d" % (seed, number), digest_size=8).digest()
@@ -86,7 +86,7 @@ class Faults:
 
 
 def parse_faults(text: str) -> Faults:
-    """Faults from words such as `429:0.05,reset:0.01`; empty text is none.
+    """Faults from words such as `429:0.05,reset:0.01`; no faults for empty text.
 
     Raises:
         UsageError: a kind is unknown or named twice, a share is not within 0..1, or all are over 1.
@@ -94,9 +94,9 @@ def parse_faults(text: str) -> Faults:
     shares: dict[str, float] = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         kind, _, number = part.partition(":")
-        if kind not in KINDS:
+        if kind not in FAULT_KINDS:
             raise UsageError(
-                f"faults: unknown kind {kind!r}; there are: {', '.join(sorted(KINDS))}"
+                f"faults: unknown kind {kind!r}; there are: {', '.join(sorted(FAULT_KINDS))}"
             )
         if kind in shares:
             raise UsageError(f"faults: {kind} is named twice")
@@ -117,7 +117,7 @@ def _share(kind: str, number: str) -> float:
 
 
 def spoil(kind: str, text: str) -> str | None:
-    """The model's JSON text with a fault of `IN_THE_JSON`, None if the text is no JSON to spoil."""
+    """The model's JSON text with a fault of `IN_THE_JSON`, None for text other than JSON."""
     if not text.startswith(("{", "[")):
         return None
     if kind == "fence":

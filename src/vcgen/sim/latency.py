@@ -1,7 +1,7 @@
-"""How long the simulated endpoint takes over a request.
+"""Latencies of the simulated endpoint.
 
-Which request takes how long depends on nothing but the seed and the request's running number, so
-that a repeated run draws the same and a second copy of a request draws anew.
+The seed and the running number of a request decide its latency, so that a repeated run draws the
+same ones, and a second copy of a request draws its own.
 """
 
 import math
@@ -16,12 +16,12 @@ from vcgen.sim.limits import require_seconds
 
 @dataclass(frozen=True, slots=True)
 class Latency:
-    """Seconds that answers take: lognormal, and some take many times as long.
+    """The distribution of latencies: lognormal, with stragglers.
 
     Attributes:
-        median_s: half of the answers take longer.
+        median_s: of the distribution.
         sigma: of the logarithm; 0 is a constant.
-        straggler_share: the share of requests, 0 to 1, that takes `straggler_times` as long.
+        straggler_share: the fraction of requests, 0 to 1, with `straggler_times` the latency.
 
     Raises:
         UsageError: a negative number, or a share over 1.
@@ -41,7 +41,7 @@ class Latency:
             raise UsageError(f"sim: straggler_share is {self.straggler_share}, not 0 to 1")
 
     def draw(self, seed: int, number: int) -> float:
-        """Seconds that the request with that running number takes."""
+        """Draw the seconds that the request with that running number takes."""
         if not (self.sigma or self.straggler_share):
             return self.median_s
         digest = blake2b(b"%d/%d" % (seed, number), digest_size=24, person=b"latency").digest()
@@ -52,10 +52,10 @@ class Latency:
 
 
 class Slots:
-    """A server that works on so many requests at once; the others wait, first come, first served.
+    """A server that processes a fixed number of requests at once; others queue in order.
 
-    What its sender gives up is worked on all the same. Who waits while the number of slots changes
-    keeps the turn it was given.
+    A request is processed even if its sender gives up. A change of the number of slots does not
+    change the times of requests in the queue.
     """
 
     def __init__(self, count: int) -> None:
@@ -69,7 +69,7 @@ class Slots:
         return done_at - now
 
     def scale(self, times: float, now: float) -> None:
-        """From now on there are `times` as many slots as at first, at least one."""
+        """Change the number of slots to `times` the first number, at least one."""
         count = max(1, round(self._given * times))
         # Slots that go finish their work first, so the next starts when the last `count` allow it.
         self._free_at = sorted(self._free_at)[-count:]

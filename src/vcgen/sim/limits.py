@@ -1,6 +1,6 @@
-"""True limits of the simulated endpoint: what a minute may hold, and what its replies say of that.
+"""The limits of the simulated endpoint, and the headers that announce them.
 
-Time is an argument, in seconds; the clock's 0 is the moment `CREATED`.
+Time is an argument, in seconds; 0 is the time `CREATED`.
 """
 
 import math
@@ -13,8 +13,8 @@ from vcgen.errors import UsageError
 from vcgen.sim.rate_windows import (
     WINDOW_S,
     FixedWindow,
-    RefilledBucket,
-    RequestWindow,
+    RateWindow,
+    RefillingBucket,
     SlidingWindow,
 )
 
@@ -28,19 +28,19 @@ Headers = Literal["openai", "anthropic", "none"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerLimits:
-    """What the simulated endpoint allows a minute, and how it says so.
+    """The limits per minute, and the way replies announce them.
 
     Attributes:
-        rpm: requests, None for any number, as in the next three.
+        rpm: requests, None for any number; the same holds for the next three.
         tpm: tokens of prompts and replies together.
         input_tpm: tokens of prompts, without those found in the prefix cache.
         output_tpm: tokens of replies.
-        kind: `sliding`: no 60 s hold more. `fixed`: no minute of the clock does. `bucket`: refills
-            evenly and holds `burst_s`. `strict`: no burst at all, a request every 60 / rpm s.
-        burst_s: a full bucket, as seconds of refill: 60 is a minute's worth.
-        headers: whose headers announce the limits.
-        retry_after: whether a 429 says when to come back.
-        refusal_s: seconds until a 429 is answered.
+        kind: `sliding` counts any 60 s, `fixed` minutes of the clock. `bucket` refills evenly and
+            holds `burst_s`. `strict` allows no burst: a request every 60 / rpm s.
+        burst_s: size of the bucket in seconds of refill: 60 holds a minute's limit.
+        headers: the provider whose headers announce the limits.
+        retry_after: whether a 429 has `Retry-After`.
+        refusal_s: latency of a 429.
 
     Raises:
         UsageError: a limit below 1, seconds below 0, or an unknown kind.
@@ -66,37 +66,37 @@ class ServerLimits:
 
 
 def require_count(name: str, count: int | None) -> None:
-    """Refuse a number that is no count; None is for no limit.
+    """Refuse a count below 1; None stands for no limit.
 
     Raises:
-        UsageError: it is below 1.
+        UsageError: with the name and the count.
     """
     if count is not None and count < 1:
         raise UsageError(f"sim: {name} is {count}, not 1 or more; leave it out for no limit")
 
 
-def require_one_of(name: str, value: str, known: Sequence[str]) -> None:
+def require_one_of(name: str, value: str, choices: Sequence[str]) -> None:
     """Refuse an unknown word.
 
     Raises:
-        UsageError: it is none of those known.
+        UsageError: with the words to choose from.
     """
-    if value not in known:
-        raise UsageError(f"sim: {name} is {value!r}; there are: {', '.join(known)}")
+    if value not in choices:
+        raise UsageError(f"sim: {name} is {value!r}; there are: {', '.join(choices)}")
 
 
 def require_seconds(name: str, seconds: float) -> None:
-    """Refuse what is no duration.
+    """Refuse a negative or infinite duration.
 
     Raises:
-        UsageError: it is negative or not finite.
+        UsageError: with the name and the seconds.
     """
     if not (math.isfinite(seconds) and seconds >= 0):
         raise UsageError(f"sim: {name} is {seconds} s, not 0 or more")
 
 
 class RateExceeded(NamedTuple):
-    """A limit that has no room: which, how much it allows and holds, and seconds until it has."""
+    """A limit without room: its name and size, the amount counted, seconds until there is room."""
 
     name: str
     limit: int
@@ -105,19 +105,19 @@ class RateExceeded(NamedTuple):
 
 
 class _Announced(NamedTuple):
-    """A meter and the names of its headers."""
+    """A window and the names of its headers."""
 
-    meter: RequestWindow
+    window: RateWindow
     limit: str
     remaining: str
     reset: str
 
 
-class Meters:
-    """The meters of all limits of one endpoint.
+class RateWindows:
+    """The windows of all limits of one endpoint.
 
-    Amounts are by name: `requests`, `tokens`, `input-tokens`, `output-tokens`; what has no limit is
-    not counted.
+    Amounts are by name: `requests`, `tokens`, `input-tokens`, `output-tokens`. Amounts without a
+    limit are not counted.
     """
 
     def __init__(self, limits: ServerLimits) -> None:
@@ -128,51 +128,53 @@ class Meters:
             "output-tokens": limits.output_tpm,
         }
         self._given = {name: limit for name, limit in given.items() if limit is not None}
-        self._meters = {name: _meter(limits, limit) for name, limit in self._given.items()}
+        self._windows = {name: _window(limits, limit) for name, limit in self._given.items()}
         self._style = _STYLES[limits.headers]
         self._announced = [
-            _Announced(meter, *(self._style.header.format(part=part, name=name) for part in _PARTS))
-            for name, meter in self._meters.items()
+            _Announced(
+                window, *(self._style.header.format(part=part, name=name) for part in _PARTS)
+            )
+            for name, window in self._windows.items()
             if name in self._style.limits
         ]
 
-    def lack(self, amounts: Mapping[str, int], now: float) -> RateExceeded | None:
-        """The limit that the amounts must wait for longest, None if all have room."""
+    def exceeded(self, amounts: Mapping[str, int], now: float) -> RateExceeded | None:
+        """The limit with the longest wait for the amounts, None if all have room."""
         worst: RateExceeded | None = None
         for name, amount in amounts.items():
-            if (meter := self._meters.get(name)) is None:
+            if (window := self._windows.get(name)) is None:
                 continue
-            wait_s = meter.wait_s(amount, now)
+            wait_s = window.wait_s(amount, now)
             if wait_s > (worst.wait_s if worst else 0.0):
-                worst = RateExceeded(name, meter.limit, meter.look(now)[0], wait_s)
+                worst = RateExceeded(name, window.limit, window.usage(now)[0], wait_s)
         return worst
 
     def take(self, amounts: Mapping[str, int], now: float) -> None:
-        """Count the amounts from now on."""
+        """Count the amounts at this time."""
         for name, amount in amounts.items():
-            if amount and (meter := self._meters.get(name)) is not None:
-                meter.take(amount, now)
+            if amount and (window := self._windows.get(name)) is not None:
+                window.take(amount, now)
 
     def scale(self, factor: float) -> None:
-        """From now on the limits are those given times `factor`, each at least 1."""
-        for name, meter in self._meters.items():
-            meter.limit = max(1, round(self._given[name] * factor))
+        """Change the limits to `factor` times the given ones, each at least 1."""
+        for name, window in self._windows.items():
+            window.limit = max(1, round(self._given[name] * factor))
 
     def announce(self, headers: dict[str, str], now: float) -> None:
-        """Add to a reply's headers what they say of the limits as they stand."""
-        for meter, limit, remaining, reset in self._announced:
-            used, reset_s = meter.look(now)
-            headers[limit] = str(meter.limit)
-            headers[remaining] = str(max(0, meter.limit - used))
+        """Add the state of the limits to the headers of a reply."""
+        for window, limit, remaining, reset in self._announced:
+            used, reset_s = window.usage(now)
+            headers[limit] = str(window.limit)
+            headers[remaining] = str(max(0, window.limit - used))
             headers[reset] = self._style.reset(reset_s, now)
 
 
-def _meter(limits: ServerLimits, limit: int) -> RequestWindow:
+def _window(limits: ServerLimits, limit: int) -> RateWindow:
     if limits.kind == "sliding":
         return SlidingWindow(limit)
     if limits.kind == "fixed":
         return FixedWindow(limit)
-    return RefilledBucket(limit, limits.burst_s if limits.kind == "bucket" else 0.0)
+    return RefillingBucket(limit, limits.burst_s if limits.kind == "bucket" else 0.0)
 
 
 def _as_duration(seconds: float, now: float) -> str:  # noqa: ARG001 - as `_as_date`
@@ -190,7 +192,7 @@ def _as_date(seconds: float, now: float) -> str:
 
 
 class _Style(NamedTuple):
-    """How an endpoint's headers are named, which limits have them, and how resets are written."""
+    """Names of headers, the limits that have them, and the format of resets."""
 
     header: str
     limits: Collection[str]

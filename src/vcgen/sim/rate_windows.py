@@ -1,13 +1,13 @@
-"""Meters of one limit each: what was taken, and when more may be. Time is an argument, in seconds.
+"""Windows of one limit each: the amount counted, and the wait for more. Time is an argument.
 
-What each promises, for a limit of so much a minute:
+The guarantee of each, for a limit per minute:
 
     SlidingWindow    no 60 s hold more
-    FixedWindow      no minute of the clock holds more; two bursts may meet at its turn
-    TokenBucket      no t seconds hold more than a bucketful and t seconds' share of the limit;
-                     without a bucket, what comes next waits until the last is paid for
+    FixedWindow      no minute of the clock holds more; two bursts may meet at the boundary
+    RefillingBucket  no t seconds hold more than a full bucket and the refill of t seconds;
+                     without a bucket, the next amount waits until the last one is refilled
 
-Who keeps exactly to the pace is never refused.
+A client that keeps exactly to the rate is never refused.
 """
 
 import math
@@ -16,15 +16,15 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 WINDOW_S = 60.0
-# Times that are sums of fractions miss the moment meant by less than this.
+# Sums of fractions are off by less than this.
 _SLACK_S = 1e-7
 
 
-class RequestWindow(Protocol):
-    """Counts one thing.
+class RateWindow(Protocol):
+    """Counts the amounts of one limit.
 
     Attributes:
-        limit: how much a minute; may be changed at any time.
+        limit: per minute; may be changed at any time.
     """
 
     limit: int
@@ -33,10 +33,10 @@ class RequestWindow(Protocol):
         """Seconds until `amount` would fit, 0 if it fits now, infinite if it never will."""
 
     def take(self, amount: int, now: float) -> None:
-        """Count `amount` from now on."""
+        """Count `amount` at this time."""
 
-    def look(self, now: float) -> tuple[int, float]:
-        """How much of the limit is used, and in how many seconds none of it will be."""
+    def usage(self, now: float) -> tuple[int, float]:
+        """The amount counted, and the seconds until none of it counts."""
 
 
 @dataclass(slots=True)
@@ -62,7 +62,7 @@ class SlidingWindow:
         self._taken.append((now, amount))
         self._used += amount
 
-    def look(self, now: float) -> tuple[int, float]:
+    def usage(self, now: float) -> tuple[int, float]:
         self._forget(now)
         return self._used, self._taken[-1][0] + WINDOW_S - now if self._taken else 0.0
 
@@ -80,16 +80,16 @@ class FixedWindow:
     _minute: float = -math.inf
 
     def wait_s(self, amount: int, now: float) -> float:
-        used, reset_s = self.look(now)
+        used, reset_s = self.usage(now)
         if amount > self.limit:
             return math.inf
         return reset_s if used + amount > self.limit else 0.0
 
     def take(self, amount: int, now: float) -> None:
-        used, _ = self.look(now)
+        used, _ = self.usage(now)
         self._minute, self._used = _minute(now), used + amount
 
-    def look(self, now: float) -> tuple[int, float]:
+    def usage(self, now: float) -> tuple[int, float]:
         minute = _minute(now)
         if minute > self._minute:
             return 0, 0.0
@@ -101,14 +101,14 @@ def _minute(now: float) -> int:
 
 
 @dataclass(slots=True)
-class RefilledBucket:
-    """Refills evenly; what is in it may go at once.
+class RefillingBucket:
+    """A bucket of tokens that refills evenly; its content may be spent at once.
 
-    Counted in seconds of refill, so that a change of the limit leaves the bucket as full as it was.
-    An amount larger than the bucket needs a full one, and the next waits longer.
+    Counted in seconds of refill, so that a change of the limit keeps the bucket's fill level. An
+    amount larger than the bucket needs a full one, and the next amount waits longer.
 
     Attributes:
-        burst_s: a bucketful, as seconds of refill; 0 spaces requests evenly.
+        burst_s: size of the bucket in seconds of refill; 0 spaces requests evenly.
     """
 
     limit: int
@@ -124,10 +124,10 @@ class RefilledBucket:
 
     def take(self, amount: int, now: float) -> None:
         refill_s = amount * WINDOW_S / self.limit
-        # Forgive the remainder that the slack let through, or it would add up.
+        # Drop the remainder that the slack let through, or it would add up.
         latest = now + max(self.burst_s, refill_s)
         self._full_at = min(max(self._full_at, now) + refill_s, latest)
 
-    def look(self, now: float) -> tuple[int, float]:
+    def usage(self, now: float) -> tuple[int, float]:
         reset_s = max(0.0, self._full_at - now)
         return math.ceil(reset_s * self.limit / WINDOW_S - _SLACK_S), reset_s

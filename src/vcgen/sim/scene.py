@@ -1,233 +1,181 @@
-"""Read the evidence in a prompt, in the lines of `vcgen.evidence`, into clauses with times."""
+"""Read the evidence in a prompt as a scene of clauses with times, and describe that scene."""
 
 import re
-from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from random import Random
+from typing import NamedTuple
 
-from vcgen.sim.grammar import is_naming, noun_phrase, to_clause
-from vcgen.sim.wording import capital, listed, sentences, shorten, tidy
-
-_OPEN = re.compile(r"^=== ([a-z]+) (\w{16,64}) ===\n", re.MULTILINE)
-_TIMED = re.compile(
-    r"\[(\d+(?:\.\d+)?)(?:-(\d+(?:\.\d+)?))?\] (?:\((objects|speech|action)\) )?(.*)", re.DOTALL
+from vcgen.sim.english import (
+    PEOPLE,
+    clause,
+    is_foreign,
+    listed,
+    noun_phrase,
+    sentence,
+    sentences,
+    tidy,
 )
-_BOX = re.compile(r" at \[([0-9., -]+)\]$")
-_LENGTH = re.compile(r"Length of the video: (\d+(?:\.\d+)?) seconds$")
-_LEAD = re.compile(r"(?:\w+(?: \w+){0,2}, )?(?=\w)")
-_SCRIPTS = {
-    "Japanese": re.compile("[\u3040-\u30ff]"),
-    "Korean": re.compile("[\uac00-\ud7af]"),
-    "Chinese": re.compile("[\u4e00-\u9fff]"),
-}
-_MOST_SPOKEN_WORDS = 16
-_PRONOUN_FOR = {
-    "he": {"man", "boy", "guy", "coach", "chef"},
-    "she": {"woman", "girl", "lady", "coach", "chef"},
-    "they": {"men", "women", "boys", "girls", "people", "children", "players"},
-}
-_PEOPLE = frozenset().union(*_PRONOUN_FOR.values())
 
-Source = Literal["seen", "heard", "objects"]
+_FENCE = re.compile(r"^=== (end of )?([a-z]+) (\w{16,64}) ===$", re.MULTILINE)
+_NUMBER = "[0-9]{1,9}(?:[.][0-9]{1,9})?"
+_TIMED = re.compile(rf"\[({_NUMBER})(?:-({_NUMBER}))?\] (?:\((objects|speech|action)\) )?(.*)")
+_BOX = re.compile(r" at \[[0-9., ]+\]$")
+_DURATION = re.compile(rf"Length of the video: ({_NUMBER}) seconds$")
+_PRONOUN_OF = {person: pronoun for pronoun, people in PEOPLE.items() for person in people}
+_WHOLE_LEADS = {"Caption": "in this video", "Tags": "throughout", "Summary": "overall"}
+_LEADS = ("Next", "Then", "After that", "Following this")
+_LEAD_WORDS, _MOST_SPOKEN_WORDS = 2, 12
 
 
-class Moment(NamedTuple):
-    """One thing that happens; times in seconds as the evidence words them, empty if not timed."""
+class Event(NamedTuple):
+    """A clause, and its times in seconds as the evidence writes them, empty without."""
 
     start: str
     end: str
-    source: Source
     clause: str
-    deed: str = ""
 
 
-@dataclass(frozen=True)
-class Scene:
-    """What a prompt tells of a video.
+class Scene(NamedTuple):
+    """The evidence on a video.
 
     Attributes:
-        duration: seconds as worded, empty if unknown.
-        caption, summary: clauses on the whole video, empty without.
-        moments: in the order told, no clause twice.
-        topics: noun phrases, from tags.
+        duration: in seconds as written, empty if unknown.
+        whole: clauses on the video as a whole by their label.
+        events: in their order, at least one; without any, the clauses on the whole.
     """
 
-    duration: str = ""
-    caption: str = ""
-    summary: str = ""
-    moments: tuple[Moment, ...] = ()
-    topics: tuple[str, ...] = ()
-
-    @cached_property
-    def events(self) -> tuple[Moment, ...]:
-        """What can be asked about: the moments, or what is said of the video as a whole."""
-        happening = tuple(moment for moment in self.moments if moment.source != "objects")
-        if happening or self.moments:
-            return happening or self.moments
-        whole = [clause for clause in (self.caption, self.summary) if clause]
-        if not whole:
-            whole = [f"the camera shows {listed(self.topics[:4])}" if self.topics else _NOTHING]
-        return tuple(Moment("", "", "seen", clause) for clause in whole)
-
-    @cached_property
-    def keywords(self) -> tuple[str, ...]:
-        """Words that come back in several moments, the most frequent first."""
-        counts = Counter(
-            word
-            for moment in self.moments
-            if moment.source == "seen"
-            for word in set(moment.clause.split())
-        )
-        # Sorted, because a set has another order in every process.
-        repeated = sorted((-count, word) for word, count in counts.items() if count > 1)
-        nouns = [
-            word for _, word in repeated if len(word) > 3 and word.isalpha() and is_naming(word)
-        ]
-        return tuple(nouns[:2])
-
-
-def lies_within(after: Moment, before: Moment) -> bool:
-    """Whether `after` happens while `before` goes on."""
-    if not (before.end and after.end):
-        return False
-    return float(after.end) <= float(before.end) and float(before.start) < float(before.end)
-
-
-_NOTHING = "something takes place before the camera"
+    duration: str
+    whole: Mapping[str, str]
+    events: Sequence[Event]
 
 
 def fenced(text: str) -> dict[str, str]:
     """The texts between fence lines by label, the first of each."""
-    found: dict[str, str] = {}
-    at = 0
-    while start := _OPEN.search(text, at):
-        label, mark = start.groups()
-        end = text.find(f"\n=== end of {label} {mark} ===", start.end() - 1)
-        if end < 0:
-            at = start.end()
-            continue
-        found.setdefault(label, text[start.end() : end])
-        at = end
-    return found
+    lines = list(_FENCE.finditer(text))
+    ends: dict[tuple[str, str], re.Match[str]] = {}
+    for line in lines:
+        if line[1]:
+            ends.setdefault((line[2], line[3]), line)
+    texts, at = dict[str, str](), 0
+    for line in lines:
+        end = ends.get((line[2], line[3]))
+        if end is not None and not line[1] and at <= line.start() < end.start():
+            texts.setdefault(line[2], text[line.end() + 1 : end.start() - 1])
+            at = end.end()
+    return texts
 
 
-def read_scene(evidence: str, language: str = "English") -> Scene:
-    """The scene that evidence lines tell; for English, without what is in another script."""
-    duration = caption = summary = ""
-    topics: list[str] = []
-    moments: list[Moment] = []
+def read_scene(evidence: str) -> Scene:
+    """The scene that lines of evidence, or the sentences of a narrative, describe."""
+    duration, whole, events = "", dict[str, str](), list[Event]()
     for line in evidence.split("\n"):
-        if found := _LENGTH.match(line):
-            duration = found[1]
-        elif line.startswith("Caption: "):
-            caption = _whole(line[9:], language)
-        elif line.startswith("Summary: "):
-            summary = _whole(line[9:], language)
-        elif line.startswith("Tags: "):
-            topics = [noun_phrase(tag) for raw in line[6:].split(" | ") if (tag := tidy(raw))]
-            topics = [topic for topic in topics if not _foreign(topic, language)]
-        elif timed := _TIMED.match(line):
-            moments.extend(_moments(timed, language))
-        elif line.strip() and not line.endswith(":"):
-            moments.extend(_seen("", "", line, language))
-    return Scene(duration, caption, summary, tuple(_told_once(moments)), tuple(topics))
+        label, _, rest = line.partition(": ")
+        if length := _DURATION.match(line):
+            duration = length[1]
+        elif label == "Tags":
+            whole[label] = _shown(rest.split(" | "))
+        elif label in _WHOLE_LEADS:
+            whole[label] = next((event.clause for event in _events("", "", rest)), "")
+        elif timed := _TIMED.fullmatch(line):
+            events += _timed_events(*timed.groups())
+        elif not line.endswith(":"):
+            events += _events("", "", line)
+    whole = {label: text for label, text in whole.items() if text}
+    if not events and evidence:
+        events = [Event("", "", text) for text in whole.values() or ("the camera shows a scene",)]
+    return Scene(duration, whole, _without_repeats(events))
 
 
-def read_narrative(text: str) -> Scene:
-    """The scene that a narrative tells, one moment a sentence."""
-    moments = [
-        moment
-        for told in sentences(text)
-        if not told.startswith("Overall")
-        for moment in _seen("", "", _LEAD.sub("", told, count=1), "")
-    ]
-    return Scene(moments=tuple(_told_once(moments)))
+def _shown(names: Sequence[str]) -> str:
+    phrases = [noun_phrase(name) for name in map(tidy, names) if name and not is_foreign(name)]
+    return f"the camera shows {listed(phrases[:6])}" if phrases else ""
 
 
-def _moments(line: re.Match[str], language: str) -> Iterable[Moment]:
-    start, end, mark, text = line.groups()
-    end = end or start
-    text, place = _without_box(text)
+def _timed_events(start: str, end: str | None, mark: str | None, text: str) -> Iterator[Event]:
+    text, end = _BOX.sub("", text), end or start
     if mark == "speech":
-        return [Moment(start, end, "heard", _speech(text, language))]
-    if mark == "objects":
-        names = [noun_phrase(name) for raw in text.split(", ") if (name := tidy(raw))]
-        if not names or _foreign(text, language):
-            return []
-        return [Moment(start, end, "objects", f"{listed(names[:5])} can be seen{place}")]
-    return _seen(start, end, text, language, place)
+        words = tidy(text).replace('"', "").split()[:_MOST_SPOKEN_WORDS]
+        quoted = f'someone says "{" ".join(words)}"' if words else "someone speaks"
+        spoken = "someone speaks in another language" if is_foreign(text) else quoted
+        yield Event(start, end, spoken)
+    elif mark != "objects":
+        yield from _events(start, end, text)
+    elif shown := _shown(text.split(", ")):
+        yield Event(start, end, shown)
 
 
-def _seen(start: str, end: str, text: str, language: str, place: str = "") -> Iterable[Moment]:
-    if language and _foreign(text, language):
-        return
-    for told in sentences(text):
-        clause = to_clause(told)
-        if any(map(str.isalpha, clause.text)):
-            yield Moment(start, end, "seen", clause.text + place, clause.deed)
+def _events(start: str, end: str, text: str) -> Iterator[Event]:
+    for part in sentences(text) if not is_foreign(text) else ():
+        if any(map(str.isalpha, words := clause(part))) and not part.startswith("Overall"):
+            yield Event(start, end, words)
 
 
-def _whole(text: str, language: str) -> str:
-    """The first sentences of a text on the whole video as one clause, empty if it is foreign."""
-    told = [to_clause(one) for one in sentences(text)]
-    clauses = [clause.text for clause in told if clause.text]
-    if not clauses or _foreign(text, language):
-        return ""
-    return ". ".join([clauses[0], *map(capital, clauses[1:3])])
+def _without_repeats(events: Sequence[Event]) -> list[Event]:
+    """Each clause once; a pronoun at its start becomes the last person that it fits."""
+    people = {"he": "the person", "she": "the person", "they": "the people"}
+    kept: dict[str, Event] = {}
+    for event in events:
+        first, space, rest = event.clause.partition(" ")
+        named = f"{people.get(first, first)}{space}{rest}"
+        persons = [word for word in named.split() if word in _PRONOUN_OF]
+        people |= {_PRONOUN_OF[person]: f"the {person}" for person in persons}
+        kept.setdefault(named.lower(), event._replace(clause=named))
+    return list(kept.values())
 
 
-def _without_box(text: str) -> tuple[str, str]:
-    """The text, and where its box lies as words."""
-    found = _BOX.search(text)
-    if found is None:
-        return text, ""
-    edges = [float(edge) for edge in found[1].split(", ")]
-    middle = (edges[0] + edges[2]) / 2
-    side = "on the left" if middle < 0.4 else "on the right" if middle > 0.6 else "in the middle"
-    return text[: found.start()], f" {side}"
+def overlap(first: Event, second: Event) -> bool:
+    """Whether the second event begins while the first goes on."""
+    return bool(first.end and second.start) and float(second.start) < float(first.end)
 
 
-def _speech(text: str, language: str) -> str:
-    foreign = _foreign(text, language)
-    if foreign:
-        return f"someone speaks in {foreign}"
-    words = tidy(text).replace('"', "").split()
-    if not words:
-        return "someone speaks"
-    kept = " ".join(words[:_MOST_SPOKEN_WORDS])
-    return f'someone says "{shorten(kept, 12) if len(words) > _MOST_SPOKEN_WORDS else kept}"'
+def describe(scene: Scene, least_words: int, most_words: int, random: Random) -> str:
+    """The scene in at most `most_words` words; in `least_words` as far as the evidence goes."""
+    about = scene.whole if any(event.start for event in scene.events) else {}
+    parts = {
+        label: sentence(f"{_WHOLE_LEADS[label]}, {text}")
+        for label, text in about.items()
+        if len(text.split()) < most_words / 5
+    }
+    closing = parts.pop("Summary", _closing(scene))
+    room = most_words - _count([*parts.values(), closing])
+    chosen = _that_fit(scene.events, room, random)
+    spare = least_words - (most_words - room) - _count([event.clause for event in chosen])
+    events = _in_order(chosen, random.randrange(len(_LEADS)), with_times=spare > 0)
+    return " ".join([*parts.values(), *events, closing])
 
 
-def _foreign(text: str, language: str) -> str:
-    """The name of the text's language where its script cannot be the answer's, empty otherwise."""
-    if language != "English" or text.isascii():
-        return ""
-    for name, script in _SCRIPTS.items():
-        if script.search(text):
-            return name
-    letters = [letter for letter in text if letter.isalpha()]
-    return "another language" if sum(map("\u024f".__lt__, letters)) * 2 > len(letters) else ""
+def _closing(scene: Scene) -> str:
+    lasting = f" for about {scene.duration} seconds" if scene.duration else ""
+    if len(scene.events) == 1:
+        return f"Overall, the video stays with this one scene{lasting}."
+    return f"Overall, the video follows these events{lasting} from start to finish."
 
 
-def _told_once(moments: Iterable[Moment]) -> Iterable[Moment]:
-    """The moments with no clause twice, and pronouns at their start put into words."""
-    told: set[str] = set()
-    people: list[str] = []
-    for moment in moments:
-        clause = _name_people(moment.clause, people)
-        people.extend(word for word in clause.split() if word in _PEOPLE)
-        if clause.lower() not in told:
-            told.add(clause.lower())
-            yield moment._replace(clause=clause)
+def _count(texts: Sequence[str]) -> int:
+    return sum(len(text.split()) for text in texts)
 
 
-def _name_people(clause: str, people: list[str]) -> str:
-    pronoun, _, rest = clause.partition(" ")
-    known = _PRONOUN_FOR.get(pronoun)
-    if known is None:
-        return clause
-    fallback = "the people" if pronoun == "they" else "the person"
-    name = next((f"the {one}" for one in reversed(people) if one in known), fallback)
-    return f"{name} {rest}"
+def _that_fit(events: Sequence[Event], room: int, random: Random) -> list[Event]:
+    """The first and last event and as many others as there is room for."""
+    others = range(1, len(events) - 1)
+    chosen = []
+    for at in dict.fromkeys([0, len(events) - 1, *random.sample(others, len(others))]):
+        if (cost := _count([events[at].clause]) + _LEAD_WORDS) <= room:
+            room -= cost
+            chosen.append(at)
+    brief = " ".join(events[0].clause.split()[: max(8, room)])
+    return [events[at] for at in sorted(chosen)] or [events[0]._replace(clause=brief)]
+
+
+def _in_order(events: Sequence[Event], offset: int, *, with_times: bool) -> list[str]:
+    """A sentence an event, each with a word of order, and with its time where words are wanted."""
+    sentences_in_order = []
+    for at, event in enumerate(events):
+        lead = "First" if at == 0 else _LEADS[(at + offset) % len(_LEADS)]
+        if at and overlap(events[at - 1], event):
+            lead = "Meanwhile"
+        elif at and at == len(events) - 1:
+            lead = "Finally"
+        time = f", at about {event.start} seconds" if with_times and at and event.start else ""
+        sentences_in_order.append(sentence(f"{lead}{time}, {event.clause}"))
+    return sentences_in_order

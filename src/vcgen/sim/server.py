@@ -1,11 +1,11 @@
 """The simulated endpoint over HTTP/1.1 on loopback: asyncio and h11, keep-alive, no tasks.
 
     POST {any prefix}/chat/completions    the model
-    GET  {any prefix}/models              the list of its one name
-    GET  /healthz                         is it up
+    GET  {any prefix}/models              its one name
+    GET  /healthz                         whether it is up
 
-A connection is a protocol that answers as bytes arrive; delays are timers, so that a shutdown has
-only connections to close and nothing to wait for.
+A connection is a protocol that answers as bytes arrive, and delays are timers: a shutdown closes
+connections and waits for nothing else.
 """
 
 import asyncio
@@ -22,22 +22,18 @@ import orjson
 
 from vcgen.errors import UsageError
 from vcgen.sim.limits import CREATED
-from vcgen.sim.models import MANNERS
 from vcgen.sim.replies import SimReply, refuse
 from vcgen.sim.simulator import Simulator
 from vcgen.sim.validation import Refusal
 
 MAX_BODY_BYTES = 16 << 20
-# Thousands may connect at once: whoever finds no room here tries again after seconds.
+# Thousands may connect at once: a client that finds the backlog full retries after seconds.
 _BACKLOG = 4096
 
 _MODELS = orjson.dumps(
     {
         "object": "list",
-        "data": [
-            {"id": name, "object": "model", "created": CREATED, "owned_by": "vcgen"}
-            for name in MANNERS
-        ],
+        "data": [{"id": "sim", "object": "model", "created": CREATED, "owned_by": "vcgen"}],
     }
 )
 _TOO_LARGE = Refusal(413, f"The request's body is larger than {MAX_BODY_BYTES} bytes.")
@@ -101,7 +97,7 @@ class _Connection(asyncio.Protocol):
             self._timer.cancel()
 
     def abort(self) -> asyncio.Future[None]:
-        """Close at once, whatever is under way; the future is done when that has happened."""
+        """Close at once; the future is done when the connection is closed."""
         self._transport.abort()
         return self._closed
 
@@ -121,7 +117,7 @@ class _Connection(asyncio.Protocol):
         self._transport.resume_reading()
 
     def _advance(self) -> None:
-        """Take what has arrived, up to one whole request."""
+        """Process the bytes received, up to one whole request."""
         try:
             while not self._transport.is_closing():
                 event = self._http.next_event()
@@ -206,7 +202,7 @@ class _Connection(asyncio.Protocol):
             self._http.start_next_cycle()
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answer what cannot be read to its end, and close."""
+        """Answer a request that cannot be read to its end, and close."""
         if self._http.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
             answer = refuse(refusal)
             answer.headers["connection"] = "close"

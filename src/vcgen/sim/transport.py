@@ -10,14 +10,14 @@ from vcgen.sim.simulator import Simulator
 
 
 class SimTransport:
-    """A `vcgen.transport.Transport` that asks a `Simulator`; any URL will do."""
+    """A `vcgen.Transport` that asks a `Simulator`; any URL will do."""
 
     def __init__(self, simulator: Simulator | None = None) -> None:
         self.simulator = simulator or Simulator()
 
     async def post(
         self,
-        url: str,  # noqa: ARG002 - there is one endpoint
+        url: str,  # noqa: ARG002 - one endpoint serves all
         headers: Mapping[str, str],
         body: bytes,
         timeout_s: float,
@@ -25,7 +25,7 @@ class SimTransport:
         """Answer after the simulator's latency; faults of the connection raise.
 
         Raises:
-            ConnectFailed: there is an outage that refuses connections.
+            ConnectFailed: an outage refuses connections.
             ConnectionLost: the fault was `reset` or `close`.
             TimedOut: the fault was `hang`, or the latency is longer than `timeout_s`.
         """
@@ -43,4 +43,21 @@ class SimTransport:
         return Reply(answer.status, answer.headers, answer.body)
 
     async def aclose(self) -> None:
-        """There is nothing to close."""
+        """Do nothing: no connection is open."""
+
+
+class TimedTransport(SimTransport):
+    """A transport that records the seconds from each request to its reply, in `latencies`."""
+
+    def __init__(self, simulator: Simulator | None = None) -> None:
+        super().__init__(simulator)
+        self.latencies: list[float] = []
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Reply:
+        """As `SimTransport.post`; a request that raises is not recorded."""
+        sent_at = anyio.current_time()
+        reply = await super().post(url, headers, body, timeout_s)
+        self.latencies.append(anyio.current_time() - sent_at)
+        return reply

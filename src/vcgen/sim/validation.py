@@ -1,4 +1,4 @@
-"""Refuse what is no chat-completions request, in the words of the real endpoint."""
+"""Refuse invalid chat-completions requests, in the words of the real endpoint."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _TYPES = {
 
 
 class Refusal(NamedTuple):
-    """An answer that is no completion."""
+    """An error answer."""
 
     status: int
     message: str
@@ -41,13 +41,13 @@ class Refusal(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerCapabilities:
-    """What the simulated endpoint understands.
+    """The features of the API that the simulated endpoint has.
 
     Attributes:
         json_schema, json_object: the two kinds of `response_format`.
         max_tokens: the old name of `max_completion_tokens`.
-        model: what the names of its models begin with; empty lets it stand in for any. Replies are
-            marked `sim` all the same.
+        model: prefix of the model names it accepts; empty accepts any. Replies are marked `sim` in
+            any case.
     """
 
     json_schema: bool = True
@@ -64,8 +64,16 @@ NOT_JSON = Refusal(
 )
 
 
+def text_of(message: Mapping[str, Any]) -> str:
+    """The text of a valid message, its parts joined by line breaks."""
+    content = message.get("content")
+    if isinstance(content, list):
+        return "\n".join(part["text"] for part in content)
+    return content or ""
+
+
 def check(request: Any, behaviour: ServerCapabilities) -> Refusal | None:
-    """What is wrong with a parsed request body, None if nothing is."""
+    """The refusal of a parsed request body, None for a valid one."""
     if not isinstance(request, dict):
         return NOT_JSON
     return (
@@ -119,7 +127,7 @@ def _check_message(message: Any, name: str) -> Refusal | None:
         return _wrong_type(name, "an object", message)
     role, content = message.get("role"), message.get("content")
     if role not in _ROLES:
-        supported = ", ".join(f"'{known}'" for known in _ROLES[:-1])
+        supported = ", ".join(f"'{name}'" for name in _ROLES[:-1])
         return Refusal(
             400,
             f"Invalid value: '{role}'. Supported values are: {supported}, and '{_ROLES[-1]}'.",

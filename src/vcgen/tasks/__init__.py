@@ -1,1 +1,1 @@
-"""Turn evidence into turns: templates, asks, built-in tasks, recipes, the judge."""
+"""Make turns of evidence: templates, requests, built-in tasks, recipes, the judge."""

@@ -1,8 +1,4 @@
-"""From a template to a usable answer: render, ask, parse, check, and ask again with what was wrong.
-
-An answer that two tasks of a clip ask for is asked for once. Every answer that is not the last of
-its clip is kept on disk before the next request leaves, so that no crash makes us pay twice.
-"""
+"""Ask for an answer: render a template, send it, check the reply, send it back to be repaired."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -12,26 +8,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import BaseModel
 
-from vcgen.checks.checker import MOST_PROBLEMS, Checker, Problem
+from vcgen.checks.checker import Checker
+from vcgen.checks.codes import MAX_PROBLEMS, Problem
 from vcgen.data.hashing import hash64
+from vcgen.data.records import Reason
 from vcgen.engine.chat import ChatRequest, Completion, Message, Usage
-from vcgen.engine.pricing import Price
-from vcgen.errors import Reason, SampleRejected
+from vcgen.errors import SampleRejected
 from vcgen.tasks.clip_context import ClipContext
-from vcgen.tasks.parsing import (
-    _raise_if_too_long,
-    _raise_if_withheld,
-    _read,
-    json_schema,
-)
+from vcgen.tasks.parsing import json_schema, read_reply, reject_too_long, reject_withheld
+from vcgen.tasks.provenance import Provenance
 from vcgen.tasks.recipe import Recipe
 
 if TYPE_CHECKING:
     from vcgen.tasks.templates import Templates
 
-
-MORE_ROOM = 4  # how many times the room a reply gets that was cut by max_tokens
-
+MORE_ROOM = 4  # times the tokens, for the second request after a reply cut by its token limit
 
 T = TypeVar("T")
 Accept = Callable[["Answer"], Sequence[str | Problem]]
@@ -56,55 +47,35 @@ class Answer:
 
 @dataclass
 class Ask:
-    """What a task asks with: `await ask("describe", min_words=80, max_words=160)`.
+    """A task's way to the model: `await ask("describe", min_words=80, max_words=160)`.
 
     Attributes:
-        recipe: what the run is to produce.
-        usage, attempts, templates, model: what the sample has used so far.
-        repairs: how many of its answers came back with what was wrong with them.
-        instructions: the system prompts it has used, by template.
+        context: the clip, its evidence and its calls, shared with the clip's other tasks.
+        prompts: the templates.
+        recipe: of the run.
+        sample: the id of the sample that the answers are for.
+        provenance: the requests made for it so far.
     """
 
-    calls: ClipContext
+    context: ClipContext
     prompts: "Templates"
     recipe: Recipe
     sample: str
-    usage: Usage = Usage()
-    attempts: int = 0
-    repairs: int = 0
-    model: str = ""
-    templates: dict[str, str] = field(default_factory=dict)
-    instructions: dict[str, str] = field(default_factory=dict)
+    provenance: Provenance = field(default_factory=Provenance)
 
     @property
     def checks(self) -> Checker:
         """For `accept`: `accept=lambda answer: ask.checks.answer(answer.text)`."""
-        return self.calls.checks(self.recipe)
+        return self.context.checker(self.recipe)
 
     @cached_property
     def random(self) -> Random:
-        """Seeded by the run's seed and the sample, for a task's own draws."""
+        """Random numbers for a task's own draws, seeded by the run's seed and the sample."""
         return Random(self._seed())  # noqa: S311 - repeatable draws
 
     def pick(self, choices: Sequence[T]) -> T:
-        """One of `choices`, by the same seed; where that is the only draw, `random` costs more."""
+        """Draw one of `choices` by the same seed; cheaper than `random` for a single draw."""
         return choices[self._seed() % len(choices)]
-
-    def used(self, price: Price | None) -> dict[str, Any]:
-        """What the sample has used so far, for `meta`."""
-        usage = self.usage
-        return {
-            "model": self.model,
-            "templates": dict(self.templates),
-            "usage": {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "cached_tokens": usage.cached_tokens,
-            },
-            "cost": None if price is None else price.of(usage),
-            "attempts": self.attempts,
-            "repairs": self.repairs,
-        }
 
     def _seed(self) -> int:
         return hash64(f"{self.recipe.seed}/{self.sample}")
@@ -118,83 +89,83 @@ class Ask:
         after: Answer | None = None,
         **variables: Any,
     ) -> Answer:
-        """Render a template, ask, and return the answer once it is usable.
+        """Render a template, send it, and return the answer once it is usable.
 
         Args:
             template: its name, without suffix.
-            schema: pydantic model the reply must be JSON of; `Answer.data` is an instance.
-            accept: returns what is wrong with an answer, as problems or in words the model can
-                act on; what is only to be flagged is no reason to ask again.
+            schema: pydantic model of a JSON reply; `Answer.data` is an instance.
+            accept: returns the problems of an answer, as `Problem` or as text for the model. Flags
+                do not make an answer unusable.
             after: continue this answer's conversation rather than begin one.
             variables: for the template, besides `clip`, `evidence`, `duration`, `language`.
 
         Raises:
-            Rejected: no usable reply, after the recipe's number of repairs.
+            SampleRejected: no usable reply within the recipe's `max_repairs`.
             RunStopped: the run is ending.
         """
-        messages = self._render(template, variables, after)
         request = ChatRequest(
-            messages=messages,
-            max_tokens=self.recipe.max_tokens,
+            messages=self._render(template, variables, after),
+            max_tokens=self.recipe.max_reply_tokens,
             temperature=self.recipe.temperature,
             schema=None if schema is None else json_schema(schema),
         )
-        used = Usage()
-        for repairs_left in range(self.recipe.repairs, -1, -1):
-            is_repair = repairs_left < self.recipe.repairs
-            completion, usage = await self._whole(request, is_repair=is_repair)
-            used += usage
-            text, data, problems = _read(completion.text, schema)
-            said = (*request.messages, Message("assistant", completion.text))
-            answer = Answer(text, data, used, said)
-            mendable = True
+        usage = Usage()
+        for repairs in range(self.recipe.max_repairs + 1):
+            completion, used = await self._complete(request, is_repair=repairs > 0)
+            usage += used
+            text, data, problems = read_reply(completion.text, schema)
+            messages = (*request.messages, Message("assistant", completion.text))
+            answer = Answer(text, data, usage, messages)
+            can_repair = repairs < self.recipe.max_repairs
             if not problems and accept is not None:
-                problems, mendable = _weigh(accept(answer))
+                problems, is_final = split_problems(accept(answer))
+                can_repair = can_repair and not is_final
             if not problems:
                 return answer
-            if not (repairs_left and mendable):
-                reason = Reason.INVALID_REPLY if answer.data is None else Reason.FAILED_CHECKS
+            if not can_repair:
+                reason = Reason.INVALID_REPLY if data is None else Reason.FAILED_CHECKS
                 raise SampleRejected(reason, "; ".join(problems), reply=completion.text)
             repair = self._render("repair", {"problems": problems}, answer)
             request = replace(request, messages=repair)
         raise AssertionError("unreachable: the last round returns or raises")
 
-    async def _whole(self, request: ChatRequest, *, is_repair: bool) -> tuple[Completion, Usage]:
-        """A reply that was neither cut, filtered nor refused; once more with more room if cut."""
-        used = Usage()
+    async def _complete(self, request: ChatRequest, *, is_repair: bool) -> tuple[Completion, Usage]:
+        """Return a whole reply and its usage; ask for a cut one once more, with more room.
+
+        Raise SampleRejected if the reply is cut twice, withheld by the endpoint, or a refusal.
+        """
+        usage = Usage()
         for room in (1, MORE_ROOM):
             if room > 1:
                 request = replace(request, max_tokens=request.max_tokens * room)
-            completion, ours = await self.calls.complete(request, self.sample)
-            self.model = completion.model or self.model
-            if ours:
-                self.attempts += completion.attempts
-                self.repairs += is_repair and room == 1
-                self.usage += completion.usage
-                used += completion.usage
-            _raise_if_too_long(completion.text)
+            completion, is_ours = await self.context.calls.complete(request, self.sample)
+            self.provenance.model = completion.model or self.provenance.model
+            if is_ours:
+                self.provenance.add(completion, is_repair=is_repair and room == 1)
+                usage += completion.usage
+            reject_too_long(completion.text)
             if completion.finish_reason != "length":
-                _raise_if_withheld(completion)
-                return completion, used
+                reject_withheld(completion)
+                return completion, usage
         raise SampleRejected(
             Reason.TRUNCATED,
-            f"cut by max_tokens twice, the second time at {request.max_tokens} tokens",
+            f"cut at max_reply_tokens, and again at {request.max_tokens} tokens",
             reply=completion.text,
         )
 
     def _render(
         self, template: str, variables: Mapping[str, Any], after: Answer | None
     ) -> tuple[Message, ...]:
-        known = {**self.calls.variables, "language": self.recipe.language, **variables}
-        messages = self.prompts.render(template, known, after.messages if after else ())
-        self.templates[template] = self.prompts.digest(template)
+        names = {**self.context.variables, "language": self.recipe.language, **variables}
+        messages = self.prompts.render(template, names, after.messages if after else ())
+        self.provenance.templates[template] = self.prompts.digest(template)
         if messages[0].role == "system":
-            self.instructions[template] = messages[0].content
+            self.provenance.instructions[template] = messages[0].content
         return messages
 
 
-def _weigh(found: Sequence[str | Problem]) -> tuple[list[str], bool]:
-    """What is wrong, in words, and whether to ask again can help; what is flagged is not wrong."""
-    wrong = [each for each in found if isinstance(each, str) or each.severity != "flag"]
-    hopeless = any(isinstance(each, Problem) and each.severity == "reject" for each in wrong)
-    return list(map(str, wrong[:MOST_PROBLEMS])), not hopeless
+def split_problems(problems: Sequence[str | Problem]) -> tuple[list[str], bool]:
+    """Return the problems to repair as text, without flags, and whether one of them is final."""
+    wrong = [found for found in problems if isinstance(found, str) or found.severity != "flag"]
+    is_final = any(isinstance(found, Problem) and found.severity == "reject" for found in wrong)
+    return list(map(str, wrong[:MAX_PROBLEMS])), is_final

@@ -1,124 +1,129 @@
-"""The calls of one clip: each paid once, shared by its tasks, kept for a crash."""
+"""The state that the tasks of one clip share: its evidence, its checks, its completed calls."""
 
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from vcgen.checks.checker import Checker
 from vcgen.data.clips import Clip
 from vcgen.data.hashing import hash_hex
+from vcgen.data.records import Reason
 from vcgen.engine.chat import ChatRequest, Completion, Usage, encode
 from vcgen.engine.config import Capabilities
 from vcgen.engine.engine import Engine
 from vcgen.engine.limits.queue import Affinity
+from vcgen.errors import RequestFailed, SampleRejected
 from vcgen.tasks.evidence import render_evidence
 from vcgen.tasks.recipe import Recipe
 
-if TYPE_CHECKING:
-    pass
-
-
 # The fields of a clip that templates see: plain values, no methods to call.
-_SHOWN = ("id", "video", "duration", "caption", "tags", "summary", "language")
+_VISIBLE_FIELDS = ("id", "video", "duration", "caption", "tags", "summary", "language")
 
 
-class CallCache(Protocol):
-    """Where answered calls outlive a crash."""
+class CallStore(Protocol):
+    """Where completed calls outlive a crash."""
 
     @property
     def has_calls(self) -> bool:
         """Whether an earlier process left any."""
 
     def find_call(self, key: str) -> Mapping[str, Any] | None:
-        """The row kept under a key, None if there is none."""
+        """Return the row kept under a key, or None."""
 
     def keep_call(self, row: Mapping[str, Any]) -> None:
         """Keep a row; its `id` is the key."""
 
 
 @dataclass(slots=True)
-class ClipContext:
-    """The calls made for one clip: each paid once, shared by the clip's tasks.
+class CallCache:
+    """The completions of one clip: each request is sent once, for all tasks and across a crash.
+
+    A completion reaches the store before the next request leaves. The last one of a clip need not:
+    the record made of it is written instead.
 
     Attributes:
-        variables: what templates may say of the clip.
-        evidence: a hash of what they say of it, in 16 hexadecimal digits.
-        replies: how many came in this run.
-        continued: whether some was answered before.
-        work: what they are to the queue.
+        affinity: keeps the requests of the clip at one endpoint, for its prefix cache.
     """
 
-    clip: Clip
     engine: Engine
-    store: CallCache | None
-    replies: int = 0
-    continued: bool = False
-    work: Affinity = field(default_factory=Affinity)
-    variables: dict[str, Any] = field(default_factory=dict)
-    evidence: str = ""
-    _answered: dict[ChatRequest, Completion] = field(default_factory=dict)
-    _unkept: list[tuple[ChatRequest, str, Completion]] = field(default_factory=list)
-    _checks: Checker | None = None
-
-    def __post_init__(self) -> None:
-        if self.variables:
-            return
-        clip = self.clip
-        self.variables = {
-            "clip": {name: getattr(clip, name) for name in _SHOWN},
-            "evidence": render_evidence(clip),
-            "duration": clip.duration,
-        }
-        self.evidence = hash_hex(self.variables["evidence"])
-
-    def of(self, engine: Engine) -> "ClipContext":
-        """Calls of another engine for the same clip, whose evidence is not rendered again."""
-        return ClipContext(
-            self.clip, engine, self.store, variables=self.variables, evidence=self.evidence
-        )
+    store: CallStore | None
+    clip_id: str
+    affinity: Affinity = field(default_factory=Affinity)
+    _completions: dict[ChatRequest, Completion] = field(default_factory=dict)
+    _unsaved: list[tuple[ChatRequest, str, Completion]] = field(default_factory=list)
 
     async def complete(self, request: ChatRequest, sample: str) -> tuple[Completion, bool]:
-        """The completion, and whether it is this sample's to account for."""
-        if request in self._answered:
-            return self._answered[request], False
+        """Return the completion, and whether this sample accounts for its cost."""
+        if request in self._completions:
+            return self._completions[request], False
         if self.store is not None and self.store.has_calls:
-            kept = self.store.find_call(self._key(request))
-            if kept is not None:
-                self.continued = self.work.begun = True
-                completion = _completion_from(kept["completion"])
-                self._answered[request] = completion
-                return completion, kept["sample"] == sample
-        self.keep()
-        completion = await self.engine.complete(request, work=self.work)
-        self.replies += 1
-        self._answered[request] = completion
-        self._unkept.append((request, sample, completion))
+            row = self.store.find_call(self._key(request))
+            if row is not None:
+                self.affinity.begun = True
+                kept = row["completion"]
+                completion = Completion(**{**kept, "usage": Usage(**kept["usage"])})
+                self._completions[request] = completion
+                return completion, row["sample"] == sample
+        self.flush()
+        try:
+            completion = await self.engine.complete(request, affinity=self.affinity)
+        except RequestFailed as error:
+            reason = Reason(error.reason)
+            raise SampleRejected(reason, error.message, attempts=error.attempts) from error
+        self._completions[request] = completion
+        self._unsaved.append((request, sample, completion))
         return completion, True
 
-    def checks(self, recipe: Recipe) -> Checker:
-        """The checks of all that is written for the clip."""
-        if self._checks is None:
-            self._checks = Checker(
-                self.clip,
-                language=recipe.language,
-                words=recipe.words,
-                severities=recipe.checks,
-            )
-        return self._checks
-
-    def keep(self) -> None:
-        """Put on disk what was answered since the last time."""
+    def flush(self) -> None:
+        """Write the completions received since the last flush to the store."""
         if self.store is not None:
-            for request, sample, completion in self._unkept:
-                row = {"id": self._key(request), "clip_id": self.clip.id, "sample": sample}
+            for request, sample, completion in self._unsaved:
+                row = {"id": self._key(request), "clip_id": self.clip_id, "sample": sample}
                 self.store.keep_call(row | {"completion": completion})
-        self._unkept.clear()
+        self._unsaved.clear()
 
     def _key(self, request: ChatRequest) -> str:
         body = encode(request, self.engine.endpoint.model, Capabilities())
         return blake2b(body, digest_size=16).hexdigest()
 
 
-def _completion_from(row: Mapping[str, Any]) -> Completion:
-    return Completion(**{**row, "usage": Usage(**row["usage"])})
+class ClipContext:
+    """A clip as its tasks see it.
+
+    Attributes:
+        calls: its completions so far.
+        evidence: its text between two fence lines, as prompts have it.
+        evidence_hash: of that text, 16 hexadecimal digits.
+        variables: the names that templates may use.
+    """
+
+    def __init__(self, clip: Clip, engine: Engine, store: CallStore | None) -> None:
+        self.clip = clip
+        self.calls = CallCache(engine, store, clip.id)
+        self.evidence = render_evidence(clip)
+        self.evidence_hash = hash_hex(self.evidence)
+        self.variables = {
+            "clip": {name: getattr(clip, name) for name in _VISIBLE_FIELDS},
+            "evidence": self.evidence,
+            "duration": clip.duration,
+        }
+        self._checker: Checker | None = None
+
+    def with_engine(self, engine: Engine) -> "ClipContext":
+        """Return the same context with a cache of its own for the calls of another engine."""
+        other = copy(self)
+        other.calls = CallCache(engine, self.calls.store, self.clip.id)
+        return other
+
+    def checker(self, recipe: Recipe) -> Checker:
+        """Return the checks of all texts about the clip; every call gets the same ones."""
+        if self._checker is None:
+            self._checker = Checker(
+                self.clip,
+                language=recipe.language,
+                description_words=recipe.description_words,
+                severities=recipe.checks,
+            )
+        return self._checker

@@ -1,6 +1,7 @@
-"""`conversation`: several turns in one call. `conversation-selfchat`: a call a turn, by two roles.
+"""`conversation`: all turns in one request. `conversation-selfchat`: two requests per turn.
 
-Kinds after VideoChat V1: descriptive, temporal, causal; temporal and causal make up at least half.
+The kinds of question are those of VideoChat V1: descriptive, temporal, causal. At least half of the
+questions are temporal or causal.
 """
 
 from collections import Counter
@@ -10,7 +11,8 @@ from typing import Literal
 
 from pydantic import BaseModel
 
-from vcgen.checks.checker import Checker, Problem
+from vcgen.checks.checker import Checker
+from vcgen.checks.codes import Problem
 from vcgen.data.clips import Clip
 from vcgen.data.records import Kind, Turn
 from vcgen.tasks.ask import Accept, Answer, Ask
@@ -18,7 +20,7 @@ from vcgen.tasks.description import narrative
 from vcgen.tasks.evidence import fence
 from vcgen.tasks.task import task
 
-# As in `converse.jinja`. With the shape of such questions and no content, which models would copy.
+# As in `converse.jinja`. The examples have no content, which models would copy.
 MEANING = {
     "descriptive": "what is there and what happens: people, objects, actions, places, positions, "
     "how they interact (What is ... doing? Where is ...? How many ...?)",
@@ -44,10 +46,10 @@ class Conversation(BaseModel):
 
 
 def plan_kinds(kinds: Sequence[Kind], count: int, random: Random) -> list[Kind]:
-    """The kinds of `count` turns in order: each of `kinds` once while there is room.
+    """Draw the kinds of `count` questions, in order: each of `kinds` once, as far as they fit.
 
-    The rest, or the only one, are drawn from the temporal and causal ones, so that these are at
-    least half. What is descriptive comes first, as in a conversation between people.
+    The others, or the only one, are temporal or causal, which makes these at least half.
+    Descriptive questions come first, as in a conversation between people.
     """
     deeper: list[Kind] = [kind for kind in kinds if kind != "descriptive"] or list(kinds)
     drawn = random.sample(list(kinds), len(kinds))[:count] if count > 1 else []
@@ -56,7 +58,7 @@ def plan_kinds(kinds: Sequence[Kind], count: int, random: Random) -> list[Kind]:
 
 
 def mix_problems(kinds: Sequence[Kind], recipe_kinds: Sequence[Kind]) -> list[str]:
-    """What is wrong with the kinds a model returned, given those the recipe asks for."""
+    """Return the problems of the kinds a model wrote, given those of the recipe."""
     counts = Counter(kinds)
     room = len(kinds) >= len(recipe_kinds)
     problems = [
@@ -64,8 +66,8 @@ def mix_problems(kinds: Sequence[Kind], recipe_kinds: Sequence[Kind]) -> list[st
         for kind in recipe_kinds
         if room and not counts[kind]
     ]
-    if strangers := [kind for kind in counts if kind not in recipe_kinds]:
-        problems.append(f"kinds that were not asked for: {', '.join(strangers)}")
+    if extra := [kind for kind in counts if kind not in recipe_kinds]:
+        problems.append(f"kinds that were not asked for: {', '.join(extra)}")
     if len(recipe_kinds) > 1 and 2 * counts["descriptive"] > len(kinds):
         problems.append("more than half of the questions are descriptive")
     return problems
@@ -73,7 +75,7 @@ def mix_problems(kinds: Sequence[Kind], recipe_kinds: Sequence[Kind]) -> list[st
 
 @task
 async def conversation(_clip: Clip, ask: Ask) -> list[Turn]:
-    """Turns of mixed kinds from the narrative and the evidence, in one call."""
+    """Make turns of mixed kinds from the narrative and the evidence, in one request."""
     story = await narrative(ask)
     least, most = ask.recipe.turns
     kinds = plan_kinds(ask.recipe.kinds, ask.random.randint(least, most), ask.random)
@@ -82,8 +84,8 @@ async def conversation(_clip: Clip, ask: Ask) -> list[Turn]:
         turns = as_turns(answer)
         if not least <= len(turns) <= most:
             return [f"it has {len(turns)} turns; {len(kinds)} were asked for"]
-        mixed = mix_problems([turn.kind for turn in turns], ask.recipe.kinds)
-        return [*mixed, *ask.checks.turns(turns)]
+        problems = mix_problems([turn.kind for turn in turns], ask.recipe.kinds)
+        return [*problems, *ask.checks.turns(turns)]
 
     answer = await ask(
         "converse",
@@ -96,38 +98,33 @@ async def conversation(_clip: Clip, ask: Ask) -> list[Turn]:
 
 
 def as_turns(answer: Answer) -> list[Turn]:
-    """The turns of a `Conversation` as records hold them."""
     return [
         Turn(turn.kind, turn.question.strip(), turn.answer.strip()) for turn in answer.data.turns
     ]
 
 
-def _answer_of(kind: Kind, checks: Checker) -> Accept:
+def _accept_answer(kind: Kind, checks: Checker) -> Accept:
     return lambda answer: checks.answer(answer.text, kind)
 
 
 @task
 async def conversation_selfchat(_clip: Clip, ask: Ask) -> list[Turn]:
-    """The same by a questioner and an answerer in turn; every call extends the same prefix."""
+    """Make such turns one by one; every request continues the conversation of the one before."""
     story = await narrative(ask)
     least, most = ask.recipe.turns
     kinds = plan_kinds(ask.recipe.kinds, ask.random.randint(least, most), ask.random)
     turns: list[Turn] = []
-    said: Answer | None = None
+    previous: Answer | None = None
     for kind in kinds:
         question = await ask(
             "question",
             accept=lambda new: ask.checks.question(new.text, [turn.question for turn in turns]),
-            after=said,
-            opening=said is None,
+            after=previous,
+            opening=previous is None,
             kind=kind,
             meaning=MEANING[kind],
             narrative=fence("narrative", story.text),
         )
-        said = await ask(
-            "answer",
-            accept=_answer_of(kind, ask.checks),
-            after=question,
-        )
-        turns.append(Turn(kind, question.text, said.text))
+        previous = await ask("answer", accept=_accept_answer(kind, ask.checks), after=question)
+        turns.append(Turn(kind, question.text, previous.text))
     return turns

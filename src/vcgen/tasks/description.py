@@ -1,7 +1,7 @@
-"""`description`: a narrative of the video in time order, then a clean-up pass over it.
+"""`description`: a narrative of the video in order of time, and a second request to clean it up.
 
-After VideoChat V1 (arXiv 2305.06355): a narrative from the video text, a post-processing prompt
-that removes repeats and mends broken sentences, and a question drawn from a pool of phrasings.
+After VideoChat V1 (arXiv 2305.06355): a narrative of the video text, a post-processing prompt that
+removes repeats and completes broken sentences, and a question drawn from a list of phrasings.
 """
 
 from vcgen.data.clips import Clip
@@ -14,8 +14,8 @@ QUESTIONS = "description_questions.txt"
 
 
 async def narrative(ask: Ask) -> Answer:
-    """What happens in the video, in order. The same for all tasks of a clip, so paid for once."""
-    least, most = ask.recipe.words
+    """Ask for a narrative of the video. All tasks of a clip share it, so it is paid once."""
+    least, most = ask.recipe.description_words
     return await ask(
         "describe",
         accept=lambda answer: ask.checks.answer(answer.text),
@@ -26,7 +26,7 @@ async def narrative(ask: Ask) -> Answer:
 
 @task
 async def description(_clip: Clip, ask: Ask) -> list[Turn]:
-    """One turn: a request for a description, and the narrative."""
+    """Make one turn: a request for a description, and the narrative."""
     answer = await narrative(ask)
     if ask.recipe.refine:
         answer = await ask(

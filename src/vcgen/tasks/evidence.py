@@ -1,9 +1,9 @@
-"""Render a clip's evidence as text, once a clip; templates only place it.
+"""Render a clip's evidence as text, once per clip; templates only place it.
 
-The lines come from strangers (captions, speech, models), so they stand between two lines that carry
-128 bits of a hash of all the text between them. That is as good as chance: whoever would close the
-fence from within had to write a text that contains its own hash. And unlike chance it makes the
-same prompt of the same clip, for caches of endpoints, for a run that goes on, for the same records.
+The lines are untrusted (captions, speech, models), so they stand between two fence lines that carry
+128 bits of a hash of the text between them. To close the fence from within, a text would have to
+contain its own hash. Unlike a random mark, the hash makes the same prompt of the same clip: prefix
+caches of endpoints, the calls of a continued run and the records of a repeated one depend on it.
 """
 
 from hashlib import blake2b
@@ -15,12 +15,12 @@ _MARK = {"caption": "", "dense": "(objects) ", "speech": "(speech) ", "action": 
 
 
 def render_evidence(clip: Clip) -> str:
-    """The clip's evidence between its two fence lines, times in seconds."""
+    """Render the evidence between its two fence lines, times in seconds."""
     return fence("evidence", "\n".join(_lines(clip)))
 
 
 def fence(label: str, text: str) -> str:
-    """`text` between two lines that name it and that it cannot contain."""
+    """Put `text` between two lines that name it and that it cannot contain."""
     mark = CANARY + blake2b(text.encode(), digest_size=16).hexdigest()
     return f"=== {label} {mark} ===\n{text}\n=== end of {label} {mark} ==="
 

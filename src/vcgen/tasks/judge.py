@@ -1,22 +1,22 @@
-"""The judge: another model says of every answer of a sample whether the evidence supports it.
+"""The judge: a second model decides for every answer of a sample whether the evidence supports it.
 
-One request a sample, with all its answers in it. A sample with a contradicted answer is rejected
-and not repaired: its answers build on each other and on steps that only its task knows, so that
-another answer would have to be made, checked and judged as a new sample is, and cost as much. A
-sample that the judge gives no usable verdict on is rejected too: nothing passes unjudged.
+One request judges all answers of a sample. A sample with a contradicted answer is rejected, not
+repaired: its answers build on each other and on steps that only its task knows, so another answer
+would have to be made, checked and judged as a new sample is, at the same cost. A sample without a
+usable verdict is rejected too: nothing passes unjudged.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel
 
-from vcgen.data.records import Turn
+from vcgen.data.records import Reason, Turn
 from vcgen.engine.engine import Engine
 from vcgen.engine.pricing import Price
-from vcgen.errors import Reason, SampleRejected
-from vcgen.tasks.ask import Answer, Ask
+from vcgen.errors import SampleRejected
+from vcgen.tasks.ask import Ask
 from vcgen.tasks.clip_context import ClipContext
 from vcgen.tasks.evidence import fence
 from vcgen.tasks.recipe import Recipe
@@ -25,17 +25,17 @@ if TYPE_CHECKING:
     from vcgen.tasks.templates import Templates
 
 TEMPLATE = "judge"
-# What people and models write differently when they copy a span.
+# Characters that change when people and models copy a span.
 _ALIKE = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"'})
 _AROUND = " .,;:!?\"'"
 
 
 class Verdict(BaseModel):
-    """On one answer, as the judge writes it.
+    """The verdict on one answer, as the judge writes it.
 
     Attributes:
         answer: its number, from 1.
-        span: what of the evidence decides it, word for word; empty if nothing does.
+        span: the part of the evidence that decides it, word for word, or empty.
     """
 
     answer: int
@@ -51,80 +51,74 @@ class Verdicts(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Who judges the samples of a run.
+    """The judge of a run."""
 
-    Attributes:
-        engine: of the judge alone, with its own endpoint and limits.
-        price: of its tokens, None if not known.
-        recipe: of the run; how often a reply of the judge goes back, and how long one may be.
-    """
-
-    engine: Engine
-    price: Price | None
+    engine: Engine  # of the judge alone, with its own endpoint and limits
+    price: Price | None  # of its tokens, None if unknown
     prompts: "Templates"
-    recipe: Recipe
+    recipe: Recipe  # of the run: `max_repairs` and `max_reply_tokens` hold for the judge as well
 
-    def begin(self, calls: ClipContext, sample: str) -> "Judgement":
-        """The judging of one sample, whose clip's calls these are."""
-        return Judgement(self, calls.of(self.engine), sample)
+    def begin(self, context: ClipContext, sample: str) -> "Judgement":
+        """Return a judgement without verdicts on a sample of this clip."""
+        ask = Ask(context.with_engine(self.engine), self.prompts, self.recipe, sample)
+        return Judgement(ask, self.price)
 
 
+@dataclass(slots=True)
 class Judgement:
-    """What the judge says of one sample, and what that took."""
+    """The verdicts on one sample, and their provenance."""
 
-    def __init__(self, judge: Judge, calls: ClipContext, sample: str) -> None:
-        self._ask = Ask(calls, judge.prompts, judge.recipe, sample)
-        self._price = judge.price
-        self._verdicts: list[Verdict] = []
+    ask: Ask
+    price: Price | None
+    verdicts: list[Verdict] = field(default_factory=list)
 
     @property
     def meta(self) -> dict[str, Any]:
-        """The verdicts in the order of the turns, and what they took, for `meta`."""
-        given = [{"verdict": each.verdict, "span": each.span} for each in self._verdicts]
-        return {"verdicts": given, **self._ask.used(self._price)}
+        """The verdicts in the order of the turns, and their provenance, for `meta`."""
+        verdicts = [{"verdict": given.verdict, "span": given.span} for given in self.verdicts]
+        return {"verdicts": verdicts, **self.ask.provenance.as_meta(self.price)}
 
-    async def weigh(self, turns: Sequence[Turn]) -> None:
+    async def judge(self, turns: Sequence[Turn]) -> None:
         """Get the verdicts.
 
         Raises:
-            Rejected: an answer is contradicted, or the judge gives no usable verdicts.
-            RunStopped: the run is ending, or the judge cannot be asked any more.
+            SampleRejected: an answer is contradicted, or there are no usable verdicts.
+            RunStopped: the run is ending, or the judge is out of reach.
         """
-        ask = self._ask
-        evidence = ask.calls.variables["evidence"]
+        evidence = self.ask.context.evidence
         try:
-            answer = await ask(
+            answer = await self.ask(
                 TEMPLATE,
                 schema=Verdicts,
-                accept=lambda given: faults(_verdicts(given), len(turns), evidence),
+                accept=lambda reply: verdict_problems(reply.data.verdicts, len(turns), evidence),
                 answers=fence("answers", _numbered(turns)),
                 count=len(turns),
             )
         except SampleRejected as error:
-            ask.attempts += error.attempts
+            self.ask.provenance.attempts += error.attempts
             message = f"no usable verdict of the judge: {error.reason}: {error.message}"
             raise SampleRejected(Reason.UNJUDGED, message, reply=error.reply) from error
-        self._verdicts = sorted(_verdicts(answer), key=lambda verdict: verdict.answer)
-        against = [each for each in self._verdicts if each.verdict == "contradicted"]
+        self.verdicts = sorted(answer.data.verdicts, key=lambda verdict: verdict.answer)
+        against = [given for given in self.verdicts if given.verdict == "contradicted"]
         if against:
-            said = "; ".join(f"answer {each.answer}: {each.span!r}" for each in against)
+            spans = "; ".join(f"answer {given.answer}: {given.span!r}" for given in against)
             reply = "\n".join(turn.answer for turn in turns)
             raise SampleRejected(
-                Reason.CONTRADICTED, f"the evidence says otherwise: {said}", reply=reply
+                Reason.CONTRADICTED, f"the evidence contradicts {spans}", reply=reply
             )
 
 
-def faults(verdicts: Sequence[Verdict], count: int, evidence: str) -> list[str]:
-    """What is wrong with the verdicts on so many answers, in words the judge can act on."""
-    if sorted(each.answer for each in verdicts) != list(range(1, count + 1)):
+def verdict_problems(verdicts: Sequence[Verdict], count: int, evidence: str) -> list[str]:
+    """Return the problems of the verdicts on `count` answers, as text for the judge."""
+    if sorted(given.answer for given in verdicts) != list(range(1, count + 1)):
         return [f"it must have one verdict on each of the answers 1 to {count}"]
-    known = _plain(evidence)
-    # A contradiction costs a sample, so it has to name what it stands on.
+    plain = _plain(evidence)
+    # A contradiction costs a sample, so it must quote the evidence.
     return [
-        f"the span of answer {each.answer} must be copied from the evidence word for word"
-        for each in verdicts
-        if each.verdict == "contradicted"
-        and not ((span := _plain(each.span).strip(_AROUND)) and span in known)
+        f"the span of answer {given.answer} must be copied from the evidence word for word"
+        for given in verdicts
+        if given.verdict == "contradicted"
+        and not ((span := _plain(given.span).strip(_AROUND)) and span in plain)
     ]
 
 
@@ -132,13 +126,8 @@ def _plain(text: str) -> str:
     return " ".join(text.translate(_ALIKE).casefold().split())
 
 
-def _verdicts(answer: Answer) -> list[Verdict]:
-    verdicts: list[Verdict] = answer.data.verdicts
-    return verdicts
-
-
 def _numbered(turns: Sequence[Turn]) -> str:
-    """A line a side, so that none can pass for more than one."""
+    """List the turns with each side on one line, so that no answer can pose as two."""
     return "\n".join(
         f"{number}. Question: {' '.join(turn.question.split())}\n"
         f"   Answer: {' '.join(turn.answer.split())}"

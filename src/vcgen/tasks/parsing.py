@@ -1,23 +1,20 @@
-"""Read a reply: strip fences and thinking, parse JSON, recognize refusals."""
+"""Read a reply: strip thinking and code fences, parse JSON, recognize refusals."""
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 from pydantic import BaseModel, ValidationError
 
 from vcgen.data.clips import explain
+from vcgen.data.records import Reason
 from vcgen.engine.chat import Completion, Schema
-from vcgen.errors import Reason, SampleRejected
+from vcgen.errors import SampleRejected
 
-if TYPE_CHECKING:
-    pass
-
-
-# The mender takes up to 0.1 ms a character, and everybody waits meanwhile.
-MENDABLE_CHARACTERS = 20_000
-# Some 65,000 tokens, more than models write. What is longer is not worth the time to look at it.
+# `json_repair` takes up to 0.1 ms a character, and holds the event loop meanwhile.
+MAX_REPAIRED_CHARACTERS = 20_000
+# Some 65,000 tokens, more than models write.
 MAX_REPLY_CHARACTERS = 1 << 18
 _FENCED = re.compile(r"^```[a-zA-Z]*\n(.*?)\n?```$", re.DOTALL)
 _THINKING = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
@@ -30,13 +27,15 @@ _REFUSALS = re.compile(
 )
 
 
-def _raise_if_too_long(text: str) -> None:
+def reject_too_long(text: str) -> None:
+    """Raise SampleRejected for a reply of more than `MAX_REPLY_CHARACTERS`."""
     if (size := len(text)) > MAX_REPLY_CHARACTERS:
         message = f"the reply has {size} characters, the limit is {MAX_REPLY_CHARACTERS}"
         raise SampleRejected(Reason.INVALID_REPLY, message, reply=text[:MAX_REPLY_CHARACTERS])
 
 
-def _raise_if_withheld(completion: Completion) -> None:
+def reject_withheld(completion: Completion) -> None:
+    """Raise SampleRejected for a filtered reply and for a refusal."""
     text = completion.text
     if completion.finish_reason == "content_filter":
         raise SampleRejected(Reason.CONTENT_FILTER, "the endpoint's filter withheld it", reply=text)
@@ -45,9 +44,12 @@ def _raise_if_withheld(completion: Completion) -> None:
         raise SampleRejected(Reason.REFUSAL, "the model refused", reply=refusal)
 
 
-def _read(written: str, schema: type[BaseModel] | None) -> tuple[str, Any, list[str]]:
-    """The text of a reply without thinking and code fence, its data, and what is wrong with it."""
-    text = _THINKING.sub("", written).strip()
+def read_reply(reply: str, schema: type[BaseModel] | None) -> tuple[str, Any, list[str]]:
+    """Return the text without thinking and code fence, the data in it, and its problems.
+
+    Without a schema the text is the data. With problems the data is None.
+    """
+    text = _THINKING.sub("", reply).strip()
     if text.startswith("```") and (fenced := _FENCED.match(text)):
         text = fenced[1].strip()
     if not text:
@@ -58,33 +60,33 @@ def _read(written: str, schema: type[BaseModel] | None) -> tuple[str, Any, list[
 
 
 def parse(text: str, schema: type[BaseModel]) -> tuple[BaseModel | None, list[str]]:
-    """The reply as an instance of `schema`, or what is wrong with it in words a model can act on.
+    """Parse a reply as an instance of `schema`; return it, or None and problems for the model.
 
-    Strictly first; then with small faults of form mended (commas, quotes, words around the JSON).
+    Strictly first, then with small faults of form repaired: commas, quotes, text around the JSON.
     """
     try:
         return schema.model_validate_json(text), []
     except ValidationError as error:
         strict = explain(error)
-    # Only what holds JSON at all is mended: from prose, a mender makes up something valid.
+    # `json_repair` makes valid JSON of any prose.
     if "{" not in text and "[" not in text:
         return None, ["it is not JSON"]
-    if len(text) > MENDABLE_CHARACTERS:
+    if len(text) > MAX_REPAIRED_CHARACTERS:
         return None, [strict]
     import json_repair  # noqa: PLC0415 - 40 ms that most runs never need
 
     try:
-        mended = orjson.dumps(json_repair.loads(text))
-        return schema.model_validate_json(mended), []
+        repaired = orjson.dumps(json_repair.loads(text))
+        return schema.model_validate_json(repaired), []
     except ValidationError as error:
         return None, [explain(error)]
-    except Exception:  # noqa: BLE001 - what a mender cannot mend may break anything in it
+    except Exception:  # noqa: BLE001 - json_repair raises anything on text it cannot repair
         return None, [strict]
 
 
 @cache
 def json_schema(model: type[BaseModel]) -> Schema:
-    """The schema endpoints take in strict mode: every object closed, every property required.
+    """Return the schema as strict mode takes it: every object closed, every property required.
 
     See https://platform.openai.com/docs/guides/structured-outputs#supported-schemas.
     """

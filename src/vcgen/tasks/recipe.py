@@ -1,9 +1,9 @@
-"""What a run is to produce. Checked when built; `vcgen.recipes` reads it from files."""
+"""The recipe of a run, checked when built; `recipe_files` reads it from TOML."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
-from typing import get_args
+from typing import Any, get_args
 
 from vcgen.checks.codes import SeverityOverride
 from vcgen.data.records import Kind
@@ -12,26 +12,31 @@ from vcgen.errors import UsageError
 DEFAULT_TASKS = ("description", "conversation")
 DEFAULT_KINDS: tuple[Kind, ...] = ("descriptive", "temporal", "causal")
 _LARGEST = 2**31 - 1
+# Names that vcgen 0.1.0 wrote to run.json.
+_RENAMED = {
+    "words": "description_words",
+    "max_tokens": "max_reply_tokens",
+    "repairs": "max_repairs",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What a run is to produce. Two runs of the same recipe, model and templates can be continued.
+    """The samples to make of each clip. A run is continued only with the same recipe.
 
     Attributes:
-        tasks: what to make of each clip.
-        weights: one a task: make only one of each clip, drawn by these; None makes all.
-        turns: the least and the most turns of a conversation.
-        kinds: kinds of question a conversation must have, where it has room for all of them.
-        refine: whether the narrative gets its clean-up pass.
-        words: the least and the most words asked of a narrative.
-        language: of what is written.
-        seed: of every draw.
+        tasks: by name.
+        weights: one per task, to draw a single task for each clip; None does all tasks.
+        turns: the range of the number of turns of a conversation.
+        kinds: kinds of question that a conversation with enough turns must have.
+        refine: whether a second request cleans up a description.
+        description_words: the range of the length that the prompt of a narrative asks for.
+        language: of questions and answers.
+        seed: of every random draw.
         temperature: None leaves it to the endpoint.
-        max_tokens: room for one reply, in tokens.
-        repairs: how often a reply that cannot be used is sent back with what is wrong.
-        checks: severities by code, where they are to be others than those of `vcgen.checks.CODES`;
-            what is `off` is no fault.
+        max_reply_tokens: room for one reply.
+        max_repairs: how often an unusable reply is sent back with its problems.
+        checks: severities by code that override those of `vcgen.checks.CODES`; `off` disables.
     """
 
     tasks: tuple[str, ...] = DEFAULT_TASKS
@@ -39,12 +44,12 @@ class Recipe:
     turns: tuple[int, int] = (3, 5)
     kinds: tuple[Kind, ...] = DEFAULT_KINDS
     refine: bool = True
-    words: tuple[int, int] = (80, 160)
+    description_words: tuple[int, int] = (80, 160)
     language: str = "English"
     seed: int = 0
     temperature: float | None = None
-    max_tokens: int = 1024
-    repairs: int = 1
+    max_reply_tokens: int = 1024
+    max_repairs: int = 1
     checks: Mapping[str, SeverityOverride] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -52,23 +57,30 @@ class Recipe:
         least, most = self.turns
         if not 1 <= least <= most <= 20:
             raise UsageError(f"turns {least}-{most}: must be a range within 1 to 20, such as 3-5")
-        unknown = [kind for kind in self.kinds if kind not in DEFAULT_KINDS]
-        if unknown or not self.kinds:
-            shown = ", ".join(unknown) or "(none)"
-            raise UsageError(f"kinds {shown}: choose from {', '.join(DEFAULT_KINDS)}")
-        if len(set(self.kinds)) < len(self.kinds):
-            raise UsageError(f"kinds {', '.join(self.kinds)}: name each once")
-        if not 1 <= self.words[0] <= self.words[1]:
-            raise UsageError(f"words {self.words}: must be a range")
+        _check_kinds(self.kinds)
+        least, most = self.description_words
+        if not 1 <= least <= most:
+            raise UsageError(
+                f"description_words {least}-{most}: must be a range from 1 up, such as 80-160"
+            )
         if not (self.language.isprintable() and any(map(str.isalpha, self.language))):
-            raise UsageError(f"language {self.language!r}: name one, such as English or zh-CN")
+            raise UsageError(f"language {self.language!r}: give a name such as English or zh-CN")
         if self.temperature is not None and not 0 <= self.temperature <= 10:
-            raise UsageError(f"temperature must be a number from 0, not {self.temperature}")
+            raise UsageError(f"temperature must be from 0 to 10, not {self.temperature}")
         _check_severities(self.checks)
-        for name, least in (("seed", 0), ("max_tokens", 1), ("repairs", 0)):
+        for name, least in (("seed", 0), ("max_reply_tokens", 1), ("max_repairs", 0)):
             if not least <= getattr(self, name) <= _LARGEST:
                 value = getattr(self, name)
                 raise UsageError(f"{name} must be from {least} to {_LARGEST}, not {value}")
+
+
+def _check_kinds(kinds: Sequence[str]) -> None:
+    unknown = [kind for kind in kinds if kind not in DEFAULT_KINDS]
+    if unknown or not kinds:
+        shown = ", ".join(unknown) or "(none)"
+        raise UsageError(f"kinds {shown}: choose from {', '.join(DEFAULT_KINDS)}")
+    if len(set(kinds)) < len(kinds):
+        raise UsageError(f"kinds {', '.join(kinds)}: name each once")
 
 
 def _check_severities(checks: Mapping[str, str]) -> None:
@@ -81,8 +93,13 @@ def _check_severities(checks: Mapping[str, str]) -> None:
 
 def _check_tasks(tasks: Sequence[str], weights: Sequence[float] | None) -> None:
     if not tasks or len(set(tasks)) < len(tasks):
-        raise UsageError("tasks must be at least one, each named once")
+        raise UsageError("tasks: name at least one, each once")
     if weights is None:
         return
-    if len(weights) != len(tasks) or not all(0 < each < inf for each in weights):
-        raise UsageError("weights must be numbers above 0, one a task")
+    if len(weights) != len(tasks) or not all(0 < weight < inf for weight in weights):
+        raise UsageError("weights: give one number above 0 per task")
+
+
+def with_current_names(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Rename the fields of a recipe that an earlier version wrote to `run.json`."""
+    return {_RENAMED.get(name, name): value for name, value in fields.items()}

@@ -1,7 +1,7 @@
-"""Recipes as TOML: the ones that come with vcgen by name, and the user's own as files.
+"""Read recipes from TOML: the built-in ones by name, the user's as files.
 
-A recipe says what it differs in from `default`; its keys are the fields of `vcgen.Recipe`, and
-`tasks` is a list of what to make of each clip, or a table of weights to draw one by.
+A recipe lists its differences from `default`. Its keys are the fields of `vcgen.Recipe`; `tasks` is
+a list of names, or a table of weights to draw one task per clip.
 """
 
 import tomllib
@@ -9,11 +9,10 @@ from collections.abc import Mapping
 from dataclasses import fields
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from vcgen.checks.checker import require_codes
+from vcgen.checks.codes import require_codes
 from vcgen.data.clips import explain
 from vcgen.errors import UsageError
 from vcgen.tasks.recipe import Recipe
@@ -24,19 +23,17 @@ _KEYS = [field.name for field in fields(Recipe) if field.name != "weights"]
 
 
 def builtin_recipes() -> list[str]:
-    """The names of those that come with vcgen."""
     return sorted(path.stem for path in _DIRECTORY.glob(f"*{SUFFIX}"))
 
 
 def recipe_text(name: str) -> str:
-    """The TOML of a recipe, by the name of a built-in one or the path of a file.
+    """Return the TOML of a built-in recipe, or of a file.
 
-    Raises:
-        UsageError: there is none, or it cannot be read.
+    Raise UsageError if it does not exist or cannot be read.
     """
     if not name.endswith(SUFFIX) and name not in builtin_recipes():
         known = ", ".join(builtin_recipes())
-        raise UsageError(f"no recipe {name!r}: choose {known}, or name a {SUFFIX} file")
+        raise UsageError(f"unknown recipe {name!r}; choose {known}, or give a {SUFFIX} file")
     path = Path(name) if name.endswith(SUFFIX) else _DIRECTORY / f"{name}{SUFFIX}"
     try:
         return path.read_text("utf-8")
@@ -47,10 +44,9 @@ def recipe_text(name: str) -> str:
 
 
 def read_recipe(name: str) -> Recipe:
-    """A recipe, by the name of a built-in one or the path of a file.
+    """Read a built-in recipe by name, or a file by path.
 
-    Raises:
-        UsageError: there is none, or what it says is none.
+    Raise UsageError if it does not exist, cannot be read, or is not a valid recipe.
     """
     text = recipe_text(name)
     try:
@@ -60,18 +56,19 @@ def read_recipe(name: str) -> Recipe:
 
 
 def parse_recipe(text: str) -> Recipe:
-    """The recipe that TOML describes.
+    """Parse the TOML of a recipe.
 
-    Raises:
-        UsageError: it is no TOML, a key is not known, or a value is none of its kind.
+    Raise UsageError for invalid TOML, an unknown key, or an invalid value.
     """
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
-        raise UsageError(f"no TOML: {error}") from error
+        raise UsageError(f"invalid TOML: {error}") from error
     for key in values:
         if key not in _KEYS:
-            raise UsageError(f"no key {key[:40]!r}; {_nearest(key)}")
+            near = get_close_matches(key, _KEYS, 1)
+            hint = f"did you mean {near[0]!r}?" if near else f"keys are {', '.join(_KEYS)}"
+            raise UsageError(f"unknown key {key[:40]!r}; {hint}")
     tasks = values.get("tasks")
     if isinstance(tasks, Mapping):
         values |= {"tasks": list(tasks), "weights": list(tasks.values())}
@@ -81,9 +78,3 @@ def parse_recipe(text: str) -> Recipe:
         raise UsageError(explain(error)) from error
     require_codes(recipe.checks)
     return recipe
-
-
-def _nearest(key: str) -> Any:
-    if near := get_close_matches(key, _KEYS, 1):
-        return f"did you mean {near[0]!r}?"
-    return f"there are {', '.join(_KEYS)}"

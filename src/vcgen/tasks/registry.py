@@ -1,12 +1,4 @@
-"""Tasks: async functions from a clip to turns.
-
-    @vcgen.task
-    async def colours(clip, ask):
-        answer = await ask("colours")
-        return [vcgen.Turn("descriptive", "Which colours are in the video?", answer.text)]
-
-Multi-step work is plain Python: `ask` again.
-"""
+"""Find tasks: the built-in ones by name, the user's in modules and files."""
 
 import importlib
 import importlib.util
@@ -19,28 +11,27 @@ from vcgen.tasks.task import Task
 
 
 def builtin_tasks() -> dict[str, Task]:
-    """The tasks that come with vcgen, by name."""
     from vcgen.tasks.conversation import conversation, conversation_selfchat  # noqa: PLC0415
     from vcgen.tasks.description import description  # noqa: PLC0415 - they import this module
 
-    return {found.name: found for found in (description, conversation, conversation_selfchat)}
+    return {task.name: task for task in (description, conversation, conversation_selfchat)}
 
 
 def find_task(name: str | Task) -> Task:
-    """A task by the name of a built-in one, or as `package.module:name` or `file.py:name`.
+    """Find a task by a built-in name, or as `package.module:name` or `file.py:name`.
 
-    Raises:
-        UsageError: there is none.
+    Raise UsageError if it does not exist, or its module does not load.
     """
     if isinstance(name, Task):
         return name
-    known = builtin_tasks()
-    if name in known:
-        return known[name]
+    builtin = builtin_tasks()
+    if name in builtin:
+        return builtin[name]
     where, _, attribute = name.rpartition(":")
     if not where:
         raise UsageError(
-            f"no task {name!r}: choose {', '.join(known)}, or name your own as file.py:function"
+            f"unknown task {name!r}; choose {', '.join(builtin)}, or give your own as "
+            "file.py:function"
         )
     try:
         found = getattr(_load(where), attribute, None)
@@ -49,7 +40,7 @@ def find_task(name: str | Task) -> Task:
     except Exception as error:
         raise UsageError(f"{where} does not load: {type(error).__name__}: {error}") from error
     if not isinstance(found, Task):
-        raise UsageError(f"{where} has no task {attribute!r}; a task is marked with @vcgen.task")
+        raise UsageError(f"{where} has no task {attribute!r}; mark its function with @vcgen.task")
     return found
 
 

@@ -1,4 +1,12 @@
-"""A task: an async function from a clip to turns."""
+"""A task: an async function from a clip to turns.
+
+    @vcgen.task
+    async def colours(clip, ask):
+        answer = await ask("colours")
+        return [vcgen.Turn("descriptive", "Which colours are in the video?", answer.text)]
+
+A task of several steps calls `ask` several times.
+"""
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
@@ -14,15 +22,15 @@ TaskFunction = Callable[[Clip, Ask], Awaitable[Sequence[Turn]]]
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """A named way from a clip to turns; its name is part of the ids of its samples."""
+    """A function from a clip to turns, and its name, which the ids of its samples contain."""
 
     name: str
     function: TaskFunction
 
 
 def task(function: TaskFunction) -> Task:
-    """Make an async function `(clip, ask) -> turns` a task named after it, `_` written as `-`."""
+    """Make a task of an async function `(clip, ask) -> turns`, named after it with `-` for `_`."""
     name = getattr(function, "__name__", "")
     if not (name.isidentifier() and inspect.iscoroutinefunction(function)):
-        raise UsageError(f"a task is made of a named async function, not of {function!r}")
+        raise UsageError(f"@vcgen.task needs a named async function, not {function!r}")
     return Task(name.replace("_", "-"), function)

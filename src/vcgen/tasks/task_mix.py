@@ -1,4 +1,4 @@
-"""What to make of each clip: every task, or one that is drawn for it; and how many in all."""
+"""Choose the tasks of each clip: all of them, or one drawn by weight."""
 
 from bisect import bisect
 from collections.abc import Sequence
@@ -12,11 +12,11 @@ from vcgen.tasks.task import Task
 
 @dataclass(frozen=True)
 class TaskMix:
-    """Which tasks a clip gets.
+    """The tasks of a run.
 
     Attributes:
-        weights: how often each task is drawn, relative to the others; None is all for each clip.
-        seed: of the draw, which the clip's id alone decides: where it stands says nothing.
+        weights: relative frequency of each task; None does all tasks for every clip.
+        seed: of the draws. A draw depends on the seed and the clip's id, not on the order of clips.
     """
 
     tasks: tuple[Task, ...]
@@ -25,16 +25,14 @@ class TaskMix:
 
     @property
     def size(self) -> int:
-        """How many tasks each clip gets."""
         return len(self.tasks) if self.weights is None else 1
 
     def of(self, clip_id: str) -> Sequence[Task]:
-        """The tasks of a clip."""
         if self.weights is None:
             return self.tasks
-        drawn = hash64(f"task/{self.seed}/{clip_id}") / 2**64
-        return (self.tasks[bisect(self._sums, drawn * self._sums[-1])],)
+        draw = hash64(f"task/{self.seed}/{clip_id}") / 2**64
+        return (self.tasks[bisect(self._cumulative, draw * self._cumulative[-1])],)
 
     @cached_property
-    def _sums(self) -> list[float]:
+    def _cumulative(self) -> list[float]:
         return list(accumulate(self.weights or ()))

@@ -7,14 +7,14 @@ import pytest
 
 from tests.support.common import make_clip, make_clips
 from vcgen.data.clips import Clip
-from vcgen.data.readers.inputs import Clips, PlacedStream, open_input, open_input_files
+from vcgen.data.readers.inputs import Clips, InputStream, open_input, open_input_files
 from vcgen.data.readers.read import to_clip
-from vcgen.data.records import Reject
-from vcgen.errors import Reason, UsageError
-from vcgen.sim.clock import virtual_clock
+from vcgen.data.records import Reason, Reject
+from vcgen.errors import UsageError
+from vcgen.sim import virtual_clock
 
 
-def taken(stream: PlacedStream) -> list[tuple[str, Clip | Reject]]:
+def taken(stream: InputStream) -> list[tuple[str, Clip | Reject]]:
     async def main() -> list[tuple[str, Clip | Reject]]:
         return [(place, to_clip(place, row)) async for place, row in stream]
 
@@ -95,14 +95,14 @@ def test_what_is_no_source_of_clips_is_an_error_at_once(clips: Any) -> None:
 
 def test_a_file_that_cannot_be_read_is_an_error_at_once(tmp_path: Path) -> None:
     (tmp_path / "empty.jsonl").touch()
-    for path, said in [
+    for path, expected in [
         (tmp_path / "nothing.jsonl", "No such file"),
         (tmp_path / "empty.jsonl", "is empty"),
         (tmp_path, "is a directory"),
     ]:
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=expected):
             open_input(path)
-        with pytest.raises(UsageError, match=said):
+        with pytest.raises(UsageError, match=expected):
             open_input_files([write(tmp_path / "good.jsonl", *ROWS), path], "auto", None)
 
 

@@ -4,16 +4,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
 
-from tests.support.common import SHARED
+from tests.support.common import SHARED, requires_shared
 from vcgen.data.clips import Clip
 from vcgen.data.readers.read import read_clips
 from vcgen.data.readers.speech import read_transcript
 from vcgen.errors import UsageError
 
 TRANSCRIPTS = SHARED / "transcripts"
-needs_transcripts = pytest.mark.skipif(
-    not TRANSCRIPTS.is_dir(), reason="shared/data/transcripts is not here"
-)
 
 WEBVTT = """WEBVTT - a harbour tour
 
@@ -85,7 +82,7 @@ def read_counted(
     return [(one["start"], one["end"], one["text"]) for one in segments], counts
 
 
-def test_webvtt_gives_its_words_without_names_comments_and_markup(tmp_path: Path) -> None:
+def test_webvtt_gives_its_words_without_comments_and_markup(tmp_path: Path) -> None:
     assert read(tmp_path, WEBVTT) == [
         (1.0, 4.0, "Welcome aboard & mind your head"),
         (5.25, 7.0, "we leave at 10"),
@@ -170,9 +167,26 @@ def test_a_time_among_the_words_is_words_and_no_warning(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "words", ["<i", "< i", "<font ", "{", "{\\\\", "<" + " " * 1000, "a\n", "&", "> <", "} {"]
+)
+def test_hostile_words_are_read_in_linear_time(tmp_path: Path, words: str) -> None:
+    """Tags and lines that take n * n steps would take minutes here."""
+    cue = "00:00:0{},000 --> 00:00:0{},000\n{}\n\n"
+    text = "".join(cue.format(at, at + 1, words * (600_000 // len(words))) for at in range(3))
+    (tmp_path / "tour.srt").write_text(text)
+    read_transcript(tmp_path / "tour.srt")
+
+
+def test_a_tag_that_nothing_closes_is_words(tmp_path: Path) -> None:
+    cue = "1\n00:00:01,000 --> 00:00:04,000\n<i>2 &lt; 3</i> and 3 < 4 {\\an8}and {5 <b\n"
+    assert read(tmp_path, cue, "tour.srt") == [(1.0, 4.0, "2 < 3 and 3 < 4 and {5 <b")]
+
+
 def transcribed(folder: Path, lines: str) -> list[Clip]:
     (folder / "clips.jsonl").write_text(lines)
-    outcomes = list(read_clips(folder / "clips.jsonl", speech=folder / "speech"))
+    outcomes = list(read_clips(folder / "clips.jsonl", transcripts=folder / "speech"))
     assert all(isinstance(outcome, Clip) for outcome in outcomes)
     return [outcome for outcome in outcomes if isinstance(outcome, Clip)]
 
@@ -217,7 +231,7 @@ def test_a_clip_that_already_has_its_speech_stays_as_it_is(tmp_path: Path, speec
 def test_rows_that_are_no_clips_stay_rejects(tmp_path: Path, speech: Path) -> None:
     path = tmp_path / "clips.jsonl"
     path.write_text('{"id": "tour", "segments": "none"}\n7\n{"id": {}, "cleaned": 3}\n')
-    assert [type(one).__name__ for one in read_clips(path, speech=speech)] == ["Reject"] * 3
+    assert [type(one).__name__ for one in read_clips(path, transcripts=speech)] == ["Reject"] * 3
 
 
 def test_a_directory_without_transcripts_is_refused_at_the_call(tmp_path: Path) -> None:
@@ -225,12 +239,12 @@ def test_a_directory_without_transcripts_is_refused_at_the_call(tmp_path: Path) 
     path.write_text('{"id": "tour"}')
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match=r"holds no \.vtt, \.srt, \.json file"):
-        read_clips(path, speech=tmp_path / "empty")
+        read_clips(path, transcripts=tmp_path / "empty")
     with pytest.raises(UsageError, match="cannot be listed: No such file"):
-        read_clips(path, speech=tmp_path / "none")
+        read_clips(path, transcripts=tmp_path / "none")
 
 
-@needs_transcripts
+@requires_shared
 def test_real_transcripts_are_read() -> None:
     read_of = {file.name: read_transcript(file) for file in TRANSCRIPTS.iterdir()}
     empty = {name for name, (segments, _) in read_of.items() if not segments}

@@ -1,231 +1,186 @@
+"""An export is written whole or not at all, the same from the same records."""
+
 import json
-from collections.abc import Sequence
-from dataclasses import replace
+import os
+import tracemalloc
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import orjson
 import pytest
-from hypothesis import given, strategies as st
 
-import vcgen
-from tests.support import trainers
-from tests.support.common import ROOT
+from tests.pipeline.store.test_directory import full_disk
+from tests.support.exports import everything, named, record, run_of
 from tests.support.trainers import JSON_FORMATS, READERS
-from vcgen.data.records import KINDS, Record, Turn
-from vcgen.datasets.export.export import FORMATS, Selection, SkipReason, export_records
-from vcgen.datasets.export.json_files import open_json
-from vcgen.datasets.export.selection import select
-
-SHARED = ROOT.parent / "shared" / "data"
-DESCRIPTION = Record(
-    id="a/description/0",
-    video="sea/a.mp4",
-    clip_id="a",
-    task="description",
-    turns=(Turn("description", "What is shown?", 'A "boat" \u2028 leaves.'),),
-    meta={"model": "sim"},
+from vcgen.data.records import Record, Turn
+from vcgen.datasets.export import (
+    FORMATS,
+    Selection,
+    SkipReason,
+    Split,
+    export_records,
+    parquet,
+    read_shuffled,
+    webdataset as shards,
 )
-CONVERSATION = Record(
-    id="a/conversation/0",
-    video="sea/a.mp4",
-    clip_id="a",
-    task="conversation",
-    turns=(
-        Turn("description", "What is it about?", "A man at sea."),
-        Turn("descriptive", "Who?", "A man."),
-        Turn("causal", "Why?", "The tide."),
-    ),
-)
-BOTH = (DESCRIPTION, CONVERSATION)
+from vcgen.errors import UsageError
+from vcgen.pipeline.store.read import read_records
 
 
-def shared(name: str) -> Path:
-    if not (SHARED / name).exists():
-        pytest.skip(f"no shared/data/{name}")
-    return SHARED / name
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_failing_export_leaves_what_was_there(tmp_path: Path, form: str) -> None:
+    def broken() -> Iterator[Record]:
+        yield record(1)
+        yield record(2)
+        raise UsageError("damaged")
+
+    output = named(form, tmp_path)
+    export_records([record(0)], form, output)
+    before = everything(tmp_path)
+    for split in (Split(), Split((0.5, 0.5))):
+        with pytest.raises(UsageError, match="damaged"):
+            export_records(broken(), form, output, split=split)
+        assert everything(tmp_path) == before
 
 
-def sample(name: str) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = json.loads(shared(f"instruct/{name}").read_bytes())
-    return rows
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_full_disk_is_one_clear_error_and_leaves_nothing(tmp_path: Path, form: str) -> None:
+    text = " ".join(str(number) for number in range(200_000))
+    output = named(form, tmp_path)
+    with full_disk(100_000), pytest.raises(UsageError, match=r"out.*: cannot write: .*large"):
+        export_records([record(0, text)], form, output)
+    assert everything(tmp_path) == {}
 
 
-def told(record: Record) -> list[tuple[str, str]]:
-    return [(turn.question, turn.answer) for turn in record.turns]
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_records_make_the_same_bytes(tmp_path: Path, form: str) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        export_records([record(0), record(1)], form, named(form, tmp_path / name))
+    assert {
+        name: content.replace(b"/b/", b"/a/")
+        for name, content in everything(tmp_path / "b").items()
+    } == everything(tmp_path / "a")
 
 
-def shape(value: Any) -> Any:
-    """The keys and types of a row, whatever it says."""
-    if isinstance(value, dict):
-        return {key: shape(item) for key, item in value.items()}
-    return [shape(value[0])] if isinstance(value, list) else type(value)
+def test_what_cannot_be_written_is_one_clear_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for output, said in [
+        (tmp_path, "is a directory; name a file"),
+        (Path("/dev/null"), "not a regular file"),
+        (tmp_path / "file" / "out.json", "cannot write: .*(File exists|Not a directory)"),
+        (tmp_path / ("n" * 300), "cannot write: File name too long"),
+    ]:
+        with pytest.raises(UsageError, match=said):
+            export_records([record(0)], "llava", output)
+    for form in FORMATS:
+        for output in (Path(), Path(".."), Path("/")):
+            with pytest.raises(UsageError, match="without a name"):
+                export_records([record(0)], form, output, split=Split((0.5, 0.5)))
+    with pytest.raises(UsageError, match="unknown format 'coco'; choose videochat, videochat2"):
+        export_records([record(0)], "coco", tmp_path / "out.json")
 
 
-def test_every_format_has_a_reader_and_says_what_it_is_for() -> None:
-    assert READERS.keys() == FORMATS.keys()
-    assert all(10 < len(form.purpose) < 80 for form in FORMATS.values())
+def test_a_split_names_its_files_and_keeps_clips_together(tmp_path: Path) -> None:
+    split = Split((0.6, 0.2, 0.2))
+    done = export_records(map(record, range(200)), "llava", tmp_path / "out.json", split=split)
+    clips: dict[str, set[str]] = {}
+    for side in split.sides:
+        rows = json.loads((tmp_path / f"out-{side}.json").read_bytes())
+        assert done.written[str(tmp_path / f"out-{side}.json")] == len(rows) > 10
+        clips[side] = {row["id"].split("/")[0] for row in rows}
+    assert sum(map(len, clips.values())) == 100
+    assert done.records == 200
+    assert not (tmp_path / "out.json").exists()
 
 
-@pytest.mark.parametrize("record", BOTH, ids=["description", "conversation"])
-@pytest.mark.parametrize("name", FORMATS)
-def test_a_trainer_reads_what_a_record_says(name: str, record: Record) -> None:
-    assert READERS[name](FORMATS[name].row(record)) == (record.video, told(record))
+def test_a_side_may_be_empty(tmp_path: Path) -> None:
+    for form in FORMATS:
+        done = export_records([], form, named(form, tmp_path), split=Split((0.5, 0.5)))
+        assert list(done.written.values()) == [0, 0]
 
 
-@pytest.fixture(scope="module")
-def real(tmp_path_factory: pytest.TempPathFactory) -> Sequence[Record]:
-    """Records of 300 real videos' captions."""
-    evidence = shared("evidence/activitynet_first300.json")
-    run = tmp_path_factory.mktemp("real") / "run"
-    return list(vcgen.run(evidence, model="sim", output=run).records)
-
-
-@pytest.mark.parametrize("name", JSON_FORMATS)
-def test_a_trainer_reads_a_whole_run(tmp_path: Path, name: str, real: Sequence[Record]) -> None:
-    done = export_records(real, name, tmp_path / "out.jsonl")
-    lines = (tmp_path / "out.jsonl").read_bytes().splitlines()
-    assert len(lines) == done.records > 590
-    shuffled = FORMATS[name].is_shuffled
-    taken = [select(record, Selection(), is_shuffled=shuffled) for record in real]
-    kept = [choice.record for choice in taken if choice.record]
-    assert len(real) == done.records + done.left_out.total()
-    for line, record in zip(lines, kept, strict=True):
-        assert READERS[name](json.loads(line)) == (record.video, told(record))
-
-
-_PIECES = st.one_of(
-    st.text(max_size=8),
-    st.sampled_from(
-        ["<video>", "<image>", "<Video>", "</Video>", "<audio>", "<", "vid", "eo>", "image>", " "]
-    ),
-    st.sampled_from(
-        [
-            "###",
-            "Human: ",
-            "###Assistant: ",
-            "<|im_end|>",
-            "<VIDEO >",
-            "\n",
-            "<IMG_CONTEXT>",
-            "{{video}}",
-        ]
-    ),
-)
-_TEXTS = st.lists(_PIECES, max_size=6).map(lambda pieces: f"x {''.join(pieces)} y")
-
-
-@given(st.lists(st.tuples(st.sampled_from(KINDS), _TEXTS, _TEXTS), min_size=1, max_size=4))
-def test_no_text_brings_another_tag_into_a_row(turns: list[tuple[Any, str, str]]) -> None:
-    record = Record(
-        id="a", video="a.mp4", clip_id="a", task="t", turns=tuple(Turn(*turn) for turn in turns)
+def test_what_is_left_out_or_cut_is_counted(tmp_path: Path) -> None:
+    turns = (Turn("causal", "Why?", "It is so."), Turn("temporal", "When?", "Then."))
+    both = Record(id="b", video="b.mp4", clip_id="b", task="t", turns=turns)
+    records = [record(0), record(1, "<video>"), record(2, video="../a.mp4"), both]
+    done = export_records(
+        records,
+        "llava",
+        tmp_path / "out.json",
+        selection=Selection(kinds={"causal"}),
+        video_root="/data",
     )
-    choice = select(record, Selection())
-    if choice.record is None:
-        assert choice.whys == (SkipReason.MARK,)
-        return
-    for name, form in FORMATS.items():
-        read = READERS[name](form.row(record))
-        assert [" ".join(" ".join(pair).split()) for pair in read.pairs] == [
-            " ".join(" ".join(pair).split()) for pair in told(record)
-        ]
+    assert done.records == 2
+    assert done.left_out == Counter({SkipReason.MARKER: 1, SkipReason.OUTSIDE: 1})
+    assert done.changed == Counter({SkipReason.FEWER: 1})
 
 
-@pytest.mark.parametrize("text", ["He is <b>bold</b>.", "x < y > z", "I <3 it [music]", "# 1"])
-def test_a_text_without_marks_of_a_trainer_is_taken(text: str) -> None:
-    record = Record(id="a", video="", clip_id="a", task="t", turns=(Turn("causal", "Why?", text),))
-    assert select(record, Selection()).record is record
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_root_is_where_the_trainer_looks_for_it(form: str, tmp_path: Path) -> None:
+    if form in JSON_FORMATS:
+        export_records([record(0)], form, named(form, tmp_path), video_root="/data/v")
+        row = json.loads((tmp_path / "out.jsonl").read_bytes())
+        video = READERS[form](row).video
+        if form == "internvl":
+            meta = json.loads((tmp_path / "out.meta.json").read_bytes())
+            video = f"{meta['out']['root']}/{video}"
+        assert video == "/data/v/a.mp4"
 
 
-def test_a_description_is_an_instruction_in_videochat2_and_a_question_in_videochat() -> None:
-    answer = DESCRIPTION.turns[0].answer
-    assert FORMATS["videochat2"].row(DESCRIPTION)["QA"] == [
-        {"i": "What is shown?", "q": "", "a": answer}
-    ]
-    assert FORMATS["videochat"].row(DESCRIPTION)["QA"] == [{"q": "What is shown?", "a": answer}]
-    pairs = FORMATS["videochat2"].row(CONVERSATION)["QA"]
-    assert [(pair["i"], pair["q"]) for pair in pairs] == [
-        ("", "What is it about?"),
-        ("", "Who?"),
-        ("", "Why?"),
-    ]
+def test_an_export_is_as_the_umask_says(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        for form in FORMATS:
+            (tmp_path / form).mkdir()
+            export_records([record(0)], form, named(form, tmp_path / form))
+    finally:
+        os.umask(before)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o640}
 
 
-def test_what_refers_back_is_for_all_but_videochat2(tmp_path: Path) -> None:
-    back = replace(CONVERSATION, flags=("refers-back",))
-    for name, form in FORMATS.items():
-        done = export_records([back], name, tmp_path / f"{name}.jsonl")
-        assert form.is_shuffled == (name == "videochat2")
-        assert done.left_out == ({SkipReason.SHUFFLED: 1} if form.is_shuffled else {})
+@pytest.mark.parametrize("form", ["llava", "parquet", "webdataset"])
+def test_memory_does_not_grow_with_the_records(
+    tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet, "_GROUP_ROWS", 100)
+    monkeypatch.setattr(shards, "_ROWS", 100)
+
+    def peak(count: int) -> int:
+        tracemalloc.start()
+        export_records(map(record, range(count)), form, named(form, tmp_path))
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(10)  # imports
+    # A row of these is two hundred bytes; a table's footer has some of each group.
+    assert peak(4000) - peak(400) < 20 * 3600
 
 
-def test_videochat_has_the_keys_of_the_released_data() -> None:
-    released = [row for row in sample("videochat_v1_v2_samples_transcribed.json") if "QA" in row]
-    known = [{key for key in row if not key.startswith("_")} for row in released]
-    pairs = [set(pair) for row in released for pair in row["QA"]]
-    for name in ("videochat", "videochat2"):
-        for record in BOTH:
-            row = FORMATS[name].row(record)
-            assert set(row) in known
-            assert all(set(pair) in pairs for pair in row["QA"])
+def test_a_shuffle_has_every_record_of_every_worker_in_another_order(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", (50, 0, 30))
+    plain = [each.id for each in read_records(run)]
+    shuffled = [each.id for each in read_shuffled(run, 1)]
+    assert shuffled != plain
+    assert sorted(shuffled) == sorted(plain)
+    assert shuffled == [each.id for each in read_shuffled(run, 1)]
+    assert shuffled != [each.id for each in read_shuffled(run, 2)]
 
 
-def test_videochat_has_the_keys_of_the_released_captions() -> None:
-    (keys,) = {
-        frozenset(pair)
-        for row in sample("videochat_anno_minigpt_caption_first300.json")
-        for pair in row["QA"]
-    }
-    rows = [FORMATS["videochat"].row(record) for record in BOTH]
-    assert all(set(pair) == keys for row in rows for pair in row["QA"])
-
-
-@pytest.mark.parametrize("name", ["qwen", "llava"])
-def test_rows_are_as_in_the_sample_of_qwen(name: str) -> None:
-    ours = FORMATS[name].row(CONVERSATION)
-    del ours["id"]
-    for row in sample("qwen3vl_demo_video.json"):
-        assert shape(ours) == shape(row)
-        trainers.qwen(row)
-
-
-def test_rows_are_as_in_the_sample_of_llamafactory() -> None:
-    ours = FORMATS["llamafactory-messages"].row(CONVERSATION)
-    del ours["id"]
-    for row in sample("llamafactory_mllm_video_demo.json"):
-        assert shape(ours) == shape(row)
-        trainers.messages_with_videos(row)
-
-
-def test_a_number_stands_for_an_id_where_a_trainer_wants_one() -> None:
-    numbers = [FORMATS["internvl"].row(record)["id"] for record in BOTH]
-    assert numbers == [FORMATS["internvl"].row(record)["id"] for record in BOTH]
-    assert len(set(numbers)) == 2
-
-
-def test_a_table_has_all_of_a_record() -> None:
-    row = FORMATS["parquet"].row(DESCRIPTION)
-    assert row["simulated"] is True
-    assert row["ground"] is None
-    assert orjson.loads(row["meta"]) == {"model": "sim"}
-    assert FORMATS["parquet"].row(CONVERSATION)["simulated"] is False
-
-
-@pytest.mark.parametrize("name", [name for name in JSON_FORMATS if FORMATS[name].open is open_json])
-@pytest.mark.parametrize("count", [0, 1, 2])
-def test_an_export_is_a_json_array_or_json_lines(tmp_path: Path, name: str, count: int) -> None:
-    rows = [FORMATS[name].row(record) for record in BOTH[:count]]
-    assert export_records(BOTH[:count], name, tmp_path / "out.json").records == count
-    assert json.loads((tmp_path / "out.json").read_bytes()) == rows
-    assert export_records(iter(BOTH[:count]), name, tmp_path / "out.jsonl").records == count
-    written = (tmp_path / "out.jsonl").read_bytes()
-    assert [json.loads(line) for line in written.split(b"\n")[:-1]] == rows
-    assert written.count(b"\n") == count
-
-
-@pytest.mark.parametrize(
-    "text", ["<" + 200_000 * " ", "<vid" + 200_000 * "a", "< /" + 200_000 * "<vid"]
-)
-def test_a_text_made_to_be_slow_is_looked_at_at_once(text: str) -> None:
-    slow = replace(CONVERSATION, turns=(Turn("causal", "Why?", text),))
-    assert select(slow, Selection()).record == slow
+def test_a_shuffle_passes_over_what_is_damaged_and_keeps_what_is_whole(tmp_path: Path) -> None:
+    run = run_of(tmp_path / "run", (10,))
+    path = run / "records.jsonl"
+    lines = path.read_bytes().split(b"\n")
+    # One is cut off, two stand on one line after a torn one, and the last has no end.
+    written = [lines[0][:-3], b'{"id":"torn' + lines[1] + lines[2], *lines[3:10]]
+    path.write_bytes(b"\n".join(written))
+    damaged, damaged_shuffled = Counter[str](), Counter[str]()
+    plain = [each.id for each in read_records(run, damaged)]
+    assert len(plain) == 9
+    shuffled = read_shuffled(run, damaged=damaged_shuffled)
+    assert sorted(each.id for each in shuffled) == sorted(plain)
+    assert damaged == damaged_shuffled == {path.name: 2}
+    path.unlink()
+    assert list(read_shuffled(run)) == []

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.datasets.export.test_json_files import DIRECTORIES, everything, named, record, run_of
 from tests.support.common import Command
+from tests.support.exports import DIRECTORIES, everything, named, record, run_of
 from vcgen.data.records import Record
-from vcgen.datasets.export.export import FORMATS, export_records, read_shuffled
+from vcgen.datasets.export import FORMATS, export_records, read_shuffled
 from vcgen.errors import UsageError
 
 
@@ -68,7 +68,7 @@ def test_the_files_of_a_run_are_not_written_over(tmp_path: Path, command: Comman
         for asked in (["export", run, "--format", "llava"], ["card", run], ["check", run]):
             done = command(*asked, "-o", run / name)
             assert done.code == 2
-            assert "is what this is made from" in done.err
+            assert "is an input of this command" in done.err
     for form in DIRECTORIES:
         assert command("export", run, "--format", form, "-o", run).code == 2
     assert everything(run) == before
@@ -85,7 +85,7 @@ def test_damaged_lines_are_told(tmp_path: Path, command: Command, asked: str) ->
     name, *options = asked.split()
     done = command(name, run, *options, "-o", tmp_path / "out.json")
     assert done.code == 0
-    assert "damaged lines in records-2.jsonl, passed over: 1;" in done.err
+    assert "skipped damaged lines in records-2.jsonl: 1;" in done.err
     assert "damaged lines in records.jsonl" not in done.err
 
 

@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import sys
 from base64 import b64encode
 from hashlib import sha256
 from html.parser import HTMLParser
@@ -18,7 +17,6 @@ from hypothesis import given, strategies as st
 import vcgen
 from tests.support.common import CLIPS, ROOT, Command
 from tests.support.pages import (
-    MANIFEST,
     PAYLOADS,
     USAGE,
     hostile_run,
@@ -27,16 +25,13 @@ from tests.support.pages import (
     record,
     reject,
 )
-from vcgen.checks.timing import extract_times
 from vcgen.data.cleaning import with_visible
-from vcgen.data.records import Reject, Turn
-from vcgen.datasets.report.charts import charts, share
-from vcgen.datasets.report.rows import evenly
-from vcgen.datasets.report.svg import plain, renderer
-from vcgen.datasets.statistics import DatasetStatistics
-from vcgen.errors import Reason, UsageError
-from vcgen.pipeline.store.directory import read_manifest, read_records
+from vcgen.datasets import near_duplicates
+from vcgen.datasets.report.report import evenly
+from vcgen.errors import UsageError
 from vcgen.pipeline.store.lines import encode_line
+from vcgen.pipeline.store.manifest import GivenRates, Manifest
+from vcgen.pipeline.store.read import read_records
 
 
 @pytest.fixture(scope="module")
@@ -127,8 +122,8 @@ def test_the_policy_names_what_is_inlined_and_nothing_else_could_act(
 
 def test_only_what_is_ours_is_put_in_unescaped() -> None:
     source = (files("vcgen.datasets.report") / "page.html").read_text("utf-8")
-    assert re.findall(r"\{\{ (\S+) \| safe \}\}", source) == ["style", "chart.picture", "script"]
-    assert source.count("safe") == 3
+    assert re.findall(r"\{\{ (\S+) \| safe \}\}", source) == ["style", "script"]
+    assert source.count("safe") == 2
 
 
 def test_what_hostile_text_says_is_there_to_be_read(tmp_path: Path) -> None:
@@ -144,13 +139,13 @@ def test_hidden_characters_are_named(tmp_path: Path) -> None:
 
 def test_more_records_than_are_shown_are_sampled_and_all_are_counted(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [record(f"clip-{at}") for at in range(200)])
-    first = Page(make_page(run, limit=20))
+    first = Page(make_page(run, max_shown=20))
     assert len(first.records) == 20
     assert "20 of 200, drawn evenly from the whole run" in first.text
     assert "of 200 samples" in first.text
-    assert first.text == Page(make_page(run, limit=20)).text
-    assert "All 200" in Page(make_page(run, limit=200)).text
-    assert Page(make_page(run, limit=0)).records == []
+    assert first.text == Page(make_page(run, max_shown=20)).text
+    assert "All 200" in Page(make_page(run, max_shown=200)).text
+    assert Page(make_page(run, max_shown=0)).records == []
 
 
 @given(st.integers(0, 2_000), st.integers(0, 50))
@@ -224,12 +219,20 @@ def test_a_price_that_is_not_known_is_unknown(tmp_path: Path) -> None:
     assert "unknown" in page.text
 
 
+def test_near_duplicates_that_were_not_looked_for_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(near_duplicates, "RMinHash", None)
+    page = Page(make_page(make_run(tmp_path / "run", [record("a")])))
+    assert "Near duplicates were not looked for: pip install 'vcgen[dedup]'" in page.text
+
+
 def test_the_page_takes_the_place_of_another_whole_or_not(tmp_path: Path) -> None:
     run = make_run(tmp_path / "run", [record("a")])
     page = make_page(run)
     before = page.read_bytes()
     (run / "run.json").write_text("{}")
-    with pytest.raises(UsageError, match="no run directory"):
+    with pytest.raises(UsageError, match="not a run directory"):
         make_page(run)
     assert page.read_bytes() == before
     assert sorted(path.name for path in tmp_path.iterdir()) == ["page.html", "run"]
@@ -238,15 +241,15 @@ def test_the_page_takes_the_place_of_another_whole_or_not(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
-        (["{tmp}/missing", "-o", "{tmp}/page.html"], "no run directory"),
+        (["{tmp}/missing", "-o", "{tmp}/page.html"], "not a run directory"),
         (["{tmp}/run", "-o", "{tmp}"], "is a directory; name a file"),
         (["{tmp}/run", "-o", "{tmp}/c.jsonl/page.html"], "cannot write"),
         (["{tmp}/run", "-o", "{tmp}/link"], "is a symbolic link"),
         (["{tmp}/run", "-o", "{tmp}/page.html", "--clips", "{tmp}/none"], "none"),
-        (["{tmp}/run", "-o", "{tmp}/page.html", "--limit", "-1"], "--limit"),
-        (["{tmp}/run", "-o", "{tmp}/run/run.json"], "is what this is made from"),
-        (["{tmp}/run", "-o", "{tmp}/run/records.jsonl"], "is what this is made from"),
-        (["{tmp}/run", "-o", "{tmp}/c.jsonl", "--clips", "{tmp}/c.jsonl"], "is what this is made"),
+        (["{tmp}/run", "-o", "{tmp}/page.html", "--max-shown", "-1"], "--max-shown"),
+        (["{tmp}/run", "-o", "{tmp}/run/run.json"], "is an input of this command"),
+        (["{tmp}/run", "-o", "{tmp}/run/records.jsonl"], "is an input of this command"),
+        (["{tmp}/run", "-o", "{tmp}/c.jsonl", "--clips", "{tmp}/c.jsonl"], "is an input of this"),
         (["{tmp}/odd", "-o", "{tmp}/page.html"], "records.jsonl cannot be read: Is a directory"),
     ],
 )
@@ -266,69 +269,6 @@ def test_wrong_use_is_one_line(
     assert named in finished.err
 
 
-def test_without_the_library_that_draws_it_says_what_to_install(
-    tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run = make_run(tmp_path / "run", [record("a")])
-    monkeypatch.setitem(sys.modules, "vl_convert", None)
-    finished = command("report", run, "-o", tmp_path / "page.html")
-    assert finished.code == 2
-    assert finished.err.endswith("pip install 'vcgen[report]'\n")
-    assert finished.err.count("\n") == 1
-
-
-def test_of_a_picture_only_shapes_and_texts_are_left() -> None:
-    evil = (
-        '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        'width="5" onload="x()" style="fill:red"><script>x()</script><style>*{}</style>'
-        '<a xlink:href="https://evil.test"><text>in a link</text></a><image href="x"/>'
-        '<foreignObject><b>x</b></foreignObject><use href="#x"/><rect fill="url(https://evil)" '
-        'id="r" class="c" width="1"/><text onclick="x()" fill="var(--accent)">a &lt;b&gt;</text>'
-        "</svg>"
-    )
-    assert plain(evil) == (
-        '<svg width="5" aria-hidden="true" focusable="false"><rect width="1" />'
-        '<text fill="var(--accent)">a &lt;b&gt;</text></svg>'
-    )
-
-
-def test_every_chart_is_drawn_in_the_colours_of_the_page() -> None:
-    survey = DatasetStatistics()
-    turns = tuple(Turn(kind, f"<{kind}> & why?", "word " * 9) for kind in ("causal", "temporal"))
-    survey.add(record("a", turns=turns, flags=("order",), task="<b>"))
-    survey.add(record("b"))
-    survey.add(reject("c"))
-    made = charts(survey.summary(), {"requests": [600]})
-    assert [chart.subject for chart in made] == [
-        "Kinds",
-        "First words",
-        "Length of answers",
-        "Length of questions",
-        "Turns",
-        "Outcomes",
-        "Grounding",
-        "Flags",
-        "Records a minute",
-        "Requests a minute",
-        "Tokens a minute",
-    ]
-    for chart in made:
-        picture = renderer()(chart.spec)
-        assert not re.search(r"undefined|NaN|null|#[0-9a-f]{3}|black|url\(|style=", picture), chart
-        assert picture.count("<text") >= 2
-    [limited] = [chart for chart in made if "allowed" in chart.title]
-    assert limited.subject == "Requests a minute"
-    assert ">limit<" in renderer()(limited.spec)
-
-
-def test_names_in_charts_are_text_and_hidden_characters_in_them_have_names() -> None:
-    survey = DatasetStatistics()
-    survey.add(record("a", flags=("<b>\x00",)))
-    [flags] = [each for each in charts(survey.summary(), {}) if each.subject == "Flags"]
-    assert "&lt;b&gt;⟨U+0000⟩" in renderer()(flags.spec)
-    assert "<b>⟨U+0000⟩" in flags.title
-
-
 def test_the_commands_of_its_page_in_the_documentation_run(
     tmp_path: Path, command: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -339,23 +279,6 @@ def test_the_commands_of_its_page_in_the_documentation_run(
     for line in shell:
         assert command(*shlex.split(line)).code == 0
     assert len(Page(tmp_path / "report.html").records) == 12
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [
-        ("From about 310 to 317 seconds he cooks.", [310, 317]),
-        ("At 0:47 he sits, between 3 and 5 seconds he stands.", [3, 5, 47]),
-        ("It lasts about 7 seconds.", []),
-        ("Two men in their 30s.", []),
-    ],
-)
-def test_times_that_a_text_names_are_found(text: str, expected: list[float]) -> None:
-    assert extract_times(text) == expected
-
-
-def test_the_manifest_of_these_tests_is_one(run: Path) -> None:
-    assert MANIFEST.keys() <= read_manifest(run).keys()
 
 
 def test_the_limits_of_a_run_are_drawn_where_they_are_known(tmp_path: Path) -> None:
@@ -402,39 +325,6 @@ def test_a_clip_that_is_given_twice_is_found_by_its_video(tmp_path: Path) -> Non
     assert len(Page(make_page(run, file, file)).all("aside")) == 1
 
 
-def test_a_minute_has_no_more_than_was_done_in_it() -> None:
-    survey = DatasetStatistics()
-    for at in range(30):
-        time = f"2026-01-01T00:00:{2 * at:02}+00:00"
-        survey.add(record(f"clip-{at}", meta={**record("a").meta, "time": time}))
-    [title] = [each.title for each in charts(survey.summary(), {}) if "Records" in each.subject]
-    assert title == "31 records a minute on average, 1 in the fastest 0.5 seconds."
-
-
-def test_every_reason_is_drawn() -> None:
-    survey = DatasetStatistics()
-    for reason in Reason:
-        survey.add(Reject(id=reason, reason=reason, message="no"))
-    [outcomes] = [each for each in charts(survey.summary(), {}) if each.subject == "Outcomes"]
-    picture = renderer()(outcomes.spec)
-    assert all(f">{reason.replace('_', ' ')}<" in picture for reason in Reason)
-
-
-@pytest.mark.parametrize(
-    ("part", "whole", "told"),
-    [
-        (0, 9, "0 %"),
-        (9, 9, "100 %"),
-        (1, 1_000_000, "0.1 %"),
-        (999_999, 1_000_000, "99.9 %"),
-        (1, 400, "0.2 %"),
-        (1, 3, "33 %"),
-    ],
-)
-def test_a_share_is_nothing_or_all_only_where_it_is(part: int, whole: int, told: str) -> None:
-    assert share(part, whole) == told.replace(" ", "\u00a0")
-
-
 def test_what_a_judge_said_is_counted_and_its_cost_is_its_own(tmp_path: Path) -> None:
     said = {"verdicts": [{"verdict": "supported", "span": "x"}], "usage": USAGE, "cost": None}
     run = make_run(tmp_path / "run", [record("a", meta={**record("a").meta, "judge": said})])
@@ -444,12 +334,12 @@ def test_what_a_judge_said_is_counted_and_its_cost_is_its_own(tmp_path: Path) ->
 def test_a_run_names_all_limits_that_it_was_begun_with(tmp_path: Path) -> None:
     def begin(**limits: int) -> object:
         vcgen.run(CLIPS, model="sim", output=tmp_path / "run", limits=vcgen.Limits(**limits))
-        return read_manifest(tmp_path / "run")["limits"]
+        return Manifest.read(tmp_path / "run").limits
 
-    first, second = {"rpm": 600_000, "tpm": None}, {"rpm": None, "tpm": 9_000_000}
-    assert begin(rpm=600_000) == [first]
+    first, second = GivenRates(rpm=600_000), GivenRates(tpm=9_000_000)
+    assert begin(rpm=600_000) == (first,)
     before = (tmp_path / "run" / "run.json").read_bytes()
-    assert begin(rpm=600_000) == [first]
+    assert begin(rpm=600_000) == (first,)
     assert (tmp_path / "run" / "run.json").read_bytes() == before
-    assert begin(tpm=9_000_000) == [first, second]
-    assert begin(rpm=600_000) == [first, second]
+    assert begin(tpm=9_000_000) == (first, second)
+    assert begin(rpm=600_000) == (first, second)

@@ -1,107 +1,130 @@
-"""Outages told from failures, and retries kept from becoming most of the load."""
-
-from math import inf
-from random import Random
-from statistics import fmean
+"""Outages: found from failures in a row, ended by one probe, never taken from single failures."""
 
 import pytest
 from hypothesis import given, strategies as st
 
+from tests.support.permits import permit, release
+from vcgen.engine.chat import Usage
 from vcgen.engine.limits.circuit_breaker import FAILURES, OVER_S, CircuitBreaker
-from vcgen.engine.limits.estimates import LEAST_PROBE_S, PROBE_PART, PROBE_TIMES, LatencyEstimate
-from vcgen.engine.retry import MOST_RETRIES, RETRIES_A_SECOND, RETRIES_A_SUCCESS, RetryBudget
+from vcgen.engine.limits.permit import (
+    Abandoned,
+    Completed,
+    Disabled,
+    Failed,
+    Outcome,
+    Refused,
+    Stray,
+    Throttled,
+    Unreachable,
+)
+
+FAILED, DONE = Failed(has_replied=True), Completed(Usage())
+
+
+def fail(circuit: CircuitBreaker, sent_at: float, now: float) -> bool:
+    """Report a failure; returns whether the endpoint is out."""
+    release(circuit, FAILED, sent_at, now)
+    return circuit.is_open
 
 
 def test_failures_in_a_row_over_a_second_are_an_outage() -> None:
     circuit = CircuitBreaker()
-    failed = [circuit.failed(at * 0.3, at * 0.3 + 0.1) for at in range(FAILURES)]
-    assert failed == [False] * (FAILURES - 1) + [True]
-    assert circuit.opened_at is not None
+    opened = [fail(circuit, at * 0.3, at * 0.3 + 0.1) for at in range(FAILURES)]
+    assert opened == [False] * (FAILURES - 1) + [True]
 
 
-def test_a_burst_of_failures_is_none_before_it_lasts() -> None:
+def test_burst_of_failures_is_no_outage_before_it_lasts() -> None:
     circuit = CircuitBreaker()
-    assert not any(circuit.failed(at * 0.001, 0.5) for at in range(500))
-    assert circuit.failed(OVER_S, OVER_S + 0.1)
+    assert not any(fail(circuit, at * 0.001, 0.5) for at in range(500))
+    assert fail(circuit, OVER_S, OVER_S + 0.1)
 
 
-def test_a_success_sent_between_them_breaks_a_row_and_an_earlier_one_does_not() -> None:
-    circuit = CircuitBreaker()
-    for at in range(1, FAILURES):
-        circuit.failed(at, at)
-    circuit.passed(0.5)
-    assert circuit.failed(FAILURES, FAILURES)
+@pytest.mark.parametrize(("sent_at", "is_open"), [(0.5, True), (FAILURES - 0.5, False)])
+def test_only_success_sent_between_them_breaks_a_row(sent_at: float, *, is_open: bool) -> None:
     circuit = CircuitBreaker()
     for at in range(1, FAILURES):
-        circuit.failed(at, at)
-    circuit.passed(FAILURES - 0.5)
-    assert not circuit.failed(FAILURES, FAILURES)
+        fail(circuit, at, at)
+    release(circuit, DONE, sent_at, FAILURES)
+    assert fail(circuit, FAILURES, FAILURES) == is_open
 
 
-def test_who_was_in_flight_is_not_blamed_and_a_probe_is() -> None:
+def test_lost_connection_is_an_outage_at_once() -> None:
     circuit = CircuitBreaker()
-    circuit.open(10.0)
-    assert circuit.failed(9.0, 12.0)
-    assert not circuit.failed(11.0, 12.0)
+    release(circuit, Unreachable(None), 9.0, 10.0)
+    assert circuit.opened_at == 10.0
+    assert circuit.is_absent
+    release(circuit, DONE, 9.5, 11.0)
+    assert not circuit.is_absent
+
+
+def test_failure_sent_before_an_outage_is_explained_by_it() -> None:
+    circuit = CircuitBreaker()
+    release(circuit, Unreachable(None), 9.0, 10.0)
+    assert circuit.explains(permit(9.0))
+    assert not circuit.explains(permit(11.0))
 
 
 def test_only_a_request_sent_since_ends_an_outage() -> None:
     circuit = CircuitBreaker()
-    circuit.open(10.0)
-    circuit.passed(9.9)
+    release(circuit, Unreachable(None), 9.0, 10.0)
+    release(circuit, DONE, 9.9, 12.0)
     assert circuit.opened_at == 10.0
-    circuit.passed(10.1)
-    assert circuit.opened_at is None
+    release(circuit, DONE, 10.1, 12.0)
+    assert not circuit.is_open
+
+
+def test_one_probe_is_in_flight_until_it_is_released() -> None:
+    circuit = CircuitBreaker()
+    circuit.on_acquire(permit(1.0, 1), 1.0)
+    assert not circuit.is_probed
+    release(circuit, Unreachable(None), 1.0, 2.0)
+    circuit.on_acquire(permit(3.0, 2), 3.0)
+    assert circuit.is_probed
+    assert circuit.is_probe(permit(3.0, 2))
+    circuit.on_release(permit(1.5, 1), FAILED, 4.0)
+    assert circuit.is_probed
+    circuit.on_release(permit(3.0, 2), Abandoned(), 4.0)
+    assert not circuit.is_probed
+    assert circuit.is_open
+
+
+def test_time_without_a_success_counts_from_the_first_sent() -> None:
+    circuit = CircuitBreaker()
+    assert circuit.failing_s(50.0) == 0
+    release(circuit, Throttled(None), 10.0, 11.0)
+    release(circuit, Throttled(None), 20.0, 21.0)
+    assert circuit.failing_s(50.0) == 40
+    release(circuit, DONE, 30.0, 51.0)
+    assert circuit.failing_s(60.0) == 0
+
+
+@pytest.mark.parametrize(
+    "outcome", [DONE, Refused(), Disabled("no key"), Throttled(None), FAILED], ids=repr
+)
+def test_any_reply_shows_that_an_endpoint_is_there(outcome: Outcome) -> None:
+    circuit = CircuitBreaker()
+    release(circuit, Unreachable(None), 0.0, 1.0)
+    assert circuit.is_absent
+    release(circuit, outcome, 2.0, 3.0)
+    assert circuit.is_reached
+    assert not circuit.is_absent
+
+
+@pytest.mark.parametrize("outcome", [Abandoned(), Stray(None), Refused()], ids=repr)
+def test_outcome_of_one_request_is_no_outage(outcome: Outcome) -> None:
+    circuit = CircuitBreaker()
+    for at in range(50):
+        release(circuit, outcome, at, at + 0.5)
+    assert not circuit.is_open
+    assert not circuit.failing_s(50.0)
 
 
 @given(st.lists(st.booleans(), max_size=400))
-def test_an_endpoint_that_fails_at_most_every_other_request_is_never_out(fails: list[bool]) -> None:
+def test_failing_every_other_request_is_never_an_outage(fails: list[bool]) -> None:
     circuit, before = CircuitBreaker(), False
-    for at, fail in enumerate(fails):
-        fail_now = fail and not before
-        before = fail_now
-        if fail_now:
-            assert not circuit.failed(at, at)
+    for at, is_failing in enumerate(fails):
+        before = is_failing and not before
+        if before:
+            assert not fail(circuit, at, at)
         else:
-            circuit.passed(at)
-
-
-def test_retries_wait_once_they_are_many_for_the_successes() -> None:
-    budget = RetryBudget()
-    assert all(budget.take(0.0) == 0 for _ in range(int(MOST_RETRIES)))
-    assert budget.take(0.0) == pytest.approx(1 / RETRIES_A_SECOND)
-    for _ in range(round(2 / RETRIES_A_SUCCESS)):
-        budget.passed()
-    assert budget.take(0.0) == 0
-
-
-@given(st.lists(st.floats(0, 3), min_size=1, max_size=300))
-def test_no_second_holds_more_retries_than_the_budget_has_and_earns(gaps: list[float]) -> None:
-    budget, now, sent = RetryBudget(), 0.0, []
-    for gap in gaps:
-        now += gap / 50
-        sent.append(now + budget.take(now))
-    assert sent == sorted(sent)
-    for at, first in enumerate(sent):
-        within = sum(1 for other in sent[at:] if other < first + 1)
-        assert within <= MOST_RETRIES + RETRIES_A_SECOND + 1
-
-
-def test_a_probe_gets_a_few_times_as_long_as_almost_all_replies_took() -> None:
-    random = Random(0)  # noqa: S311 - repeatable
-    times, took = LatencyEstimate(), [random.lognormvariate(2.0, 0.5) for _ in range(5000)]
-    for took_s in took:
-        times.learn(took_s)
-    most = sorted(took)[round(0.99 * len(took))]
-    assert most < times.probe_s(0.0) < 5 * most
-    assert times.mean_s == pytest.approx(fmean(took), rel=0.3)
-
-
-def test_a_probe_gets_longer_the_longer_its_endpoint_is_out_and_a_while_at_least() -> None:
-    times = LatencyEstimate()
-    assert times.probe_s(0.0) == inf  # nobody knows yet
-    times.learn(0.01)
-    assert times.probe_s(0.0) == LEAST_PROBE_S
-    assert times.probe_s(400.0) == PROBE_PART * 400
-    times.learn(100.0)
-    assert times.probe_s(0.0) > PROBE_TIMES * times.mean_s
+            release(circuit, DONE, at, at)

@@ -1,7 +1,7 @@
 """Requests in flight where nobody says: the knee is found, kept and followed, and growth is not."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import pairwise
 from statistics import mean
@@ -14,9 +14,16 @@ from hypothesis import given, strategies as st
 from tests.support.common import run
 from vcgen import ChatRequest, Endpoint, Engine, Limits, Message
 from vcgen.engine.limits.concurrency_search import FULL, ConcurrencyController
-from vcgen.engine.transport.base import Reply
-from vcgen.sim import Capacity, Latency, Scenario, ServerLimits, SimTransport, Simulator
-from vcgen.sim.latency import Slots
+from vcgen.sim import (
+    Capacity,
+    Latency,
+    Scenario,
+    ServerLimits,
+    SimTransport,
+    Simulator,
+    Slots,
+    TimedTransport,
+)
 
 UNEVEN = Latency(2.0, sigma=0.5)
 ALIKE = Latency(2.0)
@@ -42,20 +49,20 @@ def drive(
     callers: Callable[[float], int] = lambda _: UNLIMITED,
     most: int = 10_000,
 ) -> list[Moment]:
-    """What a knee makes of a server, without engine or loop; `callers` ask for one at a time."""
-    knee, slots = ConcurrencyController(most), Slots(conditions.slots or UNLIMITED)
+    """Search at a server without engine or loop; `callers` ask for one at a time."""
+    search, slots = ConcurrencyController(most), Slots(conditions.slots or UNLIMITED)
     now, sent, capacity = 0.0, 0, 1.0
     flying: list[tuple[float, int, float]] = []
     moments: list[Moment] = []
     while len(moments) < requests:
-        while len(flying) < min(knee.limit, callers(now)):
+        while len(flying) < min(search.limit, callers(now)):
             sent += 1
             done_s = slots.serve(conditions.latency.draw(seed, sent), now)
             heappush(flying, (now + done_s, sent, now))
         now, _, sent_at = heappop(flying)
         waiting = max(0, callers(now) - len(flying) - 1)
-        knee.back(sent_at, now, len(flying) + 1, waiting)
-        moments.append(Moment(now, now - sent_at, knee.limit))
+        search.succeed(sent_at, now, len(flying) + 1, waiting)
+        moments.append(Moment(now, now - sent_at, search.limit))
         if (changed := conditions.capacity_at(now)) != capacity:
             capacity = changed
             slots.scale(capacity, now)
@@ -66,22 +73,6 @@ def typical_limit(moments: list[Moment], from_s: float = 0.0, to_s: float = 1e9)
     return mean(moment.limit for moment in moments if from_s <= moment.at < to_s)
 
 
-class Timed(SimTransport):
-    """Knows how long each request was in flight."""
-
-    def __init__(self, simulator: Simulator) -> None:
-        super().__init__(simulator)
-        self.latencies: list[float] = []
-
-    async def post(
-        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
-    ) -> Reply:
-        left = anyio.current_time()
-        reply = await super().post(url, headers, body, timeout_s)
-        self.latencies.append(anyio.current_time() - left)
-        return reply
-
-
 def engine_over(transport: SimTransport, limits: Limits) -> Engine:
     endpoint = Endpoint(model="sim", base_url="http://in.memory/v1")
     return Engine(endpoint, limits=limits, transport=transport)
@@ -89,7 +80,7 @@ def engine_over(transport: SimTransport, limits: Limits) -> Engine:
 
 def seconds_and_p95(limits: Limits, conditions: Scenario) -> tuple[float, float]:
     """Of 4,000 samples all asked for at once."""
-    transport = Timed(Simulator(conditions))
+    transport = TimedTransport(Simulator(conditions))
     request = ChatRequest(messages=(Message("user", "Hi"),), max_tokens=8)
     ended: list[float] = []
 
@@ -105,7 +96,7 @@ def seconds_and_p95(limits: Limits, conditions: Scenario) -> tuple[float, float]
 
 
 @pytest.mark.parametrize("latency", [UNEVEN, ALIKE, STRAGGLING])
-def test_4000_samples_take_no_more_than_a_tenth_longer_than_at_the_best_number_in_flight(
+def test_samples_take_a_tenth_longer_than_at_best_at_most(
     latency: Latency,
 ) -> None:
     conditions = Scenario(latency=latency, slots=64)
@@ -153,9 +144,7 @@ def test_slots_that_go_away_and_come_back_are_followed(latency: Latency, seed: i
 
 @pytest.mark.parametrize("latency", [UNEVEN, ALIKE, STRAGGLING, SHORT_AND_LONG, WILD])
 @pytest.mark.parametrize("seed", range(3))
-def test_latency_that_only_varies_shrinks_nothing_and_thousands_are_reached_by_doubling(
-    latency: Latency, seed: int
-) -> None:
+def test_latency_that_only_varies_shrinks_nothing(latency: Latency, seed: int) -> None:
     moments = drive(Scenario(latency=latency), requests=10_000, seed=seed)
     assert all(before.limit <= after.limit for before, after in pairwise(moments))
     reached = next(moment.at for moment in moments if moment.limit >= 4096)
@@ -164,9 +153,7 @@ def test_latency_that_only_varies_shrinks_nothing_and_thousands_are_reached_by_d
 
 @pytest.mark.parametrize("slots", [64, UNLIMITED])
 @pytest.mark.parametrize("callers", [5, 20, 50])
-def test_a_caller_who_sends_little_does_not_make_the_limit_grow_beyond_it(
-    callers: int, slots: int
-) -> None:
+def test_caller_who_sends_little_keeps_the_limit_small(callers: int, slots: int) -> None:
     conditions = Scenario(latency=UNEVEN, slots=slots)
     moments = drive(conditions, requests=4000, callers=lambda _: callers)
     assert max(moment.limit for moment in moments) <= max(8, callers / FULL + 1)
@@ -182,7 +169,7 @@ def test_a_caller_who_pauses_is_not_taken_for_a_queue() -> None:
 
 
 @pytest.mark.parametrize("most", [1, 2, 60])
-def test_the_most_is_reached_where_the_server_allows_it_and_never_exceeded(most: int) -> None:
+def test_most_is_reached_and_never_exceeded(most: int) -> None:
     grown = (Capacity(200.0, 100.0),)
     conditions = Scenario(latency=UNEVEN, slots=8, capacity=grown)
     moments = drive(conditions, requests=15_000, most=most)
@@ -198,31 +185,31 @@ def test_the_most_is_reached_where_the_server_allows_it_and_never_exceeded(most:
     ),
     times=st.integers(1, 40),
 )
-def test_whatever_comes_the_limit_stays_within_its_bounds_and_says_when_it_changes(
+def test_limit_stays_within_its_bounds_and_reports_changes(
     most: int, replies: list[tuple[float, float, int, int]], times: int
 ) -> None:
-    knee, now = ConcurrencyController(most), 0.0
+    search, now = ConcurrencyController(most), 0.0
     for gap, latency_s, in_flight, waiting in replies * times:
-        before, now = knee.limit, now + gap
-        changed = knee.back(now - latency_s, now, in_flight, waiting)
-        assert changed == (knee.limit != before)
-        assert 1 <= knee.limit <= most
+        before, now = search.limit, now + gap
+        changed = search.succeed(now - latency_s, now, in_flight, waiting)
+        assert changed == (search.limit != before)
+        assert 1 <= search.limit <= most
 
 
 @given(st.lists(st.tuples(st.floats(0, 5), st.floats(0, 100), st.floats(0, 1)), max_size=200))
-def test_a_limit_of_which_less_than_four_fifths_are_in_use_never_changes(
+def test_limit_that_is_not_used_never_changes(
     replies: list[tuple[float, float, float]],
 ) -> None:
-    knee, now = ConcurrencyController(), 0.0
+    search, now = ConcurrencyController(), 0.0
     for _ in range(100):
         now += 0.1
-        knee.back(now - 1, now, knee.limit)
-    limit = knee.limit
+        search.succeed(now - 1, now, search.limit)
+    limit = search.limit
     assert limit > 100
     for gap, latency_s, used in replies:
         now += gap
-        assert not knee.back(now - latency_s, now, int(used * (FULL * limit - 1)))
-    assert knee.limit == limit
+        assert not search.succeed(now - latency_s, now, int(used * (FULL * limit - 1)))
+    assert search.limit == limit
 
 
 @pytest.mark.parametrize(
@@ -234,7 +221,7 @@ def test_a_limit_of_which_less_than_four_fifths_are_in_use_never_changes(
         (Limits(), Scenario(latency=ALIKE), 400),
     ],
 )
-def test_the_search_is_for_endpoints_of_which_neither_number_nor_rate_is_known(
+def test_search_is_for_endpoints_without_number_and_rate(
     limits: Limits, conditions: Scenario, most: int
 ) -> None:
     request = ChatRequest(messages=(Message("user", "Hi"),), max_tokens=8)

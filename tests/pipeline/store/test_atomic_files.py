@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.pipeline.store.test_directory import fill, opened, record
-from vcgen.datasets.export.export import export_records
+from vcgen.datasets.export import export_records
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.atomic_files import replacing
-from vcgen.pipeline.store.directory import RunDirectory, read_records
+from vcgen.pipeline.store.directory import RunDirectory
+from vcgen.pipeline.store.read import read_records
 
 PARTS = [f"{stem}{part}.jsonl" for stem in ("records", "rejects", "calls") for part in ("", "-7")]
 
@@ -56,7 +57,7 @@ def test_an_export_is_as_the_umask_says(tmp_path: Path, umask: int) -> None:
 
 @pytest.mark.parametrize("name", [".lock", *PARTS, *(f"{part}.bad" for part in PARTS)])
 @pytest.mark.parametrize("target", ["another's file, torn", None], ids=["a file", "nothing"])
-def test_a_link_out_of_the_directory_is_refused_and_its_target_left(
+def test_a_symbolic_link_is_refused_and_its_target_unchanged(
     tmp_path: Path, name: str, target: str | None
 ) -> None:
     outside = tmp_path / "outside"
@@ -99,7 +100,7 @@ def test_a_link_laid_after_the_look_is_not_followed_either(
     fill(tmp_path / "run")
     (tmp_path / "outside").write_text("another's file, torn")
     look: Callable[[Path], None] = lambda _: None  # noqa: E731 - the look finds nothing
-    monkeypatch.setattr("vcgen.pipeline.store.directory.require_ours", look)
+    monkeypatch.setattr("vcgen.pipeline.store.layout.require_ours", look)
     for name in ("records.jsonl", "records-7.jsonl"):
         lay(tmp_path / "run" / name, tmp_path / "outside")
         with pytest.raises(Exception, match="symbolic links"), opened(tmp_path / "run"):

@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from vcgen.data.records import Record, Reject, Turn
-from vcgen.errors import Reason, StoreError, UsageError
-from vcgen.pipeline.store.directory import RunDirectory, read_manifest, read_records, read_rejects
-from vcgen.pipeline.store.layout import require_fresh
+from vcgen.data.records import Reason, Record, Reject, Turn
+from vcgen.errors import StoreError, UsageError
+from vcgen.pipeline.store.directory import RunDirectory
+from vcgen.pipeline.store.manifest import Manifest
+from vcgen.pipeline.store.read import read_records, read_rejects
 
-MANIFEST: dict[str, Any] = {
+CONTENT: dict[str, Any] = {
     "layout": 1,
     "run": {
         "model": "sim",
@@ -22,6 +23,7 @@ MANIFEST: dict[str, Any] = {
         "templates": {"describe": "0a1b", "converse": "2c3d"},
     },
 }
+MANIFEST = Manifest.from_json(CONTENT)
 
 
 def record(at: int) -> Record:
@@ -67,7 +69,7 @@ def add_until_full(run: RunDirectory) -> None:
         run.add(record(at))
 
 
-def test_what_was_added_is_there_after_opening_again(tmp_path: Path) -> None:
+def test_added_outcomes_are_there_after_reopening(tmp_path: Path) -> None:
     fill(tmp_path / "run", 3)
     with opened(tmp_path / "run") as run:
         assert (run.records, run.rejects) == (3, {"refusal": 3})
@@ -119,7 +121,7 @@ def test_damaged_lines_are_moved_aside_and_named(tmp_path: Path, name: str) -> N
         assert run.damaged == {}
 
 
-def test_calls_are_found_where_they_are_after_a_repair(tmp_path: Path) -> None:
+def test_calls_are_found_after_a_repair(tmp_path: Path) -> None:
     fill(tmp_path)
     path = tmp_path / "calls.jsonl"
     path.write_bytes(path.read_bytes().replace(b"key-1", b"key-x"))
@@ -135,7 +137,7 @@ def test_calls_are_found_where_they_are_after_a_repair(tmp_path: Path) -> None:
         ]
 
 
-def test_of_two_answers_kept_under_one_key_the_first_is_found(tmp_path: Path) -> None:
+def test_the_first_of_two_answers_of_one_key_is_found(tmp_path: Path) -> None:
     with opened(tmp_path) as run:
         for text in ("first", "second"):
             run.keep_call({"id": "key", "text": text * 50_000})
@@ -172,7 +174,8 @@ def test_a_directory_another_process_writes_is_refused(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
         "from vcgen.pipeline.store.directory import RunDirectory\n"
-        "run = RunDirectory.open(Path(sys.argv[1]), {'layout': 1, 'run': {}})\n"
+        "from vcgen.pipeline.store.manifest import Manifest\n"
+        "run = RunDirectory.open(Path(sys.argv[1]), Manifest())\n"
         "print('open', flush=True); sys.stdin.read()"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
@@ -182,6 +185,25 @@ def test_a_directory_another_process_writes_is_refused(tmp_path: Path) -> None:
         with pytest.raises(UsageError, match="another process is writing"):
             RunDirectory.open(tmp_path, MANIFEST)
         other.communicate()
+
+
+def test_a_process_that_inherits_the_lock_holds_the_directory(tmp_path: Path) -> None:
+    with opened(tmp_path) as run:
+        command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
+        worker = subprocess.Popen(
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=(run.lock_descriptor,),
+        )
+    with worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"\n"
+        with pytest.raises(UsageError, match="another process is writing"):
+            RunDirectory.open(tmp_path, MANIFEST)
+        worker.communicate()
+    with opened(tmp_path):
+        pass
 
 
 @pytest.mark.parametrize(
@@ -197,21 +219,21 @@ def test_a_directory_another_process_writes_is_refused(tmp_path: Path) -> None:
         ("templates", {"converse": "2c3d"}, "templates.describe was 0a1b, is not given"),
     ],
 )
-def test_another_run_in_the_directory_is_refused_and_the_change_said(
+def test_another_run_is_refused_with_the_change(
     tmp_path: Path, part: str, value: object, said: str
 ) -> None:
     fill(tmp_path)
     with pytest.raises(UsageError, match=f"{said}; choose another|\\({said}\\)"):
-        RunDirectory.open(tmp_path, {"layout": 1, "run": MANIFEST["run"] | {part: value}})
+        RunDirectory.open(tmp_path, Manifest.from_json({"run": CONTENT["run"] | {part: value}}))
     with opened(tmp_path):
         pass
 
 
-def test_every_change_is_said(tmp_path: Path) -> None:
+def test_every_change_is_named(tmp_path: Path) -> None:
     fill(tmp_path)
     now = {"model": "b", "recipe": {"turns": (3, 5), "seed": 1}, "templates": {}}
     with pytest.raises(UsageError) as caught:
-        RunDirectory.open(tmp_path, {"layout": 1, "run": now})
+        RunDirectory.open(tmp_path, Manifest.from_json({"run": now}))
     assert all(word in str(caught.value) for word in ("model", "recipe.seed", "templates.describe"))
 
 
@@ -222,45 +244,20 @@ def test_every_change_is_said(tmp_path: Path) -> None:
             b'{"layout": 2, "run": {}, "vcgen": "9.1"}',
             r"layout 2, written by vcgen 9\.1, is not known to this version",
         ),
-        (b'{"layout": 1}', "no run directory"),
-        (b'{"layout": 1, "run": 3}', "no run directory"),
-        (b"[]", "no run directory"),
-        (b"", "no run directory"),
+        (b'{"layout": 1}', "not a run directory"),
+        (b'{"layout": 1, "run": 3}', "not a run directory"),
+        (b"[]", "not a run directory"),
+        (b"", "not a run directory"),
     ],
 )
-def test_a_manifest_that_is_none_is_one_clear_error(
+def test_an_unreadable_manifest_is_one_clear_error(
     tmp_path: Path, content: bytes, said: str
 ) -> None:
     (tmp_path / "run.json").write_bytes(content)
     with pytest.raises(UsageError, match=said):
-        read_manifest(tmp_path)
+        Manifest.read(tmp_path)
     with pytest.raises(UsageError, match=said):
         RunDirectory.open(tmp_path, MANIFEST)
-
-
-def test_what_is_no_place_for_a_run_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "notes.txt").write_text("mine")
-    for path, said in [
-        (tmp_path, "not empty: it holds notes.txt"),
-        (tmp_path / "notes.txt", "is a file"),
-        (tmp_path / "notes.txt" / "run", "or below one"),
-        (tmp_path / ("n" * 300), "File name too long"),
-    ]:
-        with pytest.raises(UsageError, match=said):
-            RunDirectory.open(path, MANIFEST)
-        with pytest.raises(UsageError, match=said):
-            require_fresh(path)
-    assert (tmp_path / "notes.txt").read_text() == "mine"
-
-
-def test_fresh_means_empty(tmp_path: Path) -> None:
-    require_fresh(tmp_path)
-    require_fresh(tmp_path / "new")
-    (tmp_path / ".lock").touch()
-    require_fresh(tmp_path)
-    fill(tmp_path)
-    with pytest.raises(UsageError, match="not empty"):
-        require_fresh(tmp_path)
 
 
 @pytest.mark.parametrize("room", [0, 1, 100, 1_000])
@@ -296,7 +293,7 @@ def test_a_failing_sync_is_an_error_from_then_on(
             run.sync()
 
 
-def test_a_torn_half_that_cannot_be_cut_off_costs_no_line_after_it(
+def test_a_torn_line_that_stays_costs_no_later_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_file: int, _size: int) -> None:
@@ -328,7 +325,7 @@ def test_counts_are_written_only_when_they_change(tmp_path: Path) -> None:
         first = (tmp_path / "run.json").stat().st_mtime_ns
         run.finish()
         assert (tmp_path / "run.json").stat().st_mtime_ns == first
-    assert read_manifest(tmp_path)["counts"]["records"] == 1
+    assert Manifest.read(tmp_path).counts["records"] == 1
 
 
 def fill_parts(path: Path) -> None:
@@ -343,7 +340,7 @@ def fill_parts(path: Path) -> None:
             worker.close()
 
 
-def test_what_several_workers_wrote_is_one_directory_in_a_fixed_order(tmp_path: Path) -> None:
+def test_files_of_several_workers_are_read_in_a_fixed_order(tmp_path: Path) -> None:
     fill_parts(tmp_path)
     (tmp_path / "records-1.jsonl").write_text("not ours")
     (tmp_path / "records-2.jsonl.old").write_text("not ours")
@@ -361,7 +358,7 @@ def test_what_several_workers_wrote_is_one_directory_in_a_fixed_order(tmp_path: 
     assert [row.id for row in read_rejects(tmp_path)] == [f"clip-{at}/y/0" for at in (1, 2, 10)]
 
 
-def test_files_of_workers_are_repaired_by_whoever_opens_and_never_by_who_joins(
+def test_opening_repairs_files_of_workers_and_joining_does_not(
     tmp_path: Path,
 ) -> None:
     fill_parts(tmp_path)
@@ -379,7 +376,7 @@ def test_files_of_workers_are_repaired_by_whoever_opens_and_never_by_who_joins(
     assert (tmp_path / "records-2.jsonl.bad").read_bytes() == b"\x00" * 40 + b"\n"
 
 
-def test_counts_follow_what_workers_tell_and_what_a_dead_one_left(tmp_path: Path) -> None:
+def test_counts_include_lines_a_dead_worker_left(tmp_path: Path) -> None:
     fill_parts(tmp_path)
     with opened(tmp_path) as run:
         run.count(2, {"refusal": 1, "timeout": 1})

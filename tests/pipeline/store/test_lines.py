@@ -3,9 +3,9 @@ from typing import Any
 import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
+from pydantic import TypeAdapter
 
-from vcgen.data.records import Record, Reject, Turn
-from vcgen.errors import Reason
+from vcgen.data.records import Reason, Record, Reject, Turn
 from vcgen.pipeline.store.lines import decode_line, encode_line, line_id
 
 any_text = st.text(st.characters(exclude_categories=()))  # lone surrogates too
@@ -31,7 +31,7 @@ def mended(value: Any) -> Any:
 
 @settings(deadline=None)
 @given(any_text, json_values)
-def test_a_row_comes_back_as_it_was_with_lone_surrogates_replaced(name: str, value: Any) -> None:
+def test_row_round_trips_with_lone_surrogates_replaced(name: str, value: Any) -> None:
     line = encode_line({"id": name, "value": value})
     assert line.endswith(b"}\n")
     assert line.count(b"\n") == 1
@@ -50,11 +50,11 @@ def test_no_text_breaks_a_line(text: str) -> None:
 def test_records_and_rejects_come_back_from_their_lines() -> None:
     turn = Turn("causal", "Why?", "Because of the tide. \ud83d")
     record = Record(id="a/x/0", video="a.mp4", clip_id="a", task="x", turns=(turn,), flags=("odd",))
-    restored = Record.from_json(decode_line(encode_line(record)))
+    restored = TypeAdapter(Record).validate_python(decode_line(encode_line(record)))
     assert restored.turns == (Turn("causal", "Why?", "Because of the tide. ?"),)
     assert (restored.id, restored.video, restored.flags) == ("a/x/0", "a.mp4", ("odd",))
     reject = Reject(id="b/x/0", reason=Reason.REFUSAL, message="no", attempts=2, reply="\ud800no")
-    again = Reject.from_json(decode_line(encode_line(reject)))
+    again = TypeAdapter(Reject).validate_python(decode_line(encode_line(reject)))
     assert (again.reason, again.attempts, again.reply) == (Reason.REFUSAL, 2, "?no")
 
 

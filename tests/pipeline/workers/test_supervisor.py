@@ -22,17 +22,15 @@ from tests.support.common import (
     children_of,
     is_running,
     lines_of,
-    make_clip,
     outcome_ids,
     start_vcgen,
     wait_until,
 )
-from vcgen.data.records import Reject
 from vcgen.engine.budget import Budget
 from vcgen.engine.config import Limits
-from vcgen.errors import Reason
-from vcgen.pipeline.store.directory import read_manifest, read_records, read_rejects
-from vcgen.pipeline.workers.supervisor import HAND_ON_S, most_workers, shares
+from vcgen.pipeline.store.manifest import Manifest
+from vcgen.pipeline.store.read import read_records, read_rejects
+from vcgen.pipeline.workers.supervisor import REASSIGN_S, divide_limits, most_workers
 from vcgen.pipeline.workers.worker import worker_of
 from vcgen.sim import Latency, Simulator
 
@@ -94,8 +92,8 @@ def test_two_workers_make_what_one_process_makes(command: Command, tmp_path: Pat
     assert two["rejects_by_reason"] == {"duplicate_clip": 6, "invalid_clip": 2}
     assert lines_of(tmp_path / "2" / "records.jsonl")
     assert lines_of(tmp_path / "2" / "records-2.jsonl")
-    counts = read_manifest(tmp_path / "2")["counts"]
-    assert counts == read_manifest(tmp_path / "1")["counts"]
+    counts = Manifest.read(tmp_path / "2").counts
+    assert counts == Manifest.read(tmp_path / "1").counts
     assert counts["rejects"] == {"duplicate_clip": 6, "invalid_clip": 2}
     assert counts["usage"] == two["usage"]
 
@@ -119,10 +117,10 @@ def test_any_number_of_workers_continues_what_any_other_began(
     assert "done before  24" in command("generate", clips, *options(base_url, run, 3)).err
     assert simulator.requests == 12 * 3
     assert {path.name: path.read_bytes() for path in run.iterdir()} == before
-    assert command("show", run, "--limit", 99).out.count("   video ") == 24
+    assert command("show", run, "--max-shown", 99).out.count("   video ") == 24
 
 
-def test_a_killed_worker_stops_the_run_and_the_same_command_continues(
+def test_a_killed_worker_stops_a_run_that_resumes(
     command: Command, serving: Serving, tmp_path: Path
 ) -> None:
     run, simulator = tmp_path / "run", Simulator(latency_s=0.1)
@@ -154,7 +152,8 @@ def test_ctrl_c_reaches_the_workers_by_their_parent(
     run, simulator = tmp_path / "run", Simulator(latency_s=0.1)
     arguments = ("generate", CLIPS, *options(serving(simulator), run), "--concurrency", 2)
     with start_vcgen(*arguments, "--json", start_new_session=True) as process:
-        wait_until(lambda: lines_of(run / "records.jsonl") or lines_of(run / "records-2.jsonl"))
+        # Both: a worker ignores signals once its interpreter has started.
+        wait_until(lambda: lines_of(run / "records.jsonl") and lines_of(run / "records-2.jsonl"))
         workers = children_of(process)
         for worker in workers if whom == "all" else []:
             os.kill(worker, signal.SIGINT)
@@ -163,7 +162,7 @@ def test_ctrl_c_reaches_the_workers_by_their_parent(
 
     assert process.returncode == 130
     told, end = err.splitlines()
-    assert told.startswith("stopping: waiting up to 10 s for what is in flight (")
+    assert told.startswith("stopping: waiting up to 10 s for requests in flight (")
     records = len(list(read_records(run)))
     assert end.startswith(f"vcgen: interrupted; records so far: {records}, in ")
     assert orjson.loads(out)["records"] == records < 12
@@ -188,7 +187,7 @@ def test_the_second_ctrl_c_ends_the_workers_at_once(serving: Serving, tmp_path: 
     assert not any(map(is_running, workers))
 
 
-def test_workers_of_a_killed_parent_end_and_hold_the_directory_until_then(
+def test_workers_of_a_killed_parent_lock_until_they_end(
     command: Command, serving: Serving, tmp_path: Path
 ) -> None:
     run, simulator = tmp_path / "run", Simulator(latency_s=1.5)
@@ -212,7 +211,7 @@ def test_workers_of_a_killed_parent_end_and_hold_the_directory_until_then(
     assert simulator.requests == 8
 
 
-def test_what_stops_a_run_is_said_once_and_as_one_process_says_it(
+def test_workers_stop_a_run_with_the_message_of_one_process(
     command: Command, serving: Serving, tmp_path: Path
 ) -> None:
     base_url = serving(Dying(0))
@@ -229,7 +228,7 @@ def test_what_stops_a_run_is_said_once_and_as_one_process_says_it(
         assert one.err.count("\n") == 1
 
 
-def test_tasks_of_a_file_work_in_workers_and_what_they_print_is_no_report(tmp_path: Path) -> None:
+def test_tasks_of_a_file_work_in_workers_and_may_print(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "import vcgen\n"
         "@vcgen.task\n"
@@ -282,7 +281,7 @@ def test_workers_together_keep_the_limit(
     assert last - first > 1.5  # two after each worker's first, one a second
 
 
-def test_requests_in_flight_of_a_worker_that_ended_go_over_to_the_others(
+def test_concurrency_of_an_ended_worker_goes_to_the_others(
     command: Command, serving: Serving, tmp_path: Path
 ) -> None:
     latency_s = 0.5
@@ -300,12 +299,12 @@ def test_requests_in_flight_of_a_worker_that_ended_go_over_to_the_others(
 
 
 @given(LIMITS, ENDED_S)
-def test_shares_of_each_endpoint_add_up_to_its_limits(
+def test_parts_of_each_endpoint_add_up_to_its_limits(
     limits: list[Limits], ended_s: list[float | None]
 ) -> None:
-    given = shares(limits, ended_s)
+    given = divide_limits(limits, ended_s)
     assert [*given] == [at for at, seconds in enumerate(ended_s) if seconds is None]
-    is_handed_on = all(seconds is None or seconds >= HAND_ON_S for seconds in ended_s)
+    is_handed_on = all(seconds is None or seconds >= REASSIGN_S for seconds in ended_s)
     for each, parts in zip(limits, zip(*given.values(), strict=True), strict=False):
         in_flight = [part.in_flight for part in parts]
         if each.in_flight is None:
@@ -321,39 +320,21 @@ def test_shares_of_each_endpoint_add_up_to_its_limits(
 
 
 @given(LIMITS, st.none() | st.integers(1, 20))
-def test_no_worker_gets_nothing_of_anything(limits: list[Limits], requests: int | None) -> None:
+def test_every_worker_has_a_part_of_every_limit(limits: list[Limits], requests: int | None) -> None:
     workers = most_workers(limits, Budget(requests=requests))
-    given = shares(limits, [None] * min(workers, 50))  # `Limits` of 0 are refused
+    given = divide_limits(limits, [None] * min(workers, 50))  # `Limits` of 0 are refused
     assert all(len(parts) == len(limits) for parts in given.values())
 
 
 @given(LIMITS, ENDED_S, st.integers(0, 7), st.floats(0, 200))
-def test_no_share_shrinks_as_workers_end(
+def test_no_part_shrinks_as_workers_end(
     limits: list[Limits], ended_s: list[float | None], at: int, passed_s: float
 ) -> None:
     later = [None if seconds is None else seconds + passed_s for seconds in ended_s]
     if at < len(later) and later[at] is None:
         later[at] = 0.0
-    before, after = shares(limits, ended_s), shares(limits, later)
+    before, after = divide_limits(limits, ended_s), divide_limits(limits, later)
     for number, parts in after.items():
         for was, now in zip(before[number], parts, strict=True):
             assert (now.in_flight or 0) >= (was.in_flight or 0)
             assert (now.rpm or 0) >= (was.rpm or 0)
-
-
-def test_a_row_meets_the_same_worker_in_whatever_form_it_comes() -> None:
-    clip = make_clip("harbour-1")
-    for workers in (1, 2, 7):
-        known = worker_of(clip, workers)
-        assert 1 <= known <= workers
-        for name in ("harbour-1", " harbour-1\n"):
-            assert worker_of({"id": name}, workers) == known
-        assert worker_of({"id": 7}, workers) == worker_of({"id": "7"}, workers)
-        first, second = (
-            Reject(id=place, reason=Reason.INVALID_CLIP, message=f"{place}: no")
-            for place in ("a.jsonl:3", "b.jsonl:4")
-        )
-        assert worker_of(first, workers) == worker_of(second, workers)
-    for row in ({}, {"id": None}, {"id": "\ud800"}, {"caption": "\ud800"}, "text", 3, None):
-        assert worker_of(row, 2) in (1, 2)
-    assert worker_of({"id": "harbour-1"}, 1000) == 78  # in every version

@@ -6,23 +6,23 @@ The file is parsed whole; clips are made one at a time.
 from pathlib import Path
 from typing import Any
 
-from vcgen.data.readers.files import BadRow, Rows, load_object
+from vcgen.data.readers.files import BadRow, RawClip, RawSegment, Rows, load_object
 
 
 def read_activitynet(path: Path) -> Rows:
-    """`{id: {"duration": s, "timestamps": [[s, e], ...], "sentences": [...]}}`, times in seconds.
+    """Read `{id: {"duration": s, "timestamps": [[s, e], ...], "sentences": [...]}}`, in seconds.
 
     The layout of ActivityNet Captions, and of YouCook2 as it is shared for dense captioning.
     """
-    return ((key, _captioned(key, video)) for key, video in load_object(path).items())
+    return ((key, _from_activitynet(key, video)) for key, video in load_object(path).items())
 
 
 def read_timechat(path: Path) -> Rows:
-    """`{"<id>.mp4": [{"timestamp": [s, e], "caption": "..."}]}`: what a model said of it."""
-    return ((key, _predicted(key, events)) for key, events in load_object(path).items())
+    """Read `{"<id>.mp4": [{"timestamp": [s, e], "caption": "..."}]}`: dense captions of a model."""
+    return ((key, _from_timechat(key, events)) for key, events in load_object(path).items())
 
 
-def _captioned(key: str, video: Any) -> dict[str, Any] | BadRow:
+def _from_activitynet(key: str, video: Any) -> RawClip | BadRow:
     match video:
         case {"timestamps": [*times], "sentences": [*sentences], **rest}:
             if len(times) != len(sentences):
@@ -33,7 +33,7 @@ def _captioned(key: str, video: Any) -> dict[str, Any] | BadRow:
     return _row({"id": key, "duration": duration, "extra": rest}, times, sentences)
 
 
-def _predicted(key: str, events: Any) -> dict[str, Any] | BadRow:
+def _from_timechat(key: str, events: Any) -> RawClip | BadRow:
     if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
         return BadRow("needs a list of events with timestamp and caption")
     times = [event.get("timestamp") for event in events]
@@ -41,8 +41,8 @@ def _predicted(key: str, events: Any) -> dict[str, Any] | BadRow:
     return _row({"id": key.removesuffix(".mp4"), "video": key}, times, captions)
 
 
-def _row(clip: dict[str, Any], times: list[Any], texts: list[Any]) -> dict[str, Any] | BadRow:
-    segments = []
+def _row(clip: RawClip, times: list[Any], texts: list[Any]) -> RawClip | BadRow:
+    segments: list[RawSegment] = []
     for index, (span, text) in enumerate(zip(times, texts, strict=True)):
         match span:
             case [start, end]:

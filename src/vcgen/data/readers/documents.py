@@ -1,11 +1,10 @@
-"""Video text as one document a video: VideoChat-Text and VLog. The file's stem is the clip's id."""
+"""Read VideoChat-Text and VLog: one document per video, the file's stem is the clip's id."""
 
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
-from vcgen.data.readers.files import BOM, BadRow, Rows
+from vcgen.data.readers.files import BOM, BadRow, RawClip, RawSegment, Rows
 
 # "subtitile" is how the long-video branch of VideoChat-Text spells it.
 _HEADING = re.compile(
@@ -16,7 +15,7 @@ _HEADING = re.compile(
 _SPEECH = re.compile(r"^[ \t]*(\d{1,6})[ \t]*-[ \t]*(\d{1,6})[ \t]*second:(.*)$", re.MULTILINE)
 _SECOND = re.compile(r"\bSecond (\d{1,6}) ?:")
 _PIXEL_BOX = re.compile(r":[ \t]*\[[\d., \t-]*\]")
-_FEWEST_FRAMES = 8
+_MIN_FRAMES = 8  # VideoChat-Text samples at least these
 
 _WHEN = re.compile(r"^When (.*?) - (.*)$", re.MULTILINE)
 _CLOCK = re.compile(r"(?:(\d{1,4}):)?(\d{1,4}):(\d{1,2}(?:\.\d{1,6})?)")
@@ -25,55 +24,55 @@ _VLOG_SOURCE = {"saw": "caption", "found": "dense", "heard someone say": "speech
 
 
 def read_videochat_text(path: Path) -> Rows:
-    r"""What VideoChat-Text tells a language model of a video, by its headings.
+    r"""Read the text that VideoChat-Text gives to a language model, by its headings.
 
     `Video tags are: a | b`
     `The second description of the video is: Second 1:cap.\n Second 2:cap.`
     `The dense caption of the video is: Second 1 : a,b,c.\n Second 6 : a,b.`
     `The general description of the video is: ...`
-    and lines of speech, `0-4second: text`, wherever they stand.
+    and lines of speech, `0-4second: text`, anywhere.
 
-    Second i is the time from i - 1 to i, but not always: the tool takes one frame a second and
-    never fewer than eight, so in a clip under eight seconds the numbers count frames. Exactly eight
-    frame captions can be either, and the document does not say which. Their times are then dropped
-    rather than guessed (`untimed_frames` counts them): the captions go to the summary, in their
-    order, and the dense captions to the tags. Speech keeps its times, they come from the sound.
+    Second i is the time from i - 1 to i, with one exception: the tool takes one frame per second
+    but at least eight, so in a clip under eight seconds the numbers count frames. Exactly eight
+    frame captions are ambiguous. Their times are then dropped rather than guessed
+    (`untimed_frames` counts them): the captions go to the summary, in their order, and the dense
+    captions to the tags. Speech keeps its times, which come from the sound.
     """
     return _document(path, _videochat_text)
 
 
 def read_vlog(path: Path) -> Rows:
-    """A VLog log: blocks of `When 0:00:00 - 0:00:15`, `I saw`, `I found`, `I heard someone say`.
+    """Read a VLog log: blocks of `When 0:00:00 - 0:00:15`, `I saw`, `I found`, `I heard ...`.
 
-    What stands in a block whose times cannot be read is left out and counted as `no_time`.
+    A block without readable times is left out; its items count as `no_time`.
     """
     return _document(path, _vlog)
 
 
-def _document(path: Path, parse: Callable[[str], dict[str, Any]]) -> Rows:
+def _document(path: Path, parse: Callable[[str, str], RawClip]) -> Rows:
     try:
         text = path.read_bytes().removeprefix(BOM).decode()
     except UnicodeDecodeError as error:
         yield 1, BadRow(f"not valid UTF-8 at byte {error.start}")
     else:
-        yield 1, {"id": path.stem, **parse(text.replace("\r\n", "\n"))}
+        yield 1, parse(path.stem, text.replace("\r\n", "\n"))
 
 
 def _pairs(parts: list[str]) -> Iterator[tuple[str, str]]:
-    # What `split` with one group gives: what stands before, then heading and body in turn.
+    # `split` with one group returns the text before, then headings and bodies in turn.
     return zip(parts[1::2], parts[2::2], strict=True)
 
 
-def _videochat_text(text: str) -> dict[str, Any]:
-    spoken: list[dict[str, Any]] = []
+def _videochat_text(stem: str, text: str) -> RawClip:
+    spoken: list[RawSegment] = []
 
-    def set_aside(line: re.Match[str]) -> str:
+    def collect_speech(line: re.Match[str]) -> str:
         spoken.append(_segment(int(line[1]), int(line[2]), line[3], "speech"))
         return ""
 
-    # A heading may share its line with the first words spoken.
+    # The first line of speech may follow its heading on the same line.
     text = _HEADING.sub(lambda heading: f"{heading[0]}\n", text)
-    parts = _HEADING.split(_SPEECH.sub(set_aside, text))
+    parts = _HEADING.split(_SPEECH.sub(collect_speech, text))
     bodies = {
         tags or kind: body
         for tags, kind, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True)
@@ -82,20 +81,22 @@ def _videochat_text(text: str) -> dict[str, Any]:
     summary = bodies.get("general", "")
     frames = _seconds(bodies.get("second", ""))
     dense = [(second, _names(body)) for second, body in _seconds(bodies.get("dense", ""))]
-    if [second for second, _ in frames] == list(range(1, _FEWEST_FRAMES + 1)):
+    if [second for second, _ in frames] == list(range(1, _MIN_FRAMES + 1)):
         in_order = " ".join(caption.strip() for _, caption in frames)
         return {
+            "id": stem,
             "tags": tags + [name for _, names in dense for name in names],
             "summary": f"{summary.strip()} In order: {in_order}".strip(),
             "segments": spoken,
             "cleaned": {"untimed_frames": len(frames)},
         }
-    seen = [_segment(second - 1, second, caption, "caption") for second, caption in frames]
-    found = [_segment(second - 1, second, ", ".join(names), "dense") for second, names in dense]
-    return {"tags": tags, "summary": summary, "segments": seen + found + spoken}
+    captions = [_segment(second - 1, second, caption, "caption") for second, caption in frames]
+    regions = [_segment(second - 1, second, ", ".join(names), "dense") for second, names in dense]
+    segments = captions + regions + spoken
+    return {"id": stem, "tags": tags, "summary": summary, "segments": segments}
 
 
-def _segment(start: float, end: float, text: str, source: str) -> dict[str, Any]:
+def _segment(start: float, end: float, text: str, source: str) -> RawSegment:
     return {"start": start, "end": end, "text": text, "source": source}
 
 
@@ -104,14 +105,14 @@ def _seconds(body: str) -> list[tuple[int, str]]:
 
 
 def _names(body: str) -> list[str]:
-    # The variant with boxes gives pixels of a frame whose size nobody states.
+    # The variant with boxes gives pixels, but not the size of the frame.
     listed = re.split(r"[,;]", _PIXEL_BOX.sub("", body).strip().rstrip(".; "))
     return [name.strip() for name in listed if name.strip()]
 
 
-def _vlog(text: str) -> dict[str, Any]:
+def _vlog(stem: str, text: str) -> RawClip:
     parts = _WHEN.split(text)
-    segments: list[dict[str, Any]] = []
+    segments: list[RawSegment] = []
     unread = 0
     for start, end, body in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
         times = _clock(start), _clock(end)
@@ -121,7 +122,7 @@ def _vlog(text: str) -> dict[str, Any]:
             else:
                 plain = words.strip().strip('"')
                 segments.append(_segment(times[0], times[1], plain, _VLOG_SOURCE[verb]))
-    return {"segments": segments, "cleaned": {"no_time": unread}}
+    return {"id": stem, "segments": segments, "cleaned": {"no_time": unread}}
 
 
 def _clock(text: str) -> float | None:

@@ -1,14 +1,13 @@
-"""What every reader stands on: a row with its place in the file, and bytes read with clear errors.
+"""Shared by all readers: rows with their place in the file, and file access with clear errors.
 
 A reader is a plain function from a path to an iterator of rows. It raises `UsageError` at the call
-for what makes the whole file useless; what is wrong with one row travels as a `BadRow` in its
-place.
+if the whole file is unusable; a fault of one row becomes a `BadRow` in its place.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Required, TypedDict
 
 import orjson
 
@@ -19,17 +18,40 @@ _HEAD_BYTES = 65_536
 
 
 class BadRow(NamedTuple):
-    """A row that cannot be a clip, and why."""
+    """A row that cannot be a clip, and the reason."""
 
     message: str
 
 
+class RawSegment(TypedDict):
+    """A segment as read; building its clip validates the values."""
+
+    start: Any
+    end: Any
+    text: Any
+    source: str
+
+
+class RawClip(TypedDict, total=False):
+    """A clip as read; building the `Clip` validates the values."""
+
+    id: Required[str]
+    video: str
+    duration: Any
+    caption: str
+    summary: str
+    tags: list[str]
+    segments: list[RawSegment]
+    extra: Mapping[Any, Any]
+    cleaned: dict[str, int]
+
+
 Rows = Iterator[tuple[int | str, Any]]
-"""The place in the file (line, item or key), then the raw row of a `Clip` or a `BadRow`."""
+"""Place in the file (line, item or key), then the raw row of a `Clip` or a `BadRow`."""
 
 
 def read_head(path: Path) -> bytes:
-    """The first 64 KiB without a byte order mark; raises UsageError if there is nothing to read."""
+    """Read the first 64 KiB without a byte order mark; raise UsageError for an unusable file."""
     if path.is_dir():
         raise UsageError(f"{path} is a directory; name one file")
     if path.exists() and not path.is_file():
@@ -45,17 +67,17 @@ def read_head(path: Path) -> bytes:
 
 
 def read_lines(path: Path) -> Iterator[bytes]:
-    r"""The lines of a file, ended by `\n` and nothing else, without a byte order mark."""
+    r"""Yield the lines of a file, split at `\n` only, without a byte order mark."""
     with path.open("rb") as file:
         yield file.readline().removeprefix(BOM)
         yield from file
 
 
 def load_json(path: Path) -> Any:
-    """A file that is one JSON value; raises UsageError if it is none.
+    """Load a file that is one JSON value; raise UsageError if it is not valid JSON.
 
-    What orjson refuses but Python writes (NaN, lone surrogates, huge numbers) is left to the
-    validation of the clip it stands in: one such value must not cost the whole file.
+    Values that Python writes but orjson refuses (NaN, lone surrogates, huge numbers) are left to
+    the validation of their clip: one such value must not cost the whole file.
     """
     content = path.read_bytes().removeprefix(BOM)
     try:
@@ -68,7 +90,7 @@ def load_json(path: Path) -> Any:
 
 
 def load_object(path: Path) -> dict[str, Any]:
-    """A file that is one JSON object; raises UsageError if it is none."""
+    """Load a file that is one JSON object; raise UsageError otherwise."""
     value = load_json(path)
     if not isinstance(value, dict):
         raise UsageError(f"{path} must be one JSON object with a video's id as each key")

@@ -1,4 +1,4 @@
-"""What callers hand in as clips, made one async stream of raw rows: a path, or any iterable."""
+"""Turn an input, a path or any iterable of clips, into one async stream of raw rows."""
 
 from collections import Counter
 from collections.abc import (
@@ -14,20 +14,19 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from vcgen.data.clips import Clip
-from vcgen.data.readers.read import Placed, read_rows
+from vcgen.data.readers.read import InputRow, read_rows
 from vcgen.data.records import Reject
 from vcgen.errors import UsageError
 
 T = TypeVar("T")
-PlacedStream = AsyncGenerator[Placed, None]
+InputStream = AsyncGenerator[InputRow, None]
 Clips = str | Path | Iterable[Clip | Reject | Mapping[str, Any]] | AsyncIterable[Any]
 
 
-def open_input(clips: Clips) -> PlacedStream:
-    """Each row as it was handed in, with its place: `<file>:<line>` or `clips[<n>]`.
+def open_input(clips: Clips) -> InputStream:
+    """Stream the rows of an input as they are, with their places: `<file>:<line>`, `clips[<n>]`.
 
-    Raises:
-        UsageError: at once, if `clips` is no source of clips or its file cannot be read.
+    Raise UsageError at the call if `clips` has another type or its file cannot be read.
     """
     if isinstance(clips, str | Path):
         return _from_sync(read_rows(clips))
@@ -38,23 +37,27 @@ def open_input(clips: Clips) -> PlacedStream:
     raise UsageError(f"clips must be a path or an iterable of clips, not {type(clips).__name__}")
 
 
-def open_input_files(paths: Sequence[Path], format_name: str, speech: Path | None) -> PlacedStream:
-    """The rows of several files, one file after another.
+def open_input_files(
+    paths: Sequence[Path], format_name: str, transcripts: Path | None
+) -> InputStream:
+    """Stream the rows of several files, one file after another.
 
-    Raises:
-        UsageError: at once, if a file cannot be read or its format is not known.
+    Raise UsageError at the call if a file cannot be read or its format is unknown.
     """
-    files = [(path.name, read_rows(path, format=format_name, speech=speech)) for path in paths]
-    return _from_sync(_one_by_one(files))
+    files = [
+        (path.name, read_rows(path, format=format_name, transcripts=transcripts)) for path in paths
+    ]
+    return _from_sync(_chain(files))
 
 
-def _one_by_one(files: Sequence[tuple[str, Iterator[Placed]]]) -> Iterator[Placed]:
-    """The rows of all files; places in the second file of the same name begin with `#2 `."""
-    seen: Counter[str] = Counter()
+def _chain(files: Sequence[tuple[str, Iterator[InputRow]]]) -> Iterator[InputRow]:
+    """Yield the rows of all files; places in the second file of the same name begin with `#2 `."""
+    files_of_name: Counter[str] = Counter()
     for name, rows in files:
-        seen[name] += 1
-        mark = f"#{seen[name]} " if seen[name] > 1 else ""
-        yield from ((mark + place, row) for place, row in rows)
+        files_of_name[name] += 1
+        number = files_of_name[name]
+        prefix = f"#{number} " if number > 1 else ""
+        yield from (InputRow(prefix + place, value) for place, value in rows)
 
 
 async def _from_sync(items: Iterable[T]) -> AsyncGenerator[T, None]:
@@ -62,8 +65,8 @@ async def _from_sync(items: Iterable[T]) -> AsyncGenerator[T, None]:
         yield item
 
 
-async def _numbered(items: AsyncIterator[Any]) -> PlacedStream:
+async def _numbered(items: AsyncIterator[Any]) -> InputStream:
     number = -1
     async for item in items:
         number += 1
-        yield f"clips[{number}]", item
+        yield InputRow(f"clips[{number}]", item)

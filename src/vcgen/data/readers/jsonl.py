@@ -1,4 +1,4 @@
-"""vcgen's own layout: one `Clip` as JSON a line, or a JSON array of them.
+"""Read vcgen's own layout: one `Clip` as JSON per line, or a JSON array of them.
 
 Lines are read one at a time, so memory does not grow with the file; an array is read whole.
 """
@@ -11,7 +11,7 @@ from vcgen.data.readers.files import BadRow, Rows, load_json, read_head, read_li
 
 
 def read_clips_json(path: Path) -> Rows:
-    """Rows by line number, or by item number where the file is an array."""
+    """Yield rows by line number, or by item number if the file is an array."""
     if read_head(path).lstrip().startswith(b"["):
         return iter(enumerate(load_json(path), start=1))
     return _lines(path)

@@ -1,8 +1,8 @@
-"""Read clips from the layouts that video text comes in; one row in, one `Clip` or `Reject` out.
+"""Read clips from any layout of video text: one row in, one `Clip` or `Reject` out.
 
-What makes a whole file useless raises `UsageError` at the call. A row that cannot be a clip becomes
-a `Reject` that names its place, and the rest goes on. Reading is lazy, and so is making clips:
-`read_rows` gives rows as they are, `to_clip` makes a clip of one.
+An unusable file raises `UsageError` at the call. A row that cannot be a clip becomes a `Reject`
+that names its place, and reading goes on. Everything is lazy: `read_rows` yields raw rows,
+`to_clip` builds a clip from one.
 """
 
 from collections import Counter
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -22,8 +22,8 @@ from vcgen.data.readers.files import BadRow, Rows, read_head
 from vcgen.data.readers.jsonl import read_clips_json
 from vcgen.data.readers.sniff import detect
 from vcgen.data.readers.webvid import read_webvid
-from vcgen.data.records import Reject
-from vcgen.errors import Reason, UsageError
+from vcgen.data.records import Reason, Reject
+from vcgen.errors import UsageError
 
 FORMATS: Mapping[str, Callable[[Path], Rows]] = MappingProxyType(
     {
@@ -36,49 +36,56 @@ FORMATS: Mapping[str, Callable[[Path], Rows]] = MappingProxyType(
     }
 )
 
-Placed = tuple[str, Any]
-"""Where a row stands, and the row: a `Clip`, a `Reject`, a mapping, a `BadRow` or anything else."""
+
+class InputRow(NamedTuple):
+    """A raw row of an input."""
+
+    place: str  # `<file>:<line>`, `<file>:<key>` or `clips[<n>]`
+    value: Any  # a `Clip`, a `Reject`, a mapping, a `BadRow`, or any other object, which is invalid
 
 
 def read_clips(
     path: str | Path,
     *,
-    format: str = "auto",  # noqa: A002  # what users call it, here and as --format
-    speech: str | Path | None = None,
+    format: str = "auto",  # noqa: A002  # the user's word, as in --input-format
+    transcripts: str | Path | None = None,
 ) -> Iterator[Clip | Reject]:
-    """The clips of a file, in its order, read as they are asked for.
+    """Read the clips of a file lazily, in its order.
 
     Args:
         path: the file.
-        format: a name of `FORMATS`, or `auto` to tell it from the file's first bytes.
-        speech: a directory of transcripts (SubRip, WebVTT, Whisper JSON). One whose stem is a
-            clip's id, or the stem of its video, is added to the clip as segments of speech.
+        format: a name of `FORMATS`, or `auto` to detect it from the file's first bytes.
+        transcripts: a directory of SubRip, WebVTT or Whisper JSON files. A file whose stem is the
+            clip's id, or the stem of its video, adds its segments of speech to the clip.
 
     Raises:
         UsageError: at the call, if the file cannot be read at all or its format is unknown.
     """
-    return (to_clip(*placed) for placed in read_rows(path, format=format, speech=speech))
+    return (to_clip(*row) for row in read_rows(path, format=format, transcripts=transcripts))
 
 
 def read_rows(
     path: str | Path,
     *,
     format: str = "auto",  # noqa: A002  # as read_clips
-    speech: str | Path | None = None,
-) -> Iterator[Placed]:
-    """As `read_clips`, but raw rows, with places: `<file>:<line>`, or `<file>:<key>` in objects."""
+    transcripts: str | Path | None = None,
+) -> Iterator[InputRow]:
+    """Read the raw rows of a file, with places `<file>:<line>`, or `<file>:<key>` in objects."""
     path = Path(path)
     rows = FORMATS[_format_of(path, read_head(path), format)](path)
-    if speech is not None:
-        from vcgen.data.readers.speech import with_speech  # noqa: PLC0415 - 50 ms, for few runs
+    if transcripts is not None:
+        # Imported late: it takes 50 ms, and few runs need it.
+        from vcgen.data.readers.speech import with_transcripts  # noqa: PLC0415
 
-        rows = with_speech(rows, Path(speech))
-    name = _shown(path.name)
-    return ((f"{name}:{at if isinstance(at, int) else _shown(at)}", row) for at, row in rows)
+        rows = with_transcripts(rows, Path(transcripts))
+    name = _printable(path.name)
+    return (
+        InputRow(f"{name}:{at if isinstance(at, int) else _printable(at)}", row) for at, row in rows
+    )
 
 
 def to_clip(place: str, row: Any) -> Clip | Reject:
-    """The clip that a raw row is, or the reject of what is none; both of them stay as they are."""
+    """Convert a raw row to a Clip, or a Reject if it is invalid; Clips and Rejects pass through."""
     if isinstance(row, Clip | Reject):
         return row
     if isinstance(row, BadRow):
@@ -91,16 +98,8 @@ def to_clip(place: str, row: Any) -> Clip | Reject:
     return Reject(id=place, reason=Reason.INVALID_CLIP, message=f"{place}: {message}")
 
 
-def id_of(row: Any) -> str | None:
-    """The clip id that a raw row states, None if it states none; whether it is a clip is open."""
-    if isinstance(row, Clip):
-        return row.id
-    stated = row.get("id") if isinstance(row, dict) else None
-    return stated if type(stated) is str else None  # a subclass may have a hash of its own
-
-
 def content_of(row: Any) -> str:
-    """What a raw row says, wherever it stands."""
+    """Return a text that identifies a raw row by its content, wherever in the file it is."""
     if isinstance(row, Reject):
         return f"{row.reason} {row.message.removeprefix(f'{row.id}: ')}"
     return row.model_dump_json() if isinstance(row, Clip) else repr(row)
@@ -111,22 +110,22 @@ def _format_of(path: Path, head: bytes, wanted: str) -> str:
         return wanted
     if wanted != "auto":
         raise UsageError(f"format {wanted!r} is unknown; name one of: auto, {', '.join(FORMATS)}")
-    found = detect(head)
-    if found is None:
+    detected = detect(head)
+    if detected is None:
         raise UsageError(
             f"{path}: cannot tell the format from its first bytes {head[:40]!r}; "
-            f"name one of: {', '.join(FORMATS)} with --format"
+            f"name one of: {', '.join(FORMATS)} with --input-format"
         )
-    return found
+    return detected
 
 
-def _shown(name: str) -> str:
-    # File names and keys may hold what breaks a line or cannot be encoded.
+def _printable(name: str) -> str:
+    # File names and keys may hold line breaks, and characters that cannot be encoded.
     return clean_text(name, Counter())
 
 
 def count_rows(path: str | Path, *, format: str = "auto") -> int:  # noqa: A002  # as read_clips
-    """About how many rows a file has, without making clips of them: to show how far a run is."""
+    """Estimate the number of rows of a file, for progress, without building clips."""
     path = Path(path)
     head = read_head(path)
     name = _format_of(path, head, format)

@@ -1,4 +1,4 @@
-"""Tell the format of a file from its first bytes, not from its name."""
+"""Detect the format of a file from its first bytes, not from its name."""
 
 import re
 
@@ -6,9 +6,10 @@ from vcgen.data.clips import Clip
 from vcgen.data.readers.webvid import columns
 
 _FIELDS = "|".join(Clip.model_fields)
-_CLIP_LINE = re.compile(rf'^\s*\{{\s*"(?:{_FIELDS})"\s*:'.encode(), re.MULTILINE)
-_OBJECT = re.compile(rb'\s*\{\s*"(?P<key>(?:[^"\\]|\\.)*)"\s*:\s*(?P<opening>[\[{])')
-_VLOG = re.compile(rb"\s*When \d+:\d\d")
+# No line break before the brace: tried at each of n empty lines, `\s*` would take n * n steps.
+_CLIP_LINE = re.compile(rf'^[ \t\r]*\{{\s*"(?:{_FIELDS})"\s*:'.encode(), re.MULTILINE)
+_OBJECT = re.compile(rb'\A\s*\{\s*"(?P<key>(?:[^"\\]|\\.)*)"\s*:\s*(?P<opening>[\[{])')
+_VLOG = re.compile(rb"\A\s*When \d+:\d\d")
 _VIDEOCHAT_TEXT = re.compile(
     rb"^[ \t]*(?:Video tags are|The (?:second|general) description of the video is"
     rb"|The dense caption of the video is)[ \t]*:",
@@ -17,7 +18,7 @@ _VIDEOCHAT_TEXT = re.compile(
 
 
 def detect(head: bytes) -> str | None:
-    """The name of the format of a file that begins with `head`; None if it is none of them."""
+    """Return the name of the format of a file that begins with `head`, None if unknown."""
     keyed = _OBJECT.match(head)
     if keyed and keyed["key"].decode(errors="replace") not in Clip.model_fields:
         return "activitynet" if keyed["opening"] == b"{" else "timechat"

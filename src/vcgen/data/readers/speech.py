@@ -1,8 +1,8 @@
-"""Transcripts of speech: SubRip, WebVTT and Whisper's JSON, found by the stem of their file.
+"""Add transcripts of speech, SubRip, WebVTT or Whisper JSON, found by the stem of their file.
 
-A transcript never costs a clip: what can be read of it is read, and what cannot is counted in the
-clip's `cleaned`, whole files as `unreadable_speech`, cues without a readable start as `no_time`,
-cues without a readable end, which become instants, as `no_end`.
+A faulty transcript never costs a clip. Its readable cues are added; the clip's `cleaned` counts the
+others: whole files as `unreadable_speech`, cues without a readable start as `no_time`, cues without
+a readable end, which become instants, as `no_end`.
 """
 
 import html
@@ -19,19 +19,21 @@ from typing import Any, NamedTuple
 import charset_normalizer
 import pysubs2
 
-from vcgen.data.readers.files import Rows
+from vcgen.data.readers.files import RawSegment, Rows
 from vcgen.errors import UsageError
 
-# Where a video has several, the earlier kind: a .json may also be a page's metadata.
+# If a video has several, the earlier kind wins: a .json may also be a page's metadata.
 _KINDS = (".vtt", ".srt", ".json")
 _STAMP = re.compile(r"(?:(\d{1,2}):)?(\d{1,2}):(\d{1,2})[.,](\d{1,3})(?!\S)")
 _INLINE_STAMP = re.compile(r"<[\d:.,]+>")
-# Rolling captions follow each other at once, but for rounding.
+# Rolling captions follow each other without a gap; a tenth of a second allows for rounding.
 _ROLLING_GAP_SECONDS = 0.1
+# Rolling captions show two or three lines; comparing all of two very long cues is quadratic.
+_MAX_ROLLING_LINES = 16
 _LATEST_SECOND = 1e9
 _LINE_BREAK = r"\N"  # of pysubs2
 
-Segments = list[dict[str, Any]]
+Segments = list[RawSegment]
 
 
 class _Cue(NamedTuple):
@@ -40,24 +42,24 @@ class _Cue(NamedTuple):
     lines: list[str]
 
 
-def with_speech(rows: Rows, directory: Path) -> Rows:
-    """The rows with the transcripts of a directory added; raises UsageError if there are none."""
+def with_transcripts(rows: Rows, directory: Path) -> Rows:
+    """Add the transcripts of a directory to the rows; raise UsageError if it has none."""
     transcripts = _find_transcripts(directory)
-    return ((at, _add_speech(row, transcripts)) for at, row in rows)
+    return ((place, _add_transcript(row, transcripts)) for place, row in rows)
 
 
 def _find_transcripts(directory: Path) -> dict[str, Path]:
     try:
         files = sorted(file for file in directory.iterdir() if file.suffix.lower() in _KINDS)
     except OSError as error:
-        raise UsageError(f"speech: {directory} cannot be listed: {error.strerror}") from error
+        raise UsageError(f"transcripts: {directory} cannot be listed: {error.strerror}") from error
     if not files:
-        raise UsageError(f"speech: {directory} holds no {', '.join(_KINDS)} file")
+        raise UsageError(f"transcripts: {directory} holds no {', '.join(_KINDS)} file")
     files.sort(key=lambda file: _KINDS.index(file.suffix.lower()), reverse=True)
     return {file.stem: file for file in files}
 
 
-def _add_speech(row: Any, transcripts: Mapping[str, Path]) -> Any:
+def _add_transcript(row: Any, transcripts: Mapping[str, Path]) -> Any:
     if not isinstance(row, dict):
         return row
     segments, cleaned = row.get("segments") or [], row.get("cleaned") or {}
@@ -71,7 +73,7 @@ def _add_speech(row: Any, transcripts: Mapping[str, Path]) -> Any:
 
 
 def read_transcript(path: Path) -> tuple[Segments, Counter[str]]:
-    """Raw speech segments of one file, times in seconds, and what could not be read, by name."""
+    """Read the raw speech segments of one file, times in seconds; count its faults by name."""
     counts: Counter[str] = Counter()
     text = _decode(path)
     cues = _whisper(text, counts) if path.suffix.lower() == ".json" else _subtitles(text, counts)
@@ -107,7 +109,7 @@ def _whisper(text: str, counts: Counter[str]) -> list[_Cue]:
                 "end": int() | float() as end,
                 "text": str(text),
             }:
-                # NaN is neither within the limit nor past it.
+                # Written so that NaN fails it.
                 if abs(start) < _LATEST_SECOND and abs(end) < _LATEST_SECOND:
                     cues.append(_Cue(start, end, [text]))
                     continue
@@ -118,7 +120,7 @@ def _whisper(text: str, counts: Counter[str]) -> list[_Cue]:
 def _subtitles(text: str, counts: Counter[str]) -> list[_Cue]:
     blocks = "\n".join(_well_formed(text, counts))
     with warnings.catch_warnings():
-        # It warns of words that look like a time; they are words by now.
+        # It warns of words that look like times; here they are known to be words.
         warnings.simplefilter("ignore")
         events = pysubs2.SSAFile.from_string(blocks, format_="srt")
     return [
@@ -128,20 +130,31 @@ def _subtitles(text: str, counts: Counter[str]) -> list[_Cue]:
 
 
 def _well_formed(text: str, counts: Counter[str]) -> Iterator[str]:
-    """Each readable cue as a SubRip block with its words on one line.
+    """Yield each readable cue as a SubRip block with its words on one line.
 
-    pysubs2 takes for words whatever stands between two readable times (comments, names of cues,
-    cues with broken times), for times a line of words with two stamps in it, and for the number of
-    the next cue a number that ends the words.
+    pysubs2 alone takes all text between two readable times for words (comments, names of cues, cues
+    with broken times), a line of words with two stamps for times, and a number that ends the words
+    for the number of the next cue.
     """
     lines = _INLINE_STAMP.sub("", text).replace("\r\n", "\n").replace("\r", "\n").split("\n")
-    timings = [at for at, line in enumerate(lines) if "-->" in line]
+    timings = [index for index, line in enumerate(lines) if "-->" in line]
     words_of = _webvtt_words if text.startswith("WEBVTT") else _subrip_words
-    for at, following in pairwise([*timings, len(lines)]):
-        times = _times(lines[at], counts)
+    for index, following in pairwise([*timings, len(lines)]):
+        times = _times(lines[index], counts)
         if times:
-            words = words_of(lines[at + 1 : following], more=following < len(lines))
-            yield f"{times}\n{_LINE_BREAK.join(words)}\n"
+            words = words_of(lines[index + 1 : following], more=following < len(lines))
+            folded = _LINE_BREAK.join(" ".join(line.split()) for line in words)
+            yield f"{times}\n{_escape_unclosed_tags(folded)}\n"
+
+
+def _escape_unclosed_tags(text: str) -> str:
+    """Escape each `<` and `{` that nothing closes, for `html.unescape` to restore.
+
+    pysubs2 searches for the end of a tag from each of them, so n of them would take n * n steps.
+    """
+    tags_end, braces_end = text.rfind(">") + 1, text.rfind("}") + 1
+    text = text[:tags_end] + text[tags_end:].replace("<", "&lt;")
+    return text[:braces_end] + text[braces_end:].replace("{", "&#123;")
 
 
 def _times(line: str, counts: Counter[str]) -> str:
@@ -171,7 +184,7 @@ def _subrip_words(lines: list[str], *, more: bool) -> list[str]:
 
 
 def _without_rolling(cues: list[_Cue]) -> Segments:
-    """Segments in which a line that stays on the screen for several cues stands once."""
+    """Make segments of cues; a line that stays on the screen for several cues appears once."""
     segments: Segments = []
     shown: list[str] = []
     shown_until = -inf
@@ -179,16 +192,17 @@ def _without_rolling(cues: list[_Cue]) -> Segments:
         lines = [line for raw in raw_lines if (line := " ".join(raw.split()))]
         if not lines:
             continue
-        stayed = _stayed(shown, lines) if start - shown_until <= _ROLLING_GAP_SECONDS else 0
-        if stayed == len(lines):
+        is_rolling = start - shown_until <= _ROLLING_GAP_SECONDS
+        repeated = _count_repeated(shown, lines) if is_rolling else 0
+        if repeated == len(lines):
             segments[-1]["end"] = max(segments[-1]["end"], end)
         else:
-            text = " ".join(lines[stayed:])
+            text = " ".join(lines[repeated:])
             segments.append({"start": start, "end": end, "text": text, "source": "speech"})
         shown, shown_until = lines, end
     return segments
 
 
-def _stayed(shown: list[str], lines: list[str]) -> int:
-    longest = min(len(shown), len(lines))
+def _count_repeated(shown: list[str], lines: list[str]) -> int:
+    longest = min(len(shown), len(lines), _MAX_ROLLING_LINES)
     return next((n for n in range(longest, 0, -1) if shown[-n:] == lines[:n]), 0)

@@ -1,7 +1,7 @@
-"""WebVid tables: CSV read by column name, because its mirrors differ in the order of the columns.
+"""Read WebVid's CSV by column name, because its mirrors order the columns differently.
 
-Names may hold commas, quotes and line ends. A row that is broken is one bad row: the lines that an
-unclosed quote swallowed are read again by themselves.
+Names may hold commas, quotes and line ends. A broken row is one bad row: the further lines that an
+unclosed quote took in are read again by themselves.
 """
 
 import csv
@@ -10,41 +10,47 @@ import re
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from vcgen.data.readers.files import BadRow, Rows, read_lines
+from vcgen.data.readers.files import BadRow, RawClip, Rows, read_lines
 from vcgen.errors import UsageError
 
 _ISO_DURATION = re.compile(r"PT(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6}(?:\.\d{1,9})?)S)?")
 
 
+# Lines in one row. Each unclosed quote is read to this limit and taken back, so the limit bounds
+# the work on a file of them, and the memory.
+_MAX_ROW_LINES = 256
+
+
 class _Lines:
-    """Lines of text with their numbers, which a reader can take back."""
+    """Lines of text with their numbers; a reader can push lines back."""
 
     def __init__(self, lines: Iterable[bytes]) -> None:
-        self._coming = enumerate(lines, start=1)
-        self._again: deque[tuple[int, bytes]] = deque()
+        self._source = enumerate(lines, start=1)
+        self._pushed: deque[tuple[int, bytes]] = deque()
         self.taken: list[tuple[int, bytes]] = []
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = self._again.popleft() if self._again else next(self._coming)
+        if len(self.taken) == _MAX_ROW_LINES:
+            raise csv.Error(f"a row of more than {_MAX_ROW_LINES} lines, or an unclosed quote")
+        line = self._pushed.popleft() if self._pushed else next(self._source)
         self.taken.append(line)
-        # Bytes that are no UTF-8 become lone surrogates, so that only their own row fails.
+        # Invalid UTF-8 becomes lone surrogates, so that only its own row fails.
         return line[1].decode(errors="surrogateescape")
 
-    def take_back(self, lines: list[tuple[int, bytes]]) -> None:
-        self._again.extendleft(reversed(lines))
+    def push_back(self, lines: list[tuple[int, bytes]]) -> None:
+        self._pushed.extendleft(reversed(lines))
 
 
 def read_webvid(path: Path) -> Rows:
-    """Rows by the number of their first line; raises UsageError if the columns are not there.
+    """Yield rows by the number of their first line; raise UsageError if a column is missing.
 
-    Needs `videoid` or `id`, and `name` or `caption`. `duration` is `PT00H00M17S` or seconds; one
-    that is neither counts as `no_duration`. `page_dir/videoid.mp4` is the video. Other columns
-    go to `extra`.
+    Needs `videoid` or `id`, and `name` or `caption`. `duration` is `PT00H00M17S` or seconds; any
+    other value counts as `no_duration`. The video is `page_dir/videoid.mp4`. Other columns go to
+    `extra`.
     """
     header = columns(next(read_lines(path)))
     for names in (("videoid", "id"), ("name", "caption")):
@@ -56,7 +62,7 @@ def read_webvid(path: Path) -> Rows:
 
 
 def columns(first_line: bytes) -> list[str]:
-    """The column names of a header line, none if it is no CSV."""
+    """Return the column names of a header line, an empty list if it is not CSV."""
     try:
         fields = next(csv.reader([first_line.decode(errors="replace")]), [])
     except csv.Error:
@@ -76,13 +82,13 @@ def _rows(path: Path, header: list[str]) -> Rows:
         except StopIteration:
             return
         except csv.Error as error:
-            lines.take_back(lines.taken[1:])
+            lines.push_back(lines.taken[1:])
             row = BadRow(f"not valid CSV: {error}")
         if row is not None:
             yield lines.taken[0][0], row
 
 
-def _row(fields: list[str], header: list[str]) -> dict[str, Any] | BadRow | None:
+def _row(fields: list[str], header: list[str]) -> RawClip | BadRow | None:
     if not "".join(fields).strip():
         return None
     if len(fields) != len(header):
@@ -94,7 +100,7 @@ def _row(fields: list[str], header: list[str]) -> dict[str, Any] | BadRow | None
     return _clip(dict(zip(header, fields, strict=True)))
 
 
-def _clip(row: dict[str, str]) -> dict[str, Any]:
+def _clip(row: dict[str, str]) -> RawClip:
     video_id = row.pop("videoid" if "videoid" in row else "id").strip()
     caption = row.pop("name" if "name" in row else "caption")
     page = row.pop("page_dir", "").strip()

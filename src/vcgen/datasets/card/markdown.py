@@ -1,50 +1,101 @@
-"""Text of strangers on a page of Markdown: shown as it is, and never links, images, HTML or cells.
+"""Render a template as Markdown in which untrusted text stays text.
 
-Where a renderer looks for none of these, in spans and blocks of code, a text needs no escaping.
+In spans and blocks of code no renderer makes links, images, HTML or table cells, so a text needs no
+other escaping there. `render` puts every value of a template into a span of code, unless a filter
+has made Markdown of it: a forgotten filter shows a text as code, never as markup.
 """
 
 import json
 import re
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from vcgen.tasks.templates import load_text
 
 _TICKS = re.compile("`+")
 _LONGEST = 100  # characters of a name
 _LONGEST_TEXT = 2000
-# Letters, digits and what means nothing between them; no renderer makes a link of that.
-_PLAIN = re.compile(r"(?!.*www\.)[^\W_](?:[^\W_]|[ ,.'()-])*", re.IGNORECASE)
+# Letters, digits and characters without meaning between them; no renderer makes a link of these.
+_PLAIN = re.compile(r"\A(?!.*www\.)[^\W_](?:[^\W_]|[ ,.'()-])*", re.IGNORECASE)
+
+
+class Markdown(str):
+    """Text that is Markdown already."""
+
+    __slots__ = ()
+
+
+def render(source: str, values: Mapping[str, Any]) -> str:
+    """Render a template, escaping all values."""
+    return load_text(source, FILTERS, _finalize).render(values)
 
 
 def visible(text: str) -> str:
-    """On one line, without characters that take no room or that move others."""
+    """Put a text on one line, without characters that take no room or that move others."""
     shown = "".join(each if each.isprintable() else " " for each in text[: 2 * _LONGEST])
     return " ".join(shown.split())[:_LONGEST]
 
 
-def prose(text: str) -> str:
-    """A name within a sentence or a heading: as it is where that can be nothing else."""
+def prose(text: str) -> Markdown:
+    """Show a name within a sentence or heading: as it is, or as code if it could be markup."""
     shown = visible(text)
-    return shown if _PLAIN.fullmatch(shown) else code(shown)
+    return Markdown(shown) if _PLAIN.fullmatch(shown) else code(shown)
 
 
-def code(text: str) -> str:
-    """A name as a span of code, within a table too."""
-    # Whether a stroke ends a cell is not the same for all renderers, whatever stands before it.
+def code(text: str) -> Markdown:
+    """Show a name as a span of code, also within a table."""
+    # Renderers differ in whether a vertical bar ends a cell, even an escaped one.
     shown = visible(text).replace("|", "\u00a6")
     fence = _fence(shown, least=1)
     pad = " " if not shown or "`" in (shown[0], shown[-1]) else ""
-    return f"{fence}{pad}{shown}{pad}{fence}"
+    return Markdown(f"{fence}{pad}{shown}{pad}{fence}")
 
 
-def block(text: str, language: str) -> str:
-    """Lines as a block of code."""
+def block(text: str, language: str) -> Markdown:
+    """Show lines as a block of code."""
+    text = text.strip("\n")
     fence = _fence(text, least=3)
-    return f"{fence}{language}\n{text}\n{fence}"
+    return Markdown(f"{fence}{language}\n{text}\n{fence}")
 
 
-def json_block(value: Any) -> str:
-    """A value as JSON in a block; what cannot be seen is escaped, and very long texts are cut."""
+def _finalize(value: Any) -> str:
+    if isinstance(value, Markdown):
+        return value
+    return f"{value:,}" if isinstance(value, int | float) else code(str(value))
+
+
+def _json_block(value: Any) -> Markdown:
+    """Show JSON as a block; invisible characters are escaped, and very long texts cut."""
     text = json.dumps(_cut(value), ensure_ascii=False, indent=2)
     return block("".join(map(_escaped, text)), "json")
+
+
+def _yaml(value: Any) -> Markdown:
+    """Write a value as JSON, which is YAML: a quoted string is never taken for anything else."""
+    return Markdown(json.dumps(value, ensure_ascii=False))
+
+
+def _toml(value: Any) -> Markdown:
+    """Write a string, number, truth value or list as in JSON, with TOML's escapes."""
+    text = json.dumps(value, ensure_ascii=False)
+    shown = (each if each.isprintable() else f"\\U{ord(each):08x}" for each in text)
+    return Markdown("".join(shown))
+
+
+def _cell(text: str) -> Markdown:
+    """Put Markdown of vcgen's own into a table."""
+    return Markdown(text.replace("|", "\u00a6"))
+
+
+FILTERS: Mapping[str, Callable[..., str]] = {
+    "prose": prose,
+    "block": block,
+    "json": _json_block,
+    "yaml": _yaml,
+    "toml": _toml,
+    "cell": _cell,
+    "safe": Markdown,
+}
 
 
 def _escaped(character: str) -> str:

@@ -1,11 +1,11 @@
-"""Rows as JSON files, and the small files that some trainers want beside them.
+"""Write rows as JSON files, and the small files that some trainers expect beside them.
 
-All are replaced whole or not at all. Unlike the run directory they are made to be handed on, so the
-umask says who may read them.
+All are replaced whole or not at all.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -27,7 +27,7 @@ _TAGS = {
 }
 
 
-class _JsonSink:
+class _JsonWriter:
     def __init__(self, file: BinaryIO, *, as_array: bool) -> None:
         self.rows = 0
         self._file = file
@@ -48,104 +48,101 @@ class _JsonSink:
 
 
 @contextmanager
-def _json(path: Path, *, as_array: bool) -> Iterator[_JsonSink]:
+def _json(path: Path, *, as_array: bool) -> Iterator[_JsonWriter]:
     with replacing_file(path) as file:
-        sink = _JsonSink(file, as_array=as_array)
-        yield sink
-        sink.end()
+        writer = _JsonWriter(file, as_array=as_array)
+        yield writer
+        writer.end()
 
 
 def write_rows(rows: Iterable[bytes], output: Path, *, as_array: bool) -> int:
-    """Write rows of JSON as items of an array, or as lines; the file is replaced whole or not.
+    """Write rows of JSON as items of an array, or as lines; replace the file whole or not at all.
 
     Returns:
-        How many were written.
+        The number of rows.
 
     Raises:
         UsageError: the file cannot be written.
     """
-    with _json(output, as_array=as_array) as sink:
+    with _json(output, as_array=as_array) as writer:
         for row in rows:
-            sink.add_line(row)
-    return sink.rows
+            writer.add_line(row)
+    return writer.rows
 
 
 @contextmanager
-def open_json(target: Output) -> Iterator[Sequence[RowWriter]]:
-    """A JSON array a side, or JSON lines in files that end in `.jsonl`."""
+def open_json(files: Output) -> Iterator[Sequence[RowWriter]]:
+    """Open a JSON array a side, or JSON lines for files that end in `.jsonl`."""
     with ExitStack() as stack:
         yield [
             stack.enter_context(_json(path, as_array=path.suffix != ".jsonl"))
-            for path in target.files
+            for path in files.files
         ]
 
 
 @contextmanager
-def open_internvl(target: Output) -> Iterator[Sequence[RowWriter]]:
-    """JSON lines, and beside each file the entry of it that `--meta_path` names.
+def open_internvl(files: Output) -> Iterator[Sequence[RowWriter]]:
+    """Open JSON lines, and beside each file its entry for `--meta_path`.
 
     Raises:
-        UsageError: the file is not named as the trainer demands.
+        UsageError: the file name does not end as the trainer requires.
     """
-    if target.output.suffix != ".jsonl":
-        raise UsageError(f"{target.output}: InternVL reads JSON lines; name a file .jsonl")
+    if files.output.suffix != ".jsonl":
+        raise UsageError(f"{files.output}: InternVL reads JSON lines; name a file .jsonl")
     with ExitStack() as stack:
-        paths = [path.with_suffix(".meta.json") for path in target.files]
+        paths = [path.with_suffix(".meta.json") for path in files.files]
         metas = [stack.enter_context(replacing_file(path)) for path in paths]
-        sinks = stack.enter_context(open_json(target))
-        yield sinks
-        for path, sink, meta in zip(target.files, sinks, metas, strict=True):
+        writers = stack.enter_context(open_json(files))
+        yield writers
+        for path, writer, meta in zip(files.files, writers, metas, strict=True):
             entry = {
-                "root": target.root,
+                "root": files.root,
                 "annotation": str(path),
                 "data_augment": False,
                 "repeat_time": 1,
-                "length": sink.rows,
+                "length": writer.rows,
             }
             meta.write(orjson.dumps({path.stem: entry}, option=_INDENTED))
 
 
 @contextmanager
-def open_llamafactory(target: Output) -> Iterator[Sequence[RowWriter]]:
-    """Conversations, and their entries in `dataset_info.json`; those of other files stay there."""
-    with _llamafactory(target, {"messages": "conversations"}) as sinks:
-        yield sinks
-
-
-@contextmanager
-def open_llamafactory_messages(target: Output) -> Iterator[Sequence[RowWriter]]:
-    """The same of messages as OpenAI has them."""
-    with _llamafactory(target, {"messages": "messages"}, tags=_TAGS) as sinks:
-        yield sinks
-
-
-@contextmanager
-def _llamafactory(
-    target: Output, columns: Mapping[str, str], **others: Any
+def open_llamafactory(
+    files: Output, *, key: str = "conversations", **others: Any
 ) -> Iterator[Sequence[RowWriter]]:
-    path = target.output.with_name(_DATASET_INFO)
-    if path in target.files:
-        raise UsageError(f"{path} is where LLaMA-Factory looks for names of files; name another")
-    with replacing_file(path) as info, open_json(target) as sinks:
-        known = _read_dataset_info(path)
-        for file in target.files:
-            known[file.stem] = {
+    """Open JSON files, and add them to `dataset_info.json`, keeping its other entries.
+
+    Args:
+        files: to write.
+        key: of the messages in a row.
+        others: further fields of an entry.
+    """
+    path = files.output.with_name(_DATASET_INFO)
+    if path in files.files:
+        raise UsageError(f"{path} is the index that LLaMA-Factory reads; name another file")
+    with replacing_file(path) as info, open_json(files) as writers:
+        entries = _read_dataset_info(path)
+        for file in files.files:
+            entries[file.stem] = {
                 "file_name": file.name,
                 "formatting": "sharegpt",
-                "columns": {**columns, "videos": "videos"},
+                "columns": {"messages": key, "videos": "videos"},
                 **others,
             }
-        info.write(orjson.dumps(known, option=_INDENTED))
-        yield sinks
+        info.write(orjson.dumps(entries, option=_INDENTED))
+        yield writers
+
+
+open_llamafactory_messages = partial(open_llamafactory, key="messages", tags=_TAGS)
+"""As `open_llamafactory`, of messages in OpenAI's layout."""
 
 
 def _read_dataset_info(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        known = orjson.loads(path.read_bytes())
+        entries = orjson.loads(path.read_bytes())
     except ValueError as error:
-        raise UsageError(f"{path} is not valid JSON; mend it, or write elsewhere") from error
-    if not isinstance(known, dict):
-        raise UsageError(f"{path} is not an object of data sets; mend it, or write elsewhere")
-    return known
+        raise UsageError(f"{path} is not valid JSON; repair it, or write elsewhere") from error
+    if not isinstance(entries, dict):
+        raise UsageError(f"{path} is not an object of data sets; repair it, or write elsewhere")
+    return entries

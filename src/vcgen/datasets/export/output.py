@@ -1,4 +1,4 @@
-"""What a format is written to: its files by name, and what takes the rows."""
+"""Where an export goes, and the interfaces of formats and writers."""
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -10,22 +10,22 @@ from vcgen.data.records import Record
 
 
 class RowWriter(Protocol):
-    """Takes rows; `rows` says how many it has taken."""
+    """Writes rows, counting them in `rows`."""
 
     rows: int
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Take one more."""
+        """Write a row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where an export goes.
+    """The files or the directory of an export.
 
     Attributes:
-        output: what the user named, a file or a directory.
-        sides: of a split, in order; a single one if there is none.
-        root: the directory of the videos, empty if the rows say all there is to say.
+        output: as the user named it, a file or a directory.
+        sides: of a split, in order; a single one without a split.
+        root: the directory of the videos, empty if the rows name their videos in full.
     """
 
     output: Path
@@ -45,12 +45,11 @@ class Format(NamedTuple):
     """A trainer's format.
 
     Attributes:
-        purpose: who reads it, in a line.
-        row: of a record.
-        open: sinks of a target, one a side; what is written appears when the block ends, or not at
-            all.
-        is_directory: what is written.
-        has_root: whether the root is said beside the rows, not in each.
+        purpose: the programs that read it, in a line.
+        row: converts a record.
+        open: opens a writer a side; the output appears when the block ends, or not at all.
+        is_directory: whether the output is a directory.
+        has_root: whether the root is named beside the rows, not in each.
         is_shuffled: whether the trainer puts the turns of a record in another order.
     """
 

@@ -1,7 +1,12 @@
-"""Directories of an export, in the place of the one before, whole or not at all.
+"""Replace a directory of an earlier export, whole or not at all.
 
-A directory that export wrote says so in a file of it, with the names of the others. Only those are
-ever removed: what somebody else put there, such as a README, is carried over.
+Each export lists its files in `.vcgen-export`. Only listed files are ever removed; other ones in
+the directory, such as a README, are carried over.
+
+    path exists, lists its files    it is replaced
+    path is empty or missing        it is created
+    path is anything else           UsageError
+    .NAME.new, .NAME.old            left by a killed export: removed, or restored if path is missing
 """
 
 import os
@@ -15,32 +20,32 @@ import orjson
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.atomic_files import lock, make_directory, require_unlocked, sync_path
 
-_MARK = ".vcgen-export"
+_LIST = ".vcgen-export"
 
 
 @contextmanager
 def replacing_directory(path: Path) -> Iterator[Path]:
-    """A directory to fill that takes the place of `path` when the block ends.
+    """Yield a directory to fill; it takes the place of `path` when the block ends.
 
     Raises:
-        UsageError: what is at `path` was not written by an export and is not empty.
+        UsageError: `path` is not empty and not of an export.
     """
     fresh, old = (path.with_name(f".{path.name}.{end}") for end in ("new", "old"))
     require_unlocked(fresh)
     _restore(path, old)
-    before = _written(path)
-    for left in (fresh, old):  # by a process that was killed
-        if _written(left) is not None:
+    before = _listed(path)
+    for left in (fresh, old):
+        if _listed(left) is not None:
             shutil.rmtree(left)
     make_directory(path.parent)
     fresh.mkdir()
     descriptor = os.open(fresh, os.O_RDONLY)
     try:
         lock(descriptor)
-        (fresh / _MARK).write_text("[]\n")
+        (fresh / _LIST).write_text("[]\n")
         yield fresh
-        written = sorted(_files(fresh))
-        (fresh / _MARK).write_bytes(orjson.dumps(written, option=orjson.OPT_APPEND_NEWLINE))
+        names = orjson.dumps(sorted(_files(fresh)), option=orjson.OPT_APPEND_NEWLINE)
+        (fresh / _LIST).write_bytes(names)
         if before is not None:
             _carry_over(path, fresh, before)
         for name in _files(fresh):
@@ -59,35 +64,34 @@ def replacing_directory(path: Path) -> Iterator[Path]:
 
 
 def _restore(path: Path, old: Path) -> None:
-    """Put back what was moved away if nothing has come in its place."""
-    if not path.exists() and _written(old) is not None:
+    """Put back a directory that was moved away and not replaced."""
+    if not path.exists() and _listed(old) is not None:
         old.rename(path)
 
 
-def _written(path: Path) -> set[str] | None:
-    """The files that an export wrote there, None if there is nothing."""
+def _listed(path: Path) -> set[str] | None:
+    """The files that an export wrote to a directory, None if it does not exist."""
     if not (path.exists() or path.is_symlink()):
         return None
     if path.is_symlink() or not path.is_dir():
         raise UsageError(f"{path} is not a directory; name another")
     try:
-        return {_MARK, *orjson.loads((path / _MARK).read_bytes())}
+        return {_LIST, *orjson.loads((path / _LIST).read_bytes())}
     except (FileNotFoundError, ValueError, TypeError):
         if any(path.iterdir()):
             raise UsageError(
-                f"{path} is not empty, and not all of it was written by an export; name another "
-                "directory"
+                f"{path} is not empty and was not written by an export; name another directory"
             ) from None
         return set()
 
 
-def _carry_over(path: Path, fresh: Path, ours: set[str]) -> None:
-    for name in set(_files(path)) - ours:
+def _carry_over(path: Path, fresh: Path, listed: set[str]) -> None:
+    for name in set(_files(path)) - listed:
         (fresh / name).parent.mkdir(parents=True, exist_ok=True)
         os.link(path / name, fresh / name, follow_symlinks=False)
 
 
 def _files(directory: Path) -> Iterator[str]:
-    for at, _, names in os.walk(directory):
+    for parent, _, names in os.walk(directory):
         for name in names:
-            yield Path(at, name).relative_to(directory).as_posix()
+            yield Path(parent, name).relative_to(directory).as_posix()

@@ -1,4 +1,4 @@
-"""All formats of an export, by name; docs/exports.md has the same table for people."""
+"""The formats of an export, by name; docs/exports.md has the same table for people."""
 
 from collections.abc import Mapping
 
@@ -52,14 +52,10 @@ FORMATS: Mapping[str, Format] = {
     ),
     "swift": Format("ms-swift, its standard layout", messages_with_videos, open_json),
     "messages": Format(
-        "chat messages in parts, as processors of transformers take them",
-        message_parts,
-        open_json,
+        "chat messages in parts, as processors of transformers take them", message_parts, open_json
     ),
     "parquet": Format(
-        "one table with all of a record, for pandas, DuckDB, datasets",
-        columns,
-        open_parquet,
+        "one table with all of a record, for pandas, DuckDB, datasets", columns, open_parquet
     ),
     "datasets": Format(
         "a directory for datasets.load_dataset and the Hugging Face hub",

@@ -1,14 +1,12 @@
-"""A record as one row of each trainer's format. Pure; docs/exports.md names each one's source."""
+"""Convert a record to a row of each trainer's format. Pure; docs/exports.md has the sources."""
 
 from typing import Any
 
 import orjson
 
 from vcgen.data.hashing import hash64
-from vcgen.data.records import Record
-from vcgen.engine.config import is_simulated
-
-VIDEO, IMAGE = "<video>", "<image>"
+from vcgen.data.media_tags import IMAGE, VIDEO
+from vcgen.data.records import Record, is_simulated
 
 
 def videochat(record: Record) -> dict[str, Any]:
@@ -21,7 +19,7 @@ def videochat(record: Record) -> dict[str, Any]:
 
 
 def videochat2(record: Record) -> dict[str, Any]:
-    """VideoChat2-IT: as V1 with an instruction `i`; captions have theirs there and an empty `q`.
+    """VideoChat2-IT: as V1 with an instruction `i`; a caption has its question there, and no `q`.
 
     Its trainer shuffles the pairs of a record and takes the first one's `i` as the system text, so
     a description among other turns keeps its question: in `i` it would be lost.
@@ -48,7 +46,7 @@ def llava(record: Record) -> dict[str, Any]:
 
 
 def llava_next(record: Record) -> dict[str, Any]:
-    """LLaVA-NeXT: its tag is `<image>` for a video too, and `<video>` to it is a word like others.
+    """LLaVA-NeXT: its tag is `<image>` for videos too; `<video>` is an ordinary word to it.
 
     Source: LLaVA-VL/LLaVA-NeXT, llava/train/train.py.
     """
@@ -57,11 +55,11 @@ def llava_next(record: Record) -> dict[str, Any]:
 
 
 def internvl(record: Record) -> dict[str, Any]:
-    """InternVL: as Video-LLaVA with a number as id, the same one for the same record.
+    """InternVL: as Video-LLaVA, with a number as id that depends on the record's id alone.
 
     Source: OpenGVLab/InternVL, internvl_chat/internvl/train/internvl_chat_finetune.py.
     """
-    # 53 bits, which every reader of JSON keeps.
+    # 53 bits, which every JSON reader keeps exactly.
     return {**llava(record), "id": hash64(record.id) >> 11}
 
 
@@ -83,9 +81,9 @@ def messages_with_videos(record: Record) -> dict[str, Any]:
 
 
 def message_parts(record: Record) -> dict[str, Any]:
-    """Chat messages in OpenAI's parts, the video one of them, as processors of Qwen2-VL take them.
+    """Chat messages in OpenAI's parts, one of them the video, for the processors of Qwen2-VL.
 
-    Source: QwenLM/Qwen3-VL, README, and what its fine-tuning builds of `llava`.
+    Source: QwenLM/Qwen3-VL, README and fine-tuning, which builds them from `llava`.
     """
     messages: list[dict[str, Any]] = []
     for turn in record.turns:
@@ -98,7 +96,7 @@ def message_parts(record: Record) -> dict[str, Any]:
 
 
 def columns(record: Record) -> dict[str, Any]:
-    """All of a record, in columns of one type each: what tables and shards hold."""
+    """The whole record, in columns of one type each, for tables and shards."""
     meta = record.meta
     model = meta.get("model")
     return {
@@ -117,18 +115,18 @@ def columns(record: Record) -> dict[str, Any]:
 
 
 def _conversation(record: Record, tag: str) -> list[dict[str, str]]:
-    said: list[dict[str, str]] = []
+    messages: list[dict[str, str]] = []
     for turn in record.turns:
-        said.append({"from": "human", "value": tag + turn.question})
-        said.append({"from": "gpt", "value": turn.answer})
-        tag = ""  # it is before the first question alone
-    return said
+        messages.append({"from": "human", "value": tag + turn.question})
+        messages.append({"from": "gpt", "value": turn.answer})
+        tag = ""  # only before the first question
+    return messages
 
 
 def _messages(record: Record, tag: str) -> list[dict[str, str]]:
-    said: list[dict[str, str]] = []
+    messages: list[dict[str, str]] = []
     for turn in record.turns:
-        said.append({"role": "user", "content": tag + turn.question})
-        said.append({"role": "assistant", "content": turn.answer})
+        messages.append({"role": "user", "content": tag + turn.question})
+        messages.append({"role": "assistant", "content": turn.answer})
         tag = ""
-    return said
+    return messages

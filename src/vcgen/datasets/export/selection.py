@@ -1,7 +1,7 @@
-"""Which records, and how much of each, are fit for a trainer. Pure.
+"""Select the records, and the turns of each, that are fit for a trainer. Pure.
 
-A trainer takes a media tag in a text for another video, and the mark of a role for the end of a
-turn, so a record with any of these is never passed on.
+A trainer takes a media tag in a text for another video, and a role marker for the end of a turn, so
+a record with either is never exported.
 """
 
 import re
@@ -10,10 +10,11 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import NamedTuple
 
+from vcgen.data.media_tags import MEDIA_TAG
 from vcgen.data.records import KINDS, Kind, Record, Turn
 from vcgen.errors import UsageError
 
-# What VideoChat puts around a conversation of a video of which eight frames are shown.
+# The text that VideoChat puts around a conversation, here for eight frames.
 _HEAD = (
     "###Human: <Video></Video> The video contains 8 frames sampled at "
     "10.0, 20.0, 30.0, 40.0, 50.0, 60.0, 70.0, 80.0 seconds. "
@@ -21,44 +22,44 @@ _HEAD = (
 _TAIL = "###"
 _ALL_KINDS = frozenset(KINDS)
 _BYTES_PER_TOKEN = 3  # errs on the safe side for English
-_MARKS = re.compile(
-    r"<\s*+/?\s*+(?:vid|image|img|audio|im_|vi_)\w*+[^<>]*+>"
-    r"|<[|\uff5c][^<>]*[|\uff5c]>|</?s>|\[/?INST\]|<</?SYS>>|#{2,}\s*(?:Human|Assistant)\b"
-    r"|\{\{(?:video|image|audio)\}\}",  # what LLaMA-Factory has for a tag while it works
+_MARKERS = re.compile(
+    rf"{MEDIA_TAG}"
+    r"|<[|\uff5c][^<>]*[|\uff5c]>|</?s>|\[/?INST\]|<</?SYS>>|(?<!#)#{2,}+\s*+(?:Human|Assistant)\b"
+    r"|\{\{(?:video|image|audio)\}\}",  # LLaMA-Factory's internal form of a tag
     re.IGNORECASE,
 )
 
 
 class SkipReason(StrEnum):
-    """Why a record was left out, or changed, in words for people."""
+    """Why a record was left out or changed, for people."""
 
     EMPTY = "no turns"
-    MARK = "a media tag or another mark of a trainer in a text"
+    MARKER = "a media tag or another marker of a trainer in a text"
     OUTSIDE = "a video that is not under --video-root"
     UNGROUNDED = "less than --min-ground, or not known"
     NO_KIND = "no turn of --kinds"
     LOOSE = "a turn that refers to one that is not of --kinds"
     SHUFFLED = "turns that refer back, which this trainer shuffles"
-    LONG = "a first turn longer than --max-tokens"
+    LONG = "a first turn longer than --max-record-tokens"
     FEWER = "without turns that are not of --kinds"
-    CUT = "without last turns, to fit --max-tokens"
+    CUT = "without last turns, to fit --max-record-tokens"
 
 
 class Selected(NamedTuple):
-    """What is taken of a record, None if nothing, and why it is not all."""
+    """The selected part of a record, None if it is left out, and why it is not the whole."""
 
     record: Record | None
-    whys: tuple[SkipReason, ...] = ()
+    reasons: tuple[SkipReason, ...] = ()
 
 
 def estimate_tokens(text: str) -> int:
-    """About how many tokens a text has, if anything too many of an English one."""
+    """Estimate the tokens of a text, rather too many for an English one."""
     return len(text.encode("utf-8", "replace")) // _BYTES_PER_TOKEN + 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What an export takes; the default is all that a trainer can read.
+    """A selection of records and turns; by default all that a trainer can read.
 
     Attributes:
         kinds: of the turns; others are left out.
@@ -88,25 +89,25 @@ class Selection:
 
 
 def select(record: Record, wanted: Selection, *, is_shuffled: bool = False) -> Selected:
-    """What is taken of a record.
+    """Select turns of a record.
 
     Args:
-        record: as a run has it.
-        wanted: what of it.
+        record: as in the run.
+        wanted: the selection.
         is_shuffled: whether the trainer puts the turns of a record in another order.
     """
     if not record.turns:
         return Selected(None, (SkipReason.EMPTY,))
     for turn in record.turns:
-        if _has_mark(turn.question) or _has_mark(turn.answer):
-            return Selected(None, (SkipReason.MARK,))
+        if _has_marker(turn.question) or _has_marker(turn.answer):
+            return Selected(None, (SkipReason.MARKER,))
     if wanted.min_ground is not None and not _is_grounded(record, wanted.min_ground):
         return Selected(None, (SkipReason.UNGROUNDED,))
     chosen = Selected(record)
     if wanted.kinds != _ALL_KINDS:
         chosen = _of_kinds(record, wanted.kinds)
     if wanted.max_tokens is not None and chosen.record is not None:
-        chosen = _fitting(chosen.record, chosen.whys, wanted.max_tokens, wanted.count_tokens)
+        chosen = _fitting(chosen.record, chosen.reasons, wanted.max_tokens, wanted.count_tokens)
     if is_shuffled and chosen.record is not None and _refers_back(chosen.record):
         return Selected(None, (SkipReason.SHUFFLED,))
     return chosen
@@ -124,26 +125,26 @@ def _of_kinds(record: Record, kinds: AbstractSet[Kind]) -> Selected:
 
 
 def _fitting(
-    record: Record, whys: tuple[SkipReason, ...], most: int, count_tokens: Callable[[str], int]
+    record: Record, reasons: tuple[SkipReason, ...], most: int, count_tokens: Callable[[str], int]
 ) -> Selected:
-    """As many first turns as have no more tokens, the one that begins every text included."""
+    """Keep as many first turns as fit, counting the token that begins every text."""
     turns = record.turns
     while turns and 1 + count_tokens(_as_videochat(turns)) > most:
         turns = turns[:-1]
     if not turns:
         return Selected(None, (SkipReason.LONG,))
     if len(turns) == len(record.turns):
-        return Selected(record, whys)
-    return Selected(replace(record, turns=turns), (*whys, SkipReason.CUT))
+        return Selected(record, reasons)
+    return Selected(replace(record, turns=turns), (*reasons, SkipReason.CUT))
 
 
 def _refers_back(record: Record) -> bool:
     return len(record.turns) > 1 and "refers-back" in record.flags
 
 
-def _has_mark(text: str) -> bool:
+def _has_marker(text: str) -> bool:
     may_have = "<" in text or "[" in text or "##" in text or "{{" in text
-    return may_have and _MARKS.search(text) is not None
+    return may_have and _MARKERS.search(text) is not None
 
 
 def _is_grounded(record: Record, least: float) -> bool:
@@ -152,12 +153,12 @@ def _is_grounded(record: Record, least: float) -> bool:
 
 
 def _as_videochat(turns: Sequence[Turn]) -> str:
-    said = "".join(f"###Human: {turn.question} ###Assistant: {turn.answer} " for turn in turns)
-    return f"{_HEAD}{said}{_TAIL}"
+    rounds = (f"###Human: {turn.question} ###Assistant: {turn.answer} " for turn in turns)
+    return f"{_HEAD}{''.join(rounds)}{_TAIL}"
 
 
-def place(video: str, root: str) -> str | None:
-    """A video's path below a root; None if it would lie outside."""
+def under_root(video: str, root: str) -> str | None:
+    """Join a video's path to a root; None if it would lie outside."""
     if not video:
         return video
     parts = video.replace("\\", "/").split("/")

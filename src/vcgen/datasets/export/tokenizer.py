@@ -1,4 +1,4 @@
-"""Tokens as a model's own tokenizer counts them; the only module that knows `tokenizers`."""
+"""Count tokens by a model's own tokenizer; the only module that imports `tokenizers`."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -7,13 +7,13 @@ from vcgen.errors import UsageError
 
 
 def tokenizer(name: str) -> Callable[[str], int]:
-    """A function that counts the tokens of a text.
+    """Return a function that counts the tokens of a text.
 
     Args:
         name: a `tokenizer.json`, or a model of the Hugging Face hub.
 
     Raises:
-        UsageError: there is no such tokenizer, or the package is not installed.
+        UsageError: the tokenizer does not exist, or the package is not installed.
     """
     try:
         from tokenizers import Tokenizer  # noqa: PLC0415 - an extra that few need
@@ -24,11 +24,11 @@ def tokenizer(name: str) -> Callable[[str], int]:
         ) from error
     try:
         is_file = Path(name).is_file()
-        found = Tokenizer.from_file(name) if is_file else Tokenizer.from_pretrained(name)
+        loaded = Tokenizer.from_file(name) if is_file else Tokenizer.from_pretrained(name)
     except Exception as error:  # the package raises nothing narrower
-        said = str(error).partition("\n")[0]
-        raise UsageError(f"tokenizer {name!r}: {said}") from error
-    # As some files ask for, which would make every text as long.
-    found.no_truncation()
-    found.no_padding()
-    return lambda text: len(found.encode(text, add_special_tokens=False).ids)
+        reason = str(error).partition("\n")[0]
+        raise UsageError(f"tokenizer {name!r}: {reason}") from error
+    # Some files ask for both, which would make all texts equally long.
+    loaded.no_truncation()
+    loaded.no_padding()
+    return lambda text: len(loaded.encode(text, add_special_tokens=False).ids)

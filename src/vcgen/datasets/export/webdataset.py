@@ -1,4 +1,4 @@
-"""Records as WebDataset shards: tar files with one JSON file a record."""
+"""Write records as WebDataset shards: tar files with one JSON file a record."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,7 +21,7 @@ _PLAIN = re.compile(r"[\w-]+", re.ASCII)
 
 
 def key_of(name: str) -> str:
-    """A record's id as the name of a file, without dots: readers take the first for its end."""
+    """Make a file name of a record's id, without dots: readers take the first for the suffix."""
     key = name if _PLAIN.fullmatch(name) else quote(name, safe="").replace(".", "%2E")
     key = key.replace("~", "%7E")
     return key if len(key) <= _LONGEST_KEY else f"{key[: _LONGEST_KEY - 17]}-{hash_hex(name)}"
@@ -50,12 +50,12 @@ class _Shards:
 
 
 @contextmanager
-def open_shards(target: Output) -> Iterator[Sequence[RowWriter]]:
-    """A directory of shards `<side>-000000.tar`."""
-    with replacing_directory(target.output) as directory:
-        sinks = [_Shards(directory, side) for side in target.sides]
+def open_shards(files: Output) -> Iterator[Sequence[RowWriter]]:
+    """Open a directory of shards `<side>-000000.tar`."""
+    with replacing_directory(files.output) as directory:
+        writers = [_Shards(directory, side) for side in files.sides]
         try:
-            yield sinks
+            yield writers
         finally:
-            for sink in sinks:
-                sink.close()
+            for writer in writers:
+                writer.close()

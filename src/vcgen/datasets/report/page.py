@@ -1,7 +1,7 @@
-"""The page: one HTML file that needs no network, written as it is made.
+"""Render the page: one HTML file that needs no network, written as it is made.
 
-Whatever comes from a run is escaped by the template. Even so nothing in it could act: the content
-security policy allows the style and the script whose hashes it names, and nothing else.
+The template escapes every value. Besides, the content security policy allows the style and the
+script whose hashes it names, and nothing else.
 """
 
 from base64 import b64encode
@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from vcgen.datasets.report.record_view import Filters, RecordView
-from vcgen.tasks.templates import load_page
+from vcgen.tasks.templates import html_template
 
 _HERE = files("vcgen.datasets.report")
 
@@ -19,7 +19,7 @@ _HERE = files("vcgen.datasets.report")
 def page(
     filters: Filters, records: Iterable[RecordView], content: Mapping[str, Any]
 ) -> Iterator[str]:
-    """The page in pieces; `records` are taken as it goes."""
+    """Yield the page in pieces, taking `records` one at a time."""
     style = _read("style.css") + _filtering(filters)
     script = _read("search.js")
     policy = "; ".join(
@@ -32,7 +32,7 @@ def page(
             "require-trusted-types-for 'script'",
         ]
     )
-    return load_page(_read("page.html")).generate(
+    return html_template(_read("page.html")).generate(
         {
             **content,
             "policy": policy,
@@ -45,9 +45,9 @@ def page(
 
 
 def _filtering(filters: Filters) -> str:
-    """Style that hides what a filter leaves out, where no script does; the names are ours."""
+    """Style that filters where no script does; the class names are ours."""
     rules = "\n".join(
-        # Asked of the form alone: of all of the page it would be asked again for each record.
+        # Matched from the form: matched from the page, it would be tried again for each record.
         f".bar:has(option[value={name}]:checked) ~ #list > :not(.{name}) {{ display: none; }}"
         for each in filters
         for name in each.classes.values()

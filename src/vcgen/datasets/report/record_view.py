@@ -1,7 +1,7 @@
-"""What a page shows of a record, a clip and a reject: plain values for a template. Pure.
+"""Prepare a record, a clip and a reject for the template: plain values. Pure.
 
-Text is as it was but for characters that cannot be seen, whose names stand in their place. It is
-not HTML: the template escapes it.
+Characters that cannot be seen are replaced by their names. The texts are not HTML: the template
+escapes them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,14 +11,14 @@ from typing import NamedTuple
 from vcgen.checks.timing import extract_times
 from vcgen.data.cleaning import with_visible
 from vcgen.data.clips import Clip, Segment, Source, format_seconds
+from vcgen.data.formatting import percent
 from vcgen.data.records import KINDS, Record, Reject
-from vcgen.datasets.report.charts import count, share
 
 AXIS = 1000  # units
 _HEIGHT = 14
 _LEAST = 4  # units, so that a moment is seen
 _EXCERPT = 800  # characters of a reply
-_LANES: Mapping[Source, str] = {
+_TRACKS: Mapping[Source, str] = {
     "caption": "captions",
     "dense": "objects",
     "speech": "speech",
@@ -27,10 +27,10 @@ _LANES: Mapping[Source, str] = {
 
 
 class Filter(NamedTuple):
-    """What records can be filtered by: a class of their elements for each choice.
+    """A filter of records.
 
     Attributes:
-        classes: by name of the choice, which is shown.
+        classes: of a record's element, by the name of the choice.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Filters(NamedTuple):
 
     @classmethod
     def of(cls, tasks: Iterable[str], flags: Iterable[str]) -> "Filters":
-        """For records of these tasks, with these flags."""
+        """Make the filters for records of these tasks, with these flags."""
         return cls(
             Filter("task", "Task", {name: f"t{at}" for at, name in enumerate(tasks)}),
             Filter("kind", "Kind", {name: f"k{at}" for at, name in enumerate(KINDS)}),
@@ -55,21 +55,18 @@ class Filters(NamedTuple):
         )
 
     def classes(self, record: Record) -> str:
-        """Of a record's element."""
-        found = [
+        """Return the classes of a record's element."""
+        kinds = {turn.kind for turn in record.turns}
+        names = [
             *filter(None, [self.task.classes.get(record.task)]),
-            *(self.kind.classes[kind] for kind in KINDS if _has(record, kind)),
+            *(self.kind.classes[kind] for kind in KINDS if kind in kinds),
             *(self.flag.classes[flag] for flag in record.flags if flag in self.flag.classes),
         ]
-        return " ".join(["r", *found])
-
-
-def _has(record: Record, kind: str) -> bool:
-    return any(turn.kind == kind for turn in record.turns)
+        return " ".join(["r", *names])
 
 
 class TimelineBar(NamedTuple):
-    """A segment on the axis, in units of `AXIS`, and the place of its line among all lines."""
+    """A segment on the axis, in units of `AXIS`, and the index of its line among all lines."""
 
     x: str
     width: str
@@ -85,27 +82,27 @@ class TimelineTrack(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known of a clip.
+    """The evidence of a clip.
 
     Attributes:
-        told: of the whole video, by what it is: caption, summary, tags.
-        lanes: empty where nothing has a time.
-        marks: lines across a lane at the times that the record names, as an SVG path.
-        named: those times.
+        texts: of the whole video: caption, summary, tags.
+        tracks: empty if nothing has a time.
+        named_times: lines across a track at the times that the record names, as an SVG path.
+        named: those times, as text.
         end: of the axis.
         lines: all segments in order of time, a tab between time and words.
     """
 
-    told: dict[str, str]
-    lanes: list[TimelineTrack]
-    marks: str
+    texts: dict[str, str]
+    tracks: list[TimelineTrack]
+    named_times: str
     named: str
     end: str
     lines: list[str]
 
 
-class Said(NamedTuple):
-    """A turn, with what a judge said of its answer."""
+class TurnView(NamedTuple):
+    """A turn, with the judge's verdict of its answer."""
 
     kind: str
     question: str
@@ -118,21 +115,21 @@ class RecordView:
     """A record.
 
     Attributes:
-        notes: where it came from, in a few words each.
-        evidence: None where its clip is not known.
+        notes: its origin, in a few words each.
+        evidence: None if its clip is unknown.
     """
 
     classes: str
     id: str
     task: str
     flags: list[str]
-    turns: list[Said]
+    turns: list[TurnView]
     notes: list[str]
     evidence: Evidence | None
 
 
 class RejectView(NamedTuple):
-    """A reject; of its reply the beginning."""
+    """A reject, with the beginning of its reply."""
 
     id: str
     message: str
@@ -140,14 +137,16 @@ class RejectView(NamedTuple):
 
 
 def show_record(record: Record, clip: Clip | None, filters: Filters) -> RecordView:
-    """A record beside its evidence."""
+    """Show a record beside its evidence."""
     texts = [text for turn in record.turns for text in (turn.question, turn.answer)]
-    verdicts = record.meta.get("judge", {}).get("verdicts", ())
-    told = [f"{each['verdict']}: {each['span']}".removesuffix(": ") for each in verdicts]
-    told += [""] * (len(record.turns) - len(told))
+    verdicts = [
+        f"{verdict['verdict']}: {verdict['span']}".removesuffix(": ")
+        for verdict in record.meta.get("judge", {}).get("verdicts", ())
+    ]
+    verdicts += [""] * (len(record.turns) - len(verdicts))
     turns = [
-        Said(turn.kind, with_visible(turn.question), with_visible(turn.answer), with_visible(said))
-        for turn, said in zip(record.turns, told, strict=False)
+        TurnView(turn.kind, *map(with_visible, (turn.question, turn.answer, verdict)))
+        for turn, verdict in zip(record.turns, verdicts, strict=False)
     ]
     return RecordView(
         filters.classes(record),
@@ -164,42 +163,42 @@ def _notes(record: Record) -> list[str]:
     meta = record.meta
     notes = [] if record.video == record.clip_id else [with_visible(record.video)]
     if (ground := meta.get("ground")) is not None:
-        notes.append(f"{share(ground, 1)} of words in the evidence")
+        notes.append(f"{percent(ground, 1)} of words in the evidence")
     if repairs := meta.get("repairs"):
-        notes.append(f"{count(repairs)} repair{'s' if repairs > 1 else ''}")
+        notes.append(f"{repairs:,} repair{'s' if repairs > 1 else ''}")
     if requests := meta.get("attempts"):
-        notes.append(f"{count(requests)} request{'s' if requests > 1 else ''}")
+        notes.append(f"{requests:,} request{'s' if requests > 1 else ''}")
     if usage := meta.get("usage"):
-        notes.append(f"{count(usage['prompt_tokens'] + usage['completion_tokens'])} tokens")
+        notes.append(f"{usage['prompt_tokens'] + usage['completion_tokens']:,} tokens")
     if model := meta.get("model"):
         notes.append(with_visible(model))
     return notes
 
 
 def show_evidence(clip: Clip, texts: Sequence[str]) -> Evidence:
-    """A clip, with the times marked that the texts name."""
-    told = {
+    """Show a clip, with the times marked that the texts name."""
+    about = {
         "Caption": clip.caption or "",
         "Summary": clip.summary or "",
         "Tags": " · ".join(clip.tags),
     }
-    end = clip.duration or max((each.end for each in clip.segments), default=0.0)
-    lanes: list[TimelineTrack] = []
-    named: list[float] = []
+    end = clip.duration or max((segment.end for segment in clip.segments), default=0.0)
+    tracks: list[TimelineTrack] = []
+    times: list[float] = []
     if end > 0:
-        lanes = [
+        tracks = [
             TimelineTrack(name, bars)
-            for source, name in _LANES.items()
+            for source, name in _TRACKS.items()
             if (bars := _bars(clip, source, end))
         ]
-        named = [each for each in extract_times("\n".join(texts)) if each <= end]
+        times = [time for time in extract_times("\n".join(texts)) if time <= end]
     return Evidence(
-        {name: with_visible(text) for name, text in told.items() if text},
-        lanes,
-        " ".join(f"M{_units(each / end)} 0v{_HEIGHT}" for each in named),
-        f"named in the text: {', '.join(format_seconds(float(each)) for each in named)} s",
+        {name: with_visible(text) for name, text in about.items() if text},
+        tracks,
+        " ".join(f"M{_units(time / end)} 0v{_HEIGHT}" for time in times),
+        f"named in the text: {', '.join(format_seconds(float(time)) for time in times)} s",
         f"{format_seconds(end)} s",
-        [_line(each) for each in clip.segments],
+        [_line(segment) for segment in clip.segments],
     )
 
 
@@ -220,12 +219,12 @@ def _units(part: float) -> str:
 def _line(segment: Segment) -> str:
     start, end = format_seconds(segment.start), format_seconds(segment.end)
     time = start if start == end else f"{start}\u2013{end}"
-    source = "" if segment.source == "caption" else f"{_LANES[segment.source]}: "
+    source = "" if segment.source == "caption" else f"{_TRACKS[segment.source]}: "
     return f"{time} s\t{source}{with_visible(segment.text)}"
 
 
 def show_reject(reject: Reject) -> RejectView:
-    """A reject as an example of its reason."""
+    """Show a reject as an example of its reason."""
     reply = reject.reply
     excerpt = reply if len(reply) <= _EXCERPT else f"{reply[:_EXCERPT]}…"
     return RejectView(

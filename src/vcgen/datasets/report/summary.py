@@ -1,34 +1,24 @@
-"""What a report says besides charts and records: figures, notes, how it was made. Pure."""
+"""Compose the texts of a report besides charts and records: figures, notes, provenance. Pure."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from vcgen.data.cleaning import with_visible
-from vcgen.datasets.report.charts import SPACE, Chart, count, share
+from vcgen.data.formatting import duration, money, percent, short
+from vcgen.datasets.near_duplicates import NEAR_MISSING
+from vcgen.datasets.report.charts import Chart
+from vcgen.datasets.statistics import DatasetStatistics, DuplicateCounts
+from vcgen.pipeline.store.manifest import Manifest
 
 _SECTIONS = {
     "data": ("Questions and answers", ""),
-    "quality": (
-        "Quality",
-        "Flags are findings worth a look that were no reason to reject.",
-    ),
+    "quality": ("Quality", "Flags are findings worth a look that were no reason to reject."),
     "time": (
         "Time",
-        "What a sample took is counted at the moment it ended; at the endpoint it was spread.",
+        "Requests and tokens of a sample count at the moment it ended, not when they were sent.",
     ),
 }
-
-_RATES = {"requests": "rpm", "tokens": "tpm"}
-_MOST_RATE = 10**15  # above that somebody has edited the manifest
-
-
-class Picture(NamedTuple):
-    """A chart that is drawn, as SVG."""
-
-    subject: str
-    title: str
-    picture: str
+_MOST_RATE = 10**15  # higher ones are not from vcgen
 
 
 class Section(NamedTuple):
@@ -37,130 +27,109 @@ class Section(NamedTuple):
     name: str
     title: str
     about: str
-    charts: list[Picture]
+    charts: list[Chart]
 
 
 class Tile(NamedTuple):
-    """A figure that counts, and what else is to be said of it."""
+    """A figure, with a note below it."""
 
     name: str
     value: str
     note: str = ""
 
 
-def sections(drawn: Iterable[tuple[Chart, str]]) -> list[Section]:
-    """The charts where they belong; sections without any are not there."""
-    found: dict[str, Section] = {}
-    for chart, picture in drawn:
-        title, about = _SECTIONS[chart.section]
-        section = found.setdefault(chart.section, Section(chart.section, title, about, []))
-        section.charts.append(Picture(chart.subject, chart.title, picture))
-    return list(found.values())
+def sections(charts: Iterable[Chart]) -> list[Section]:
+    """Group charts by section, leaving out empty sections."""
+    grouped: dict[str, Section] = {}
+    for chart in charts:
+        section = grouped.setdefault(
+            chart.section, Section(chart.section, *_SECTIONS[chart.section], [])
+        )
+        section.charts.append(chart)
+    return list(grouped.values())
 
 
-def tiles(found: Mapping[str, Any]) -> list[Tile]:
-    """The figures of a survey's summary."""
-    usage, cost, time, repeats = (found[name] for name in ("usage", "cost", "time", "duplicates"))
-    rejected = sum(found["rejects"].values())
-    ended = found["records"] + rejected
-    records, turns = found["records"], sum(found["kinds"].values())
+def tiles(data: DatasetStatistics) -> list[Tile]:
+    """Compose the figures at the top of the page."""
+    totals, usage, turns = data.totals, data.totals.usage, sum(data.kinds.values())
+    records, samples = totals.records, totals.samples
     made = [
-        Tile("Records", count(records), f"of {count(ended)} samples"),
-        Tile("Rejected", count(rejected), f"{share(rejected, ended)} of samples" if ended else ""),
-        Tile("Turns", count(turns), f"{turns / records:.1f} a record" if records else ""),
+        Tile("Records", f"{records:,}", f"of {samples:,} samples"),
         Tile(
-            "Repeated answers",
-            count(repeats["same_answers"] + repeats["near_answers"]),
-            f"{count(repeats['same_answers'])} of them to the word, "
-            f"{count(repeats['records'])} whole records besides",
+            "Rejected",
+            f"{totals.rejected:,}",
+            f"{percent(totals.rejected, samples)} of samples" if samples else "",
         ),
+        Tile("Turns", f"{turns:,}", f"{turns / records:.1f} a record" if records else ""),
+        _repeats(data.duplicates),
         Tile(
             "Tokens",
-            _short(usage["prompt_tokens"] + usage["completion_tokens"]),
-            f"{_short(usage['prompt_tokens'])} in, {_short(usage['completion_tokens'])} out",
+            short(usage.prompt_tokens + usage.completion_tokens),
+            f"{short(usage.prompt_tokens)} in, {short(usage.completion_tokens)} out",
         ),
         Tile(
             "Requests",
-            count(found["requests"]),
-            f"{found['requests'] / ended:.1f} a sample" if ended else "",
+            f"{data.requests:,}",
+            f"{data.requests / samples:.1f} a sample" if samples else "",
         ),
-        Tile("Cost", _dollars(cost), _each(cost, records)),
+        Tile("Cost", money(totals.cost), _cost_per_record(totals.cost, records)),
     ]
-    if time:
-        made.append(Tile("Time", _duration(time), "from the first outcome to the last"))
-    if judge := found.get("judge"):
-        verdicts = ", ".join(f"{count(each)} {name}" for name, each in judge["verdicts"].items())
-        told = f"{verdicts}; cost {_dollars(judge['cost'])}"
-        made.append(Tile("Judge's verdicts", count(sum(judge["verdicts"].values())), told))
+    if data.time:
+        made.append(
+            Tile("Time", duration(data.time.length_s), "from the first outcome to the last")
+        )
+    if judge := totals.judge:
+        verdicts = ", ".join(f"{count:,} {name}" for name, count in judge.verdicts.items())
+        note = f"{verdicts}; cost {money(judge.cost)}"
+        made.append(Tile("Judge's verdicts", f"{sum(judge.verdicts.values()):,}", note))
     return made
 
 
-def _dollars(cost: float | None) -> str:
-    if cost is None:
-        return "unknown"
-    return f"${cost:,.4f}" if 0 < cost < 1 else f"${cost:,.2f}"
+def _repeats(duplicates: DuplicateCounts) -> Tile:
+    exact, near = duplicates.exact_answers, duplicates.near_answers
+    words = f"{exact:,} of them to the word" if near is not None else "to the word"
+    note = f"{words}, {duplicates.records:,} whole records besides"
+    return Tile("Repeated answers", f"{exact + (near or 0):,}", note)
 
 
-def _each(cost: float | None, records: int) -> str:
-    return f"${1000 * cost / records:,.2f} a thousand records" if cost and records else ""
+def _cost_per_record(cost: float | None, records: int) -> str:
+    return f"{money(1000 * cost / records)} a thousand records" if cost and records else ""
 
 
-def _short(number: int) -> str:
-    for size, letter in ((10**9, "G"), (10**6, "M"), (10**3, "k")):
-        if number >= size:
-            # What would be rounded to 1000 thousands is said in full.
-            short = f"{number / size:.3g}{SPACE}{letter}"
-            return short if number < 999.5 * size else count(number)
-    return str(number)
-
-
-def _duration(time: Mapping[str, Any]) -> str:
-    whole = datetime.fromisoformat(time["last"]) - datetime.fromisoformat(time["first"])
-    seconds = whole.total_seconds()
-    if seconds < 120:
-        return f"{seconds:.1f}{SPACE}s"
-    hours, minutes = divmod(round(seconds / 60), 60)
-    told = f"{minutes}{SPACE}min"
-    return f"{hours:,}{SPACE}h {told}" if hours else told
-
-
-def limits(manifest: Mapping[str, Any]) -> dict[str, list[int]]:
-    """What a run was allowed a minute, where that was given every time it was begun."""
-    begun = manifest.get("limits")
-    begun = begun if isinstance(begun, list) else []
-    given = {name: [_rate(each, rate) for each in begun] for name, rate in _RATES.items()}
+def limits(manifest: Manifest) -> dict[str, list[int]]:
+    """Return the limits a minute, where they were given every time the run was begun."""
+    given = {
+        "requests": [rates.rpm for rates in manifest.limits],
+        "tokens": [rates.tpm for rates in manifest.limits],
+    }
     return {
-        name: sorted(set(known))
+        name: sorted({rate for rate in rates if rate is not None})
         for name, rates in given.items()
-        if (known := [rate for rate in rates if rate]) and len(known) == len(rates)
+        if rates and all(rate is not None and rate < _MOST_RATE for rate in rates)
     }
 
 
-def _rate(begun: object, name: str) -> int | None:
-    rate = begun.get(name) if isinstance(begun, dict) else None
-    return rate if isinstance(rate, int) and 0 < rate < _MOST_RATE else None
+def lead(manifest: Manifest, data: DatasetStatistics) -> str:
+    """Describe the run in a sentence."""
+    text = f"Instruction data by {with_visible(manifest.model or 'an unknown model')}"
+    if time := data.time:
+        first, last = time.first.date(), time.last.date()
+        text += f", made on {first}" if first == last else f", made from {first} to {last}"
+    return f"{text}."
 
 
-def lead(manifest: Mapping[str, Any], found: Mapping[str, Any]) -> str:
-    """What the run is, in a sentence."""
-    model = with_visible(str(manifest["run"].get("model", "an unknown model")))
-    told = f"Instruction data by {model}"
-    if time := found["time"]:
-        first, last = time["first"][:10], time["last"][:10]
-        told += f", made on {first}" if first == last else f", made from {first} to {last}"
-    return f"{told}."
+def provenance(manifest: Manifest) -> dict[str, str]:
+    """List the run's settings by name."""
+    content = manifest.to_json()
+    settings: dict[str, Any] = {
+        name: content[name] for name in ("vcgen", "started") if name in content
+    }
+    settings |= {name: value for name, value in content["run"].items() if name != "recipe"}
+    settings |= dict(manifest.recipe)
+    return {with_visible(str(name)): with_visible(_text(value)) for name, value in settings.items()}
 
 
-def made(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """How it was made, line by line."""
-    told = {name: manifest[name] for name in ("vcgen", "started") if name in manifest}
-    told |= {name: value for name, value in manifest["run"].items() if name != "recipe"}
-    recipe = manifest["run"].get("recipe")
-    told |= recipe if isinstance(recipe, dict) else {}
-    return {with_visible(str(name)): with_visible(_written(value)) for name, value in told.items()}
-
-
-def _written(value: Any) -> str:
+def _text(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {each}" for name, each in value.items())
     if isinstance(value, list):
@@ -168,37 +137,39 @@ def _written(value: Any) -> str:
     return "by default" if value is None else str(value)
 
 
-def shown(records: int, drawn: int, with_clip: int | None) -> str:
-    """Which records are there, and whether beside their evidence.
+def selection(records: int, shown: int, with_clip: int | None) -> str:
+    """Describe which records are shown, and whether beside their evidence.
 
     Args:
         records: of the run.
-        drawn: that are shown.
-        with_clip: of the run, whose clips are known; None if no clips were given.
+        shown: of them.
+        with_clip: records whose clips are known, None if no clips were given.
     """
     which = (
-        f"All {count(records)}"
-        if drawn == records
-        else f"{count(drawn)} of {count(records)}, drawn evenly from the whole run; the figures "
-        "above are of all"
+        f"All {records:,}"
+        if shown == records
+        else f"{shown:,} of {records:,}, drawn evenly from the whole run; the figures above are of "
+        "all"
     )
     if with_clip is None:
-        return f"{which}. Without their clips (--clips) there is no evidence to show beside them."
+        return f"{which}. Give their clips (--clips) to see the evidence beside them."
     if not with_clip and records:
         return f"{which}. None of them is about a clip that was given, by its id or its video."
-    told = (
+    text = (
         f"{which}. Beside each is the evidence of its clip: bars are segments along the time of "
         "the video, lines are times that the text names."
     )
-    if lacking := records - with_clip:
-        told += f" No clip was given for {count(lacking)} of the run's records."
-    return told
+    if missing := records - with_clip:
+        text += f" No clip was given for {missing:,} of the run's records."
+    return text
 
 
-def notes(damaged: Mapping[str, int]) -> list[str]:
-    """What could not be read, by file."""
-    return [
-        f"{name}: {count(lines)} damaged line{'s are' if lines > 1 else ' is'} in no figure here."
-        for name, lines in damaged.items()
-        if lines
+def notes(damaged: Mapping[str, int], duplicates: DuplicateCounts) -> list[str]:
+    """Name the gaps in the figures: damaged lines by file, near duplicates."""
+    lines = [
+        f"{name}: {count:,} damaged line{'s are' if count > 1 else ' is'} in no figure here."
+        for name, count in damaged.items()
     ]
+    if duplicates.near_answers is None:
+        lines.append(f"{NEAR_MISSING[0].upper()}{NEAR_MISSING[1:]}")
+    return lines

@@ -1,76 +1,77 @@
-"""How long an endpoint that refused is left alone. Pure; time is an argument, in seconds."""
+"""Keep away from an endpoint that refuses or fails, and let one request test it first.
+
+A burst of refusals is one: only a request sent after the last closing backs off further.
+Pure: time and chance are arguments.
+"""
 
 from dataclasses import dataclass
+from random import Random
 
+from vcgen.engine.limits.circuit_breaker import CircuitBreaker
+from vcgen.engine.limits.permit import Completed, Failed, Outcome, Permit, Throttled, Unreachable
+
+# Official clients begin with 0.5 s and stop at 8 s, which a throttled server feels.
 BACKOFF_S, BACKOFF_CAP_S = 1.0, 30.0
-LONGEST_PROBE_S = 5.0
-PUT_UP_WITH = 0.1
+# How long the request that tests an endpoint goes alone, at most: refusals take less.
+LONGEST_TEST_S = 5.0
 
 
-def backoff_s(closures: int, draw: float) -> float:
-    """Seconds to keep the gate closed at the n-th closure in a row, if the endpoint says none."""
-    return float(min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(closures - 1, 10)) * (0.5 + draw / 2))
+def backoff_s(closings: int, draw: float) -> float:
+    """Seconds to keep closed at the n-th closing in a row; `draw` in 0..1 is the jitter."""
+    return float(min(BACKOFF_CAP_S, BACKOFF_S * 2 ** min(closings - 1, 10)) * (0.5 + draw / 2))
 
 
 @dataclass(slots=True)
 class Backoff:
-    """When the gate is open: closed by a throttle, and opened by one request that goes ahead.
+    """When an endpoint is open again.
 
     Attributes:
-        opens_at: nothing leaves before.
-        count: flights in a row that closed the gate, without a success between.
+        opens_at: nothing is sent before, in seconds of the loop's clock.
+        closings: in a row, without a success between.
     """
 
+    circuit: CircuitBreaker
+    random: Random
     opens_at: float = float("-inf")
-    count: int = 0
+    closings: int = 0
+    is_rate_known: bool = False
     _closed_at: float = float("-inf")
     _refusal_s: float = 0.0
-    _is_probed: bool = False
-    _probe_left: bool = False
+    _is_tested: bool = False
+    _test_sent: bool = False
 
-    def refused(
-        self, sent_at: float, now: float, delay_s: float | None, draw: float, *, probe: bool
-    ) -> None:
-        """A request sent at `sent_at` was refused: close.
-
-        Args:
-            delay_s: for how long, None for longer each time in a row.
-            draw: a random number in 0..1, for the jitter.
-            probe: whether to send one request ahead of the others, as is done from the second time
-                in a row.
-        """
-        if sent_at > self._closed_at:
-            self.count += 1
-            self._closed_at = now
-            self._is_probed, self._probe_left = probe or self.count > 1, False
-        elif delay_s is None:
-            return  # of the same burst as the closure already in force
-        self._refusal_s = now - sent_at
-        delay = backoff_s(self.count, draw) if delay_s is None else delay_s
-        self.opens_at = max(self.opens_at, now + delay)
-
-    def tolerated(self, sent_at: float, now: float, delay_s: float | None) -> None:
-        """A request was refused by an endpoint that refuses some whatever is done.
-
-        Without a `delay_s` the gate is closed for a tenth of the time since it last was.
-        """
-        if delay_s is None:
-            delay_s = min(BACKOFF_S, PUT_UP_WITH * (now - max(self._closed_at, 0.0)))
-        if sent_at > self._closed_at:
-            self._closed_at = now
-        self.opens_at = max(self.opens_at, now + delay_s)
-
-    def left(self, now: float) -> None:
-        """A request has left: a probe goes alone for as long as refusals take."""
-        if not self._is_probed:
+    def on_acquire(self, permit: Permit, now: float) -> None:  # noqa: ARG002 - the protocol's
+        """Let a test request go alone for as long as refusals take."""
+        if not self._is_tested:
             return
-        if self._probe_left:
-            self._is_probed, self.count = False, 0
+        if self._test_sent:
+            self._is_tested, self.closings = False, 0
         else:
-            self._probe_left = True
-            self.opens_at = now + min(LONGEST_PROBE_S, 1.5 * self._refusal_s)
+            self._test_sent = True
+            self.opens_at = now + min(LONGEST_TEST_S, 1.5 * self._refusal_s)
 
-    def passed(self, sent_at: float) -> None:
-        """A request sent at `sent_at` succeeded."""
+    def on_release(self, permit: Permit, outcome: Outcome, now: float) -> None:
+        """Close after a throttle, a lost connection, or a failure of an endpoint that is out."""
+        match outcome:
+            case Completed() if permit.sent_at > self._closed_at:
+                self._is_tested, self._test_sent, self.closings = False, False, 0
+            case Throttled(retry_after_s):
+                is_tested = retry_after_s is None and not self.is_rate_known
+                self._close(permit.sent_at, now, retry_after_s, is_tested=is_tested)
+            case Unreachable(retry_after_s):
+                self._close(permit.sent_at, now, retry_after_s, is_tested=False)
+            case Failed() if self.circuit.is_open:
+                self._close(permit.sent_at, now, None, is_tested=False)
+
+    def _close(self, sent_at: float, now: float, delay_s: float | None, *, is_tested: bool) -> None:
+        draw = self.random.random()
         if sent_at > self._closed_at:
-            self._is_probed, self._probe_left, self.count = False, False, 0
+            self.closings += 1
+            self._closed_at = now
+            self._is_tested, self._test_sent = is_tested or self.closings > 1, False
+        elif delay_s is None:
+            return  # of the burst that closed it
+        self._refusal_s = now - sent_at
+        if delay_s is None:
+            delay_s = backoff_s(self.closings, draw)
+        self.opens_at = max(self.opens_at, now + delay_s)

@@ -1,4 +1,4 @@
-"""What keeps the next request from leaving, and for how long. The clock is an argument."""
+"""The limit that holds requests back, and for how long. Pure: the clock is an argument."""
 
 from dataclasses import asdict, astuple, dataclass
 from typing import Literal
@@ -8,14 +8,14 @@ Limit = Literal["rpm", "tpm", "concurrency", "server", "budget", "caller"]
 
 @dataclass(frozen=True, slots=True)
 class BottleneckTimes:
-    """Seconds that each factor was what kept the next request from leaving.
+    """Seconds for which each limit was the bottleneck.
 
     Attributes:
-        rpm, tpm: the requests and the tokens a minute that were given or announced.
-        concurrency: as many requests were in flight as may be.
+        rpm, tpm: requests and tokens a minute, given or announced.
+        concurrency: slots in flight.
         server: it throttled, failed, or was out of reach.
-        budget: what is in flight may spend the rest of it.
-        caller: there was no request to send.
+        budget: requests in flight have reserved the rest of it.
+        caller: nothing to send.
     """
 
     rpm: float = 0.0
@@ -33,7 +33,7 @@ class BottleneckTimes:
         return BottleneckTimes(*(mine - theirs for mine, theirs in pairs))
 
     def shares(self) -> dict[str, float]:
-        """Each factor's share of all these seconds, the largest first; without those of none."""
+        """The share of each bottleneck above 0, largest first."""
         seconds: dict[str, float] = asdict(self)
         whole = sum(seconds.values()) or 1.0
         parts = {name: round(part / whole, 3) for name, part in seconds.items()}

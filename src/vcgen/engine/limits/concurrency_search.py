@@ -1,75 +1,81 @@
-"""How many requests to keep in flight where nobody says: found from when replies come, no more.
+"""Search for the number of requests to keep in flight, from the latency of replies alone.
 
-A server of so many slots never refuses. Beyond its knee latency grows and throughput does not. Two
-comparisons find the knee, both of a whole round with another, because a single latency tells
-nothing where some requests take ten times as long as others:
+A server with N slots never refuses: above N requests latency grows and throughput does not. The
+search compares whole rounds, because single latencies vary by a factor of ten on real servers.
 
-- At first every reply lets one request more leave, so that requests in flight and replies a second
-  double together. The knee is passed when a doubling takes longer than the one before it, and next
-  to nothing sent since it began is back: without a queue the quick ones would be.
-- From then on a low and a high level take turns. Their mean latencies tell what share of the
-  requests added was worked on (all, if latency is the same at both; none, if it grew by as much as
-  the level), and the two levels move so that a small share is: the low one is just under the knee.
+| state    | limit                | measured                         | left for               |
+|----------|----------------------|----------------------------------|------------------------|
+| doubling | grows by 1 a reply,  | duration of this doubling over   | settling, once `SLOW`  |
+|          | so doubles a round   | that of the one before           |                        |
+| settling | fixed                | replies of the old level         | low or high            |
+| low      | L                    | mean latency of a round          | high                   |
+| high     | `RATIO` L            | served share of added requests,  | low, at an L moved by  |
+|          |                      | by Little's law                  | share minus `AIM`      |
 
-A round in which the caller had too little to send tells nothing of the server and counts for
-nothing. Pure arithmetic: time comes in as an argument.
+The added requests were all served if the latency is the same at both levels, and none was if it
+grew in proportion to the level. `AIM` keeps the low level just below the point of saturation. A
+round in which the caller sent too little counts for nothing.
+
+Pure: time is an argument. The constants are fitted to the servers of `python -m benchmarks knee`.
 """
 
 from math import inf, log, log2, sqrt
 
-FIRST = 8  # small, because a server of one slot answers these one after another
+FIRST = 8  # a server of one slot answers these one after another
 MOST = 10_000
-FULL = 0.8  # of the limit in use or asked for; below, the caller sets the pace
+FULL = 0.8  # of the limit; with fewer requests the caller is the bottleneck
 
-# A doubling is slow when it takes that many times what the one before took, and more by chance:
-# few replies prove little.
+# A doubling is slow if it takes this many times as long as the one before; more by chance after few
+# replies (the second divided by the square root of their number).
 SLOW, BY_CHANCE = 1.35, 1.6
 ENOUGH = 16  # replies
-FRESH = 1 / 8  # of a doubling's replies to requests sent in it; a queue lets fewer through
+# Share of a doubling's replies that answer requests sent in it. Without a queue the quick ones do.
+FRESH = 1 / 8
 
-RATIO = 1.4  # of the levels: less drowns in the noise of latencies, more is felt as latency
-SETTLED = 1.5  # rounds of the level until replies are those of it
+RATIO = 1.4  # of the levels: less drowns in the noise, more is felt as latency
+SETTLED = 1.5  # rounds until replies are those of the level
 LEAST_ROUND = 64  # replies
-HIGH_ROUNDS = 2  # more of the level that loses no throughput
-LONG = 4.0  # times the level before's mean: no single latency counts for more
-AIM, CLIMB = 0.05, 0.6  # the share worked on that is right, and that says there is much more room
-UP, DOWN = 0.8, 4.0  # by how many levels to move, for a whole share above or below `AIM`
+HIGH_ROUNDS = 2  # the high level loses no throughput, so it is measured longer
+LONG = 4.0  # times the last level's mean: an outlier counts for no more
+AIM, CLIMB = 0.05, 0.6  # shares of added requests served: at saturation, and far below it
+UP, DOWN = 0.8, 4.0  # levels to move for a share of 1 above or below `AIM`
 
 
 class ConcurrencyController:
     """The limit of requests in flight of one endpoint.
 
     Args:
-        most: what the limit never exceeds.
+        most: bound of the limit.
 
     Attributes:
-        limit: how many requests to keep in flight, at least 1.
+        limit: requests to keep in flight, at least 1.
     """
 
     def __init__(self, most: int = MOST) -> None:
         self.limit = min(FIRST, most)
         self._most = most
         self._replies = 0
-        # While it doubles: this round's beginning, its size, and what the round before took.
+        # Doubling: start and size of this round, duration of the last one, fresh replies.
         self._doubling = True
         self._began: float | None = None
         self._size = self.limit
         self._took: float | None = None
         self._fresh = 0
-        # From then on: latencies of this level, the low one's limit and mean latency, and how often
-        # in a row the high one added nothing, or much.
+        # Levels: sum of latencies, mean of the last level, the low level with its mean, and high
+        # levels in a row that served none or most of the added requests.
         self._settling = True
         self._latency, self._typical = 0.0, inf
         self._size_of_level = 0
         self._low: tuple[int, float] | None = None
         self._in_vain = self._climbed = 0
 
-    def back(self, sent_at: float, now: float, in_flight: int, waiting: int = 0) -> bool:
-        """A request sent at `sent_at` succeeded; whether that changed the limit.
+    def succeed(self, sent_at: float, now: float, in_flight: int, waiting: int = 0) -> bool:
+        """Learn of a success; True if the limit has changed.
 
         Args:
             in_flight: requests in flight, this one still among them.
-            waiting: requests that only the limit keeps from leaving.
+            waiting: requests that only the limit holds back.
+            sent_at, now: seconds of any steady clock.
         """
         before = self.limit
         if in_flight + waiting < FULL * before:
@@ -101,8 +107,7 @@ class ConcurrencyController:
         took = now - self._began
         if self._took is not None and self._is_slow(took, self._took):
             self._doubling = False
-            # What would be back in the time that a doubling took. Half of what this one began with
-            # cannot have been too much.
+            # The replies of one undelayed doubling; half of its first limit cannot be too much.
             self._turn_to(max(self._size / 2, self._replies * self._took / took), 1)
         elif self._replies >= self._size:
             self._took, self._size = took, self.limit
@@ -121,7 +126,7 @@ class ConcurrencyController:
         self._restart()
 
     def _judge(self, latency: float) -> None:
-        """The mean latency of the level is known: on to the next level."""
+        """Go on to the next level, by the mean latency of this one."""
         self._typical = latency = max(latency, 1e-9)
         if self._low is None:
             self._low = self.limit, latency

@@ -1,364 +1,239 @@
-"""The gate of one endpoint: its limits, its slots, and whether it is open.
+"""Decide whether a request may be sent to one endpoint, and learn from each that comes back.
 
-It says whether and when a request may leave, and learns from those that come back. Who leaves is
-for `vcgen.admission` to say: one request at a time stands in a gate and pays.
+| state    | may be sent              | entered by                        | left by          |
+|----------|--------------------------|-----------------------------------|------------------|
+| OPEN     | as slots and rates allow |                                   |                  |
+| CLOSED   | nothing                  | a throttle, a failed probe        | time             |
+| PROBING  | one request at a time    | an outage (`circuit_breaker`)     | a probe's answer |
+| DISABLED | nothing                  | a refused key, an exhausted quota | never            |
+
+An outcome is reported once, by `release`: every controller has learned from it before another
+request can be sent.
 """
 
 import asyncio
+import logging
+from enum import Enum
 from random import Random
-from typing import NamedTuple
+from typing import Protocol
 
 import anyio
 
-from vcgen.engine.chat import Usage
 from vcgen.engine.config import Limits
 from vcgen.engine.limits.backoff import Backoff
 from vcgen.engine.limits.bottleneck import Limit
 from vcgen.engine.limits.circuit_breaker import CircuitBreaker
-from vcgen.engine.limits.concurrency_search import FIRST, MOST, ConcurrencyController
-from vcgen.engine.limits.estimates import AcceptedRate, LatencyEstimate, TokenEstimate
-from vcgen.engine.limits.per_limit import WINDOW_S, PerLimit
-from vcgen.engine.limits.rate_search import FIRST_STEP, RateController
-from vcgen.engine.limits.token_bucket import SLICE_S, SMOOTH_S, TokenBucket
-from vcgen.engine.rate_headers import NOTHING
+from vcgen.engine.limits.concurrency import Concurrency
+from vcgen.engine.limits.concurrency_search import FIRST, MOST
+from vcgen.engine.limits.estimates import LatencyEstimate
+from vcgen.engine.limits.per_limit import UNKNOWN, PerLimit
+from vcgen.engine.limits.permit import Disabled, Outcome, Permit, RequestSize, Throttled
+from vcgen.engine.limits.rate_limits import RateLimits
 
-SPARE_FROM = 0.9
-# Where the rate has to be guessed: from what a minute accepted, or this. In less than a minute it
-# is a guess on the low side, and doubles.
-LEAST_RPM, GUESS_STEP = 60.0, 1.0
-HELD = 0.5  # the part of the time that a rate keeps requests from leaving where it is what does
+_log = logging.getLogger("vcgen")
 
 
-class Permit(NamedTuple):
-    """A request that has left: from where, when in loop time, as which, what it may use."""
+class LimiterState(Enum):
+    """Whether requests may be sent, as the table of this module describes."""
 
-    gate: "EndpointLimiter"
-    at: float
-    number: int
-    prompt_bytes: int
-    max_tokens: int
-    amounts: PerLimit[int]
+    OPEN = "open"
+    CLOSED = "closed"
+    PROBING = "probing"
+    DISABLED = "disabled"
+
+
+class Controller(Protocol):
+    """Learns from every request that is sent and from every outcome."""
+
+    def on_acquire(self, permit: Permit, now: float) -> None:
+        """A request is sent."""
+
+    def on_release(self, permit: Permit, outcome: Outcome, now: float) -> None:
+        """A request has come back, or is lost."""
 
 
 class EndpointLimiter:
-    """Used from one event loop.
+    """All limits of one endpoint. Used from one event loop.
 
     Args:
-        limits: what the endpoint allows. Where it says neither how many requests may be in flight
-            nor how many may leave a minute, their number is found.
+        limits: of the endpoint; unknown ones are searched for.
         random: of the jitter.
-        most: the number found is never larger.
+        most: bound of a number of slots that is searched for.
+        name: of the endpoint, for the log.
 
     Attributes:
-        allowed: how many requests may be in flight.
-        in_flight: requests that have left and not come back.
-        closures: whether it is open as far as refusals go.
-        taken: somebody stands in it.
-        dead: nobody leaves any more.
-        metered: the limits that there are.
-        replies: how long they take.
+        is_taken: a request is being paid for; one at a time is.
     """
 
-    def __init__(self, limits: Limits, random: Random, most: int = MOST) -> None:
-        self._knee = ConcurrencyController(min(most, MOST)) if limits.in_flight is None else None
-        self.allowed: int = limits.in_flight or FIRST
-        self.in_flight = 0
-        self.closures = Backoff()
-        self.taken = False
-        self.dead = False
-        self.replies = LatencyEstimate()
-        self._random = random
-        self._limits = limits
-        self._announced = NOTHING
-        self._meters = PerLimit(*map(TokenBucket, range(4), limits.rates))
-        self.metered = [meter for meter in self._meters if meter.rate is not None]
-        self._share = RateController()
-        self._estimate = TokenEstimate()
-        self._circuit = CircuitBreaker()
-        self._probing_at: float | None = None
-        self._accepted = AcceptedRate()
-        self._began = float("inf")
-        self._left_at = float("-inf")
-        self._begins_anew = False
-        self._held_s = 0.0
-        self._slice_s = SLICE_S
-        if self._meters.rpm.rate is not None:
-            self._meters.rpm.space(self._meters.rpm.rate, SLICE_S, since_s=float("inf"))
-        self._paying: anyio.CancelScope | None = None
-        self._short_of: Limit | None = None
+    def __init__(
+        self, limits: Limits, random: Random, most: int = MOST, name: str = "endpoint"
+    ) -> None:
+        self.name = name
+        self.concurrency = Concurrency(limits, most)
+        self.rates = RateLimits(limits, name)
+        self.circuit = CircuitBreaker()
+        self.latency = LatencyEstimate()
+        self.backoff = Backoff(self.circuit, random)
+        # In this order: the backoff reads the circuit's and the rates' state.
+        controllers: tuple[Controller, ...] = (
+            self.concurrency,
+            self.latency,
+            self.rates,
+            self.circuit,
+            self.backoff,
+        )
+        self._on_acquire = tuple(
+            controller.on_acquire for controller in controllers if controller is not self.latency
+        )
+        self._on_release = tuple(controller.on_release for controller in controllers)
+        self.is_taken = False
+        self._is_disabled = False
+        self._is_stopped = False
+        self._payment: anyio.CancelScope | None = None
 
     @property
-    def may_grow_by(self) -> int:
-        """By how many requests `allowed` may grow while those in flight come back."""
-        return 0 if self._knee is None else self.allowed
+    def state(self) -> LimiterState:
+        """The state at this moment."""
+        if self._is_disabled:
+            return LimiterState.DISABLED
+        if _now() < self.backoff.opens_at:
+            return LimiterState.CLOSED
+        return LimiterState.PROBING if self.circuit.is_open else LimiterState.OPEN
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether no request will be sent any more."""
+        return self._is_disabled
 
     @property
     def opens_at(self) -> float:
-        """Before that, in loop time, nobody leaves."""
-        return self.closures.opens_at
+        """When a closed limiter opens, in loop time."""
+        return self.backoff.opens_at
 
     @property
     def has_room(self) -> bool:
-        """Whether a request may leave as far as slots go: of an endpoint that is out, one."""
-        if self.is_out:
-            return self._probing_at is None
-        return self.in_flight < self.allowed
+        """Whether a slot is free; an endpoint that is out has one."""
+        return not self.circuit.is_probed if self.circuit.is_open else self.concurrency.has_room
 
     @property
-    def is_shut(self) -> bool:
-        """Whether it is closed for everybody but one who sees whether the endpoint is back."""
-        return self.dead or self.is_out or _now() < self.opens_at
+    def may_send(self) -> bool:
+        """Whether a request may be sent now, once it is paid for."""
+        return not self._is_disabled and self.has_room and _now() >= self.opens_at
 
-    @property
-    def is_open(self) -> bool:
-        """Whether a request may leave at this moment, once it is paid for."""
-        return not self.dead and self.has_room and _now() >= self.opens_at
-
-    @property
-    def has_spare_room(self) -> bool:
-        """Whether there is more room than a request leaves that comes back and is followed."""
-        return self.in_flight + 1 <= SPARE_FROM * self.allowed
-
-    def limited_by(self) -> Limit:
-        """What keeps the next request from leaving."""
-        if self.is_shut:
+    def bottleneck(self) -> Limit:
+        """The limit that holds the next request back."""
+        if self.state is not LimiterState.OPEN:
             return "server"
-        if self._short_of is not None:
-            return self._short_of if self._share.share == 1 else "server"
-        if self.in_flight < self.allowed:
+        if (short_of := self.rates.short_of) is not None:
+            return short_of if self.rates.search.fraction == 1 else "server"
+        if self.concurrency.has_room:
             return "caller"
-        return "concurrency" if self._knee is None else "server"
+        return "server" if self.concurrency.is_searched else "concurrency"
 
-    def charge(self, prompt_bytes: int, max_tokens: int) -> PerLimit[int]:
-        """Owe what a request is taken to use, and return it."""
-        if self._begins_anew:
-            self._begin_anew()
-        # Not before its turn: whoever has waited knows more than when it came.
-        prompt, reply = self._estimate.of(prompt_bytes, max_tokens)
-        amounts = PerLimit(1, prompt + reply, prompt, reply)
-        if self.metered:
-            for meter in self.metered:
-                meter.due = amounts[meter.at]
-            self._short_of = next((m.factor for m in self.metered if not m.is_covered), None)
-        return amounts
-
-    async def pay(self) -> bool:
-        """Wait until all that is owed is paid; whether the gate is open still."""
-        if self._short_of is None:
-            for meter in self.metered:
-                await meter.pay()
-            return True
-        began = _now()
-        try:
-            with anyio.CancelScope() as self._paying:
-                # Requests last: whatever else is waited for would let them leave unevenly.
-                for meter in reversed(self.metered):
-                    await meter.pay()
-        finally:
-            self._paying = self._short_of = None
-            self._held_s += _now() - began
-        return not self.dead and _now() >= self.opens_at
-
-    def give_back(self) -> None:
-        """The request does not leave here after all; what it has paid the next one need not."""
-        for meter in self.metered:
-            meter.due = 0.0
-
-    def let_out(self, prompt_bytes: int, max_tokens: int, amounts: PerLimit[int]) -> Permit:
-        """The request leaves."""
+    async def acquire(self, size: RequestSize) -> Permit | None:
+        """Wait until a request is paid for and permit it; None if the limiter closed meanwhile."""
         now = _now()
-        self._began = min(self._began, now)
-        self._left_at = now
-        self._accepted.add(now, self._part_of_a_minute(amounts))
-        self.closures.left(now)
-        if self.is_out:
-            self._probing_at = now
-        self.in_flight += 1
-        for meter, amount in zip(self._meters, amounts, strict=True):
-            meter.left += amount
-        for meter in self.metered:
-            meter.let_out()
-        return Permit(self, now, self._left, prompt_bytes, max_tokens, amounts)
+        amounts = self.rates.reserve(size, now)
+        if self.rates.short_of is None:
+            if self.rates.buckets:
+                await self.rates.pay()  # without waiting
+        elif await self._wait_and_pay():
+            now = _now()
+        else:
+            return None
+        permit = Permit(self, now, self.rates.sent + 1, size, amounts)
+        for on_acquire in self._on_acquire:
+            on_acquire(permit, now)
+        return permit
 
-    def deadline_s(self, departure: Permit, timeout_s: float) -> float:
-        """How long a request is waited for: less if it is to see whether the endpoint is back."""
-        out_since = self._circuit.opened_at
-        if out_since is None or departure.at != self._probing_at:
-            return timeout_s
-        return min(timeout_s, self.replies.probe_s(departure.at - out_since))
-
-    def leave(self, departure: Permit) -> None:
-        """The request is back, or lost."""
-        self.in_flight -= 1
-        if departure.at == self._probing_at:
-            self._probing_at = None
-
-    def change(self, limits: Limits) -> None:
-        """Go by other limits from the next request on; a rate not given stays what it was."""
-        if limits.in_flight is not None:
-            self._knee, self.allowed = None, limits.in_flight
-        self._limits = limits
-        self._go_by_all_known()
-
-    def told(self, announced: PerLimit[int | None]) -> None:
-        """A reply says what the endpoint allows: go by that, or by what was given if it is less.
-
-        A reply that does not say, as errors often do not, changes nothing.
-        """
-        if announced is NOTHING:
-            return
-        pairs = zip(announced, self._announced, strict=True)
-        known = PerLimit(*(before if now is None else now for now, before in pairs))
-        if known != self._announced:
-            self._announced = known
-            self._share.announced()
-            self._go_by_all_known()
-
-    def _go_by_all_known(self) -> None:
-        processes = self._limits.processes
-        known = zip(self._meters, self._limits.rates, self._announced, strict=True)
-        for meter, given, announced in known:
-            ours = None if announced is None else max(1, announced // processes)
-            rate = min((x for x in (given, ours) if x is not None), default=None)
-            if rate is not None and rate != meter.rate:
-                meter.go_by(rate, self._share.share)
-        self.metered = [meter for meter in self._meters if meter.rate is not None]
-        rpm = self._meters.rpm.rate
-        if self._knee is not None and rpm is not None:
-            self._knee = None
-            self.allowed = Limits(rpm=round(rpm)).in_flight or FIRST
-
-    def passed(self, departure: Permit, usage: Usage, waiting: int = 0) -> None:
-        """A request succeeded; the next one pays the difference between estimate and use.
+    def release(
+        self,
+        permit: Permit,
+        outcome: Outcome,
+        announced: PerLimit[int | None] = UNKNOWN,
+        waiting: int = 0,
+    ) -> Outcome:
+        """Learn from an outcome.
 
         Args:
-            departure: its own.
-            usage: its tokens.
-            waiting: how many requests wait in the queue.
+            permit: of the request.
+            outcome: reported once for each permit.
+            announced: limits by the reply's headers; lower ones than those given are followed.
+            waiting: requests in the queue.
+
+        Returns:
+            The outcome; a throttle that was a stray is one now.
         """
         now = _now()
-        if self._knee is not None:
-            # A rate that was guessed since holds back those who wait, not the knee.
-            held_back = waiting if self._meters.rpm.rate is None else 0
-            self._knee.back(departure.at, now, self.in_flight + 1, held_back)
-            self.allowed = self._knee.limit
-        self.replies.learn(now - departure.at)
-        self.closures.passed(departure.at)
-        self._circuit.passed(departure.at)
-        _, _, _, prompt_bytes, max_tokens, amounts = departure
-        self._estimate.learn(prompt_bytes, usage.prompt_tokens, usage.completion_tokens)
-        if not self.metered:
-            return
-        if usage.prompt_tokens + usage.completion_tokens:
-            self._settle(amounts, self._estimate.of(prompt_bytes, max_tokens), usage)
-        busy = self._held_s >= HELD * (now - self._share.changed_at)
-        accepted = self._accepted.per_minute(now, self._began)
-        if self._share.passed(self._left, now, accepted, busy=busy):
-            self._held_s = 0.0
-            self._begins_anew = True
+        if announced is not UNKNOWN and self.rates.observe(announced):
+            self._end_search_for_slots()
+        if isinstance(outcome, Throttled):
+            outcome = self.rates.judge(permit, outcome, now)
+            self.backoff.is_rate_known = self.rates.is_known
+        # A rate that was guessed holds requests back, not the slots.
+        self.concurrency.waiting = waiting if self.rates.rpm is None else 0
+        was_out, opened_at = self.circuit.is_open, self.opens_at
+        for on_release in self._on_release:
+            on_release(permit, outcome, now)
+        if was_out != self.circuit.is_open:
+            _log.info("%s is %s", self.name, "back" if was_out else "out")
+        if self.opens_at > max(opened_at, now):
+            _log.info("%s: nothing is sent for %.1f s", self.name, self.opens_at - now)
+            self.rates.restart()
+            self._interrupt()
+        if isinstance(outcome, Disabled):
+            self.disable(outcome.message)
+        return outcome
 
-    def _settle(self, amounts: PerLimit[int], estimate: tuple[int, int], usage: Usage) -> None:
-        prompt, reply = estimate
-        # What was read from a cache counts as input where input is counted by itself: not at all.
-        read = usage.prompt_tokens - usage.cached_tokens
-        used = PerLimit(
-            1, usage.prompt_tokens + usage.completion_tokens, read, usage.completion_tokens
-        )
-        expected = PerLimit(1, prompt + reply, prompt, reply)
-        for meter in self.metered:
-            # Tokens set aside before the first replies told better, or more than a request's, are
-            # not given back: they would fall into another window.
-            known = min(amounts[meter.at], expected[meter.at])
-            meter.owed = max(-known, meter.owed + used[meter.at] - known)
+    def timeout_s(self, permit: Permit, timeout_s: float) -> float:
+        """The deadline of a request in seconds; a probe has a shorter one."""
+        out_since = self.circuit.opened_at
+        if out_since is None or not self.circuit.is_probe(permit):
+            return timeout_s
+        return min(timeout_s, self.latency.probe_s(permit.sent_at - out_since))
 
-    def throttled(self, departure: Permit, delay_s: float | None) -> None:
-        """A request came back throttled: close the gate and slow down."""
-        now = _now()
-        self._accepted.refused(departure.at, self._part_of_a_minute(departure.amounts))
-        self._slow_down(departure, now, delay_s or 0.0)
-        if self._share.is_tolerated:
-            self.closures.tolerated(departure.at, now, delay_s)
-            self._close(now)
-            return
-        is_sure = self._share.good is not None and not self._share.is_windowed
-        self._refused(departure, now, delay_s, probe=delay_s is None and not is_sure)
+    def change(self, limits: Limits) -> None:
+        """Follow other limits from the next request on; a rate that is not given stays."""
+        if limits.in_flight is not None:
+            self.concurrency.fix(limits.in_flight)
+        self.rates.change(limits)
+        self._end_search_for_slots()
 
-    def _slow_down(self, departure: Permit, now: float, wait_s: float) -> None:
-        self._begins_anew = True
-        if not self.metered:
-            guess = max(LEAST_RPM, self._accepted.per_minute(now, now - WINDOW_S))
-            self._meters.rpm.rate = guess
-            self._accepted.scale(1 / guess)
-            self.metered = [self._meters.rpm]
-            step = GUESS_STEP if now - self._began < WINDOW_S else FIRST_STEP
-            self._share = RateController.of_a_guess(step, self._left, now)
-        else:
-            accepted = self._accepted.per_minute(now, now - WINDOW_S)
-            self._share.throttled(departure.number, self._left, now, accepted, wait_s)
-        if self._share.changed_at == now:
-            self._held_s = 0.0
-            self._slice_s = SMOOTH_S
+    def disable(self, reason: str) -> None:
+        """Send nothing more."""
+        if not self._is_disabled:
+            _log.warning("%s is disabled: %s", self.name, reason)
+        self._is_disabled = True
+        self._interrupt()
 
-    def _part_of_a_minute(self, amounts: PerLimit[int]) -> float:
-        """How much of what is allowed a minute a request takes; 1 where nothing is known."""
-        if not self.metered:
-            return 1.0
-        return max(amounts[meter.at] / meter.rate for meter in self.metered if meter.rate)
+    def stop(self) -> None:
+        """Permit nothing more; requests in flight are released as usual."""
+        self._is_stopped = True
+        self._interrupt()
 
-    @property
-    def _left(self) -> int:
-        return self._meters.rpm.left
+    async def _wait_and_pay(self) -> bool:
+        """Wait until the due request is paid for; False if the limiter has closed meanwhile."""
+        began, is_paid = _now(), False
+        try:
+            with anyio.CancelScope() as self._payment:
+                await self.rates.pay()
+            is_open = not (self._is_disabled or self._is_stopped) and _now() >= self.opens_at
+            is_paid = is_open and not self._payment.cancelled_caught
+        finally:
+            self._payment = None
+            self.rates.hold(_now() - began)
+            if not is_paid:
+                self.rates.cancel()
+        return is_paid
 
-    def failed(self, departure: Permit) -> bool:
-        """A request failed; whether that is taken for an outage, which closes the gate."""
-        now = _now()
-        is_out = self._circuit.failed(departure.at, now)
-        if self.is_out:
-            self._refused(departure, now, None)
-        return is_out
+    def _interrupt(self) -> None:
+        """End the wait of the request that is being paid for."""
+        if self._payment is not None:
+            self._payment.cancel()
 
-    @property
-    def is_out(self) -> bool:
-        """Whether the endpoint is taken to be out; then one request at a time leaves, to see."""
-        return self._circuit.opened_at is not None
-
-    def unreached(self, departure: Permit, delay_s: float | None) -> None:
-        """A request could not be sent: close the gate until one can."""
-        now = _now()
-        self._circuit.open(now)
-        self._accepted.refused(departure.at, self._part_of_a_minute(departure.amounts))
-        self._refused(departure, now, delay_s)
-
-    def _refused(
-        self, departure: Permit, now: float, delay_s: float | None, *, probe: bool = False
-    ) -> None:
-        draw = self._random.random()
-        self.closures.refused(departure.at, now, delay_s, draw, probe=probe)
-        self._close(now)
-
-    def _close(self, now: float) -> None:
-        if now < self.opens_at:
-            self._begins_anew = True
-            self.wake()
-
-    def wake(self) -> None:
-        """Send away whoever stands in the gate and pays."""
-        if self._paying is not None:
-            self._paying.cancel()
-
-    def _begin_anew(self) -> None:
-        """Let requests leave evenly at the share in use, whatever a closed gate has saved up.
-
-        Only between two requests: what one has paid would not count.
-        """
-        self._begins_anew = False
-        since_s = _now() - self._left_at
-        for meter in self.metered:
-            rate = (meter.rate or 0.0) * self._share.share
-            if meter is self._meters.rpm:
-                meter.space(rate, self._slice_s, since_s, self._share.early)
-            else:
-                meter.use(rate)
+    def _end_search_for_slots(self) -> None:
+        if self.concurrency.is_searched and self.rates.rpm is not None:
+            self.concurrency.fix(Limits(rpm=round(self.rates.rpm)).in_flight or FIRST)
 
 
 def _now() -> float:

@@ -1,4 +1,4 @@
-"""How fast to go: pure arithmetic of rates and estimates. Time comes in as an argument."""
+"""Values for each of the limits that are counted by the minute."""
 
 from typing import Generic, NamedTuple, TypeVar
 
@@ -8,9 +8,12 @@ T = TypeVar("T")
 
 
 class PerLimit(NamedTuple, Generic[T]):
-    """Something of each limit: of requests, of tokens, and of tokens in and out by themselves."""
+    """One value for requests, for all tokens, for input tokens and for output tokens."""
 
     rpm: T
     tpm: T
     input_tpm: T
     output_tpm: T
+
+
+UNKNOWN: PerLimit[int | None] = PerLimit(None, None, None, None)

@@ -1,8 +1,11 @@
-"""Who waits, and whose turn it is at a gate.
+"""Queue requests, and tell which of them an endpoint takes next.
 
-Work that has begun goes before new work. Several endpoints have a prefix cache each, so it waits
-for its home, the gate it was let out by before, while the others can begin new work instead. It
-waits for no home that is shut, and not for ever, and no gate is kept idle by it.
+Work that has begun goes before new work. Each endpoint has a prefix cache of its own, so a request
+of such work waits for its preferred endpoint while the others begin new work instead. It does not
+wait for one that is closed, nor beyond `PATIENCE`, and no endpoint idles because of it.
+
+An endpoint takes the first of: `REQUEUED`; `CONTINUATION` without a preferred endpoint, or past its
+patience; its own `CONTINUATION`; `NEW`; the `CONTINUATION` of another endpoint; `HEDGE`.
 """
 
 import asyncio
@@ -11,110 +14,111 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from vcgen.engine.limits.limiter import EndpointLimiter
+from vcgen.engine.limits.limiter import EndpointLimiter, LimiterState
 
-# While so many leave by each gate, or join the queue for their home, work waits for its own. Where
-# homes keep up it takes a few.
+# Requests that leave or join by each endpoint before one stops waiting for its preferred endpoint.
+# An endpoint that keeps up takes a few; a clip's requests come a few dozen apart.
 PATIENCE = 64
 
 Waiter = asyncio.Future[EndpointLimiter | None]
-_Queue = deque[tuple[int, Waiter]]  # each with how many had left or joined for their home
+_Queue = deque[tuple[int, Waiter]]  # with the number of moves before each
 
 
 class Priority(IntEnum):
-    """Who leaves first.
+    """Order of requests.
 
     Attributes:
-        RETURNED: was sent away by a gate that closed.
-        BEGUN: belongs to work that has begun.
-        NEW: begins some.
-        SPARE: leaves only while there is room and nobody else waits.
+        REQUEUED: its limiter closed while it was being paid for.
+        CONTINUATION: of work that has begun.
+        NEW: begins work.
+        HEDGE: a second copy, sent while slots are spare and no other request waits.
     """
 
-    RETURNED = 0
-    BEGUN = 1
+    REQUEUED = 0
+    CONTINUATION = 1
     NEW = 2
-    SPARE = 3
+    HEDGE = 3
 
 
 @dataclass(slots=True)
 class Affinity:
-    """What requests belong to that share a prefix, as those of a clip do.
+    """Requests that share a prefix, as those of one clip do.
 
     Attributes:
         begun: one of them was answered.
-        home: the gate which that one was let out by, None if that was in another run.
+        preferred: the limiter of the endpoint that answered; None if that was in another run.
     """
 
     begun: bool = False
-    home: EndpointLimiter | None = None
+    preferred: EndpointLimiter | None = None
 
 
 class RequestQueue:
-    """Those who wait.
-
-    Args:
-        gates: where requests leave. A single one is nobody's home: it changes nothing there.
+    """The queued requests.
 
     Attributes:
-        waiting: how many wait, and of those who gave up the ones behind them.
+        waiting: queued requests, including cancelled ones not yet removed.
     """
 
-    def __init__(self, gates: Sequence[EndpointLimiter]) -> None:
+    def __init__(self, limiters: Sequence[EndpointLimiter]) -> None:
         self._queues: tuple[_Queue, ...] = tuple(deque() for _ in Priority)
-        self._spare = self._queues[Priority.SPARE]
-        self._at_home: dict[EndpointLimiter, _Queue] = {}
-        if len(gates) > 1:
-            self._at_home = {gate: deque() for gate in gates}
-        self._patience = PATIENCE * len(gates)
+        self._hedges = self._queues[Priority.HEDGE]
+        self._by_preference: dict[EndpointLimiter, _Queue] = {}
+        if len(limiters) > 1:
+            self._by_preference = {limiter: deque() for limiter in limiters}
+        self._patience = PATIENCE * len(limiters)
         self._moves = 0
         self.waiting = 0
 
-    def join(self, waiter: Waiter, rank: Priority, home: EndpointLimiter | None) -> None:
-        """Wait for one's turn."""
-        queue = self._queues[rank]
-        if rank is Priority.BEGUN:
-            self._moves += 1  # so that no two are of the same age
-            if home is not None:
-                queue = self._at_home.get(home, queue)
-        while queue and queue[0][1].done():  # given up, and nobody may be called for hours
-            self._leave(queue)
+    def join(self, waiter: Waiter, priority: Priority, preferred: EndpointLimiter | None) -> None:
+        """Queue a request."""
+        queue = self._queues[priority]
+        if priority is Priority.CONTINUATION:
+            self._moves += 1  # no two are of the same age
+            if preferred is not None:
+                queue = self._by_preference.get(preferred, queue)
+        while queue and queue[0][1].done():  # cancelled, and nothing may be taken for hours
+            self._pop(queue)
         queue.append((self._moves, waiter))
         self.waiting += 1
 
-    def take(self, gate: EndpointLimiter) -> Waiter | None:
-        """Let out of the queue whose turn it is at a gate that is free, None if it is nobody's."""
-        while queue := self._next(gate):
-            if queue is self._spare and not gate.has_spare_room:
+    def take(self, limiter: EndpointLimiter) -> Waiter | None:
+        """Remove the next request for an endpoint with a free slot, None without one."""
+        while queue := self._next(limiter):
+            if queue is self._hedges and not limiter.concurrency.has_spare_room:
                 return None
-            waiter = self._leave(queue)
+            waiter = self._pop(queue)
             if not waiter.done():
                 self._moves += 1
                 return waiter
         return None
 
     def take_all(self) -> Iterator[Waiter]:
-        """Let everybody out of the queue."""
-        for queue in (*self._queues, *self._at_home.values()):
+        """Remove all requests."""
+        for queue in (*self._queues, *self._by_preference.values()):
             while queue:
-                waiter = self._leave(queue)
+                waiter = self._pop(queue)
                 if not waiter.done():
                     yield waiter
 
-    def _leave(self, queue: _Queue) -> Waiter:
+    def _pop(self, queue: _Queue) -> Waiter:
         self.waiting -= 1
         return queue.popleft()[1]
 
-    def _next(self, gate: EndpointLimiter) -> _Queue | None:
-        returned, begun, new, spare = self._queues
-        if returned or not self._at_home:
-            return returned or begun or new or spare
-        homes = [(home, queue) for home, queue in self._at_home.items() if queue]
-        # Work that has no home, or one that is no longer worth waiting for.
-        late = self._moves - self._patience
-        strays = [queue for home, queue in homes if queue[0][0] < late or home.is_shut]
+    def _next(self, limiter: EndpointLimiter) -> _Queue | None:
+        requeued, begun, new, hedges = self._queues
+        if requeued or not self._by_preference:
+            return requeued or begun or new or hedges
+        preferences = [(other, queue) for other, queue in self._by_preference.items() if queue]
+        oldest_patient = self._moves - self._patience
+        strays = [
+            queue
+            for other, queue in preferences
+            if queue[0][0] < oldest_patient or other.state is not LimiterState.OPEN
+        ]
         first = _oldest([begun, *strays] if begun else strays)
-        return first or self._at_home[gate] or new or _oldest(q for _, q in homes) or spare
+        others = _oldest(queue for _, queue in preferences)
+        return first or self._by_preference[limiter] or new or others or hedges
 
 
 def _oldest(queues: Iterable[_Queue]) -> _Queue | None:

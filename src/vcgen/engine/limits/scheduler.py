@@ -1,191 +1,201 @@
-"""One fair queue before the gates of one or more endpoints.
+"""One fair queue before the limiters of one or more endpoints.
 
-Whoever asks first leaves first, however large the request, and through whichever gate it can leave
-soonest; work that has begun goes before new work, and rather through the gate it was let out by
-before, for which nobody waits for ever (`vcgen.turns`). One request at a time stands in a gate and
-pays (aiolimiter alone would serve the smallest first), the others wait in the queue and none of
-them polls: each is woken when it is its turn. No 60 s hold more requests than a gate allows, nor
-more tokens than it allows and one request's.
+Requests are sent in the order of their priority and arrival, however large they are, by the
+endpoint that can send them soonest. One request at a time is paid for at each limiter; the others
+sleep in the queue until one of them is offered a slot. Any 60 s hold at most the requests that an
+endpoint allows, and at most its tokens plus one request's.
 
-Futures and timers are asyncio's, as the limiter is: anyio's cost ten times as much, on every
-request.
+Futures and timers are asyncio's, as the rate limiter's are: anyio's cost ten times as much, on
+every request.
 """
 
 import asyncio
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from vcgen.engine.limits.bottleneck import Limit
-from vcgen.engine.limits.limiter import EndpointLimiter, Permit
-from vcgen.engine.limits.queue import Priority, RequestQueue, Waiter
+from vcgen.engine.limits.limiter import EndpointLimiter
+from vcgen.engine.limits.per_limit import UNKNOWN, PerLimit
+from vcgen.engine.limits.permit import Completed, Outcome, Permit, RequestSize
+from vcgen.engine.limits.queue import Affinity, Priority, RequestQueue, Waiter
 from vcgen.errors import RunStopped
 
-SLOW = 2.0  # times as long as replies of another gate take
+# A preferred endpoint whose replies take this many times as long as another's is left for it: its
+# prefix cache saves less.
+SLOW = 2.0
+_NO_AFFINITY = Affinity()
+
+
+class _Alarm(NamedTuple):
+    """A timer for the time at which a closed limiter opens.
+
+    uvloop's handle of a timer less than 0.5 ms ahead has no `when()`, so the time is kept here.
+    """
+
+    opens_at: float
+    timer: asyncio.TimerHandle
 
 
 class Scheduler:
-    """The queue. Used from one event loop.
+    """The queue and its limiters. Used from one event loop.
 
     Attributes:
-        gates: where requests leave; one that is dead is never used again.
-        waits_for_budget: how many requests wait outside, for their budget.
+        waiting_for_budget: requests that have not joined the queue, because of their budget.
     """
 
-    def __init__(self, gates: Sequence[EndpointLimiter]) -> None:
-        self.gates = tuple(gates)
-        self.waits_for_budget = 0
-        self._turns = RequestQueue(self.gates)
-        self._alarms: dict[EndpointLimiter, asyncio.TimerHandle] = {}
+    def __init__(self, limiters: Sequence[EndpointLimiter]) -> None:
+        self.limiters = tuple(limiters)
+        self.waiting_for_budget = 0
+        self._queue = RequestQueue(self.limiters)
+        self._alarms: dict[EndpointLimiter, _Alarm] = {}
         self._stopped: RunStopped | None = None
 
     @property
     def in_flight(self) -> int:
-        """Requests that have left and not come back."""
-        return sum(gate.in_flight for gate in self.gates)
+        """Requests sent and not released."""
+        return sum(limiter.concurrency.in_flight for limiter in self.limiters)
 
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        return self._turns.waiting
+        return self._queue.waiting
 
-    async def enter(
+    @property
+    def bottleneck(self) -> Limit:
+        """The limit that holds the next request back."""
+        limits = [limiter.bottleneck() for limiter in self.limiters if not limiter.is_disabled]
+        limit = "caller" if "caller" in limits else (limits or ["server"])[0]
+        return "budget" if limit == "caller" and self.waiting_for_budget else limit
+
+    async def acquire(
         self,
-        prompt_bytes: int,
-        max_tokens: int,
-        rank: Priority = Priority.NEW,
-        home: EndpointLimiter | None = None,
+        size: RequestSize,
+        priority: Priority = Priority.NEW,
+        affinity: Affinity = _NO_AFFINITY,
     ) -> Permit:
-        """Wait until a request may leave, and let it.
-
-        Every `enter` that returns is followed by one `leave`.
-
-        Args:
-            prompt_bytes, max_tokens: what its tokens are estimated from.
-            rank: who goes before it.
-            home: where it had rather leave.
+        """Wait until a request may be sent. Each permit is released once.
 
         Raises:
-            RunStopped: the queue was stopped.
+            RunStopped: the scheduler was stopped.
         """
-        gate = None if rank is Priority.SPARE or self._turns.waiting else self._idle(home)
+        preferred, limiter = affinity.preferred, None
+        if priority is not Priority.HEDGE and not self._queue.waiting:
+            limiter = self._idle(preferred)
         while True:
-            if gate is None:
-                gate = await self._turn(rank, home)
-            gate.taken = True
+            if limiter is None:
+                limiter = await self._next_offer(priority, preferred)
+            limiter.is_taken = True
             try:
-                self.check()
-                amounts = gate.charge(prompt_bytes, max_tokens)
-                if not gate.metered or await self._paid(gate):
-                    return gate.let_out(prompt_bytes, max_tokens, amounts)
+                self.raise_if_stopped()
+                if (permit := await limiter.acquire(size)) is not None:
+                    return permit
             finally:
-                self._release(gate)
-            rank, gate = Priority.RETURNED, None
+                self._free(limiter)
+            priority, limiter = Priority.REQUEUED, None
 
-    def leave(self, departure: Permit) -> None:
-        """The request is back, or lost."""
-        gate = departure.gate
-        gate.leave(departure)
-        self._offer(gate)
+    def release(
+        self, permit: Permit, outcome: Outcome, announced: PerLimit[int | None] = UNKNOWN
+    ) -> Outcome:
+        """Report the outcome of a request, and then offer its slot to the next one.
+
+        Args:
+            permit, outcome: of the request.
+            announced: limits by the reply's headers.
+
+        Returns:
+            The outcome; a throttle that was a stray is one now.
+        """
+        outcome = permit.limiter.release(permit, outcome, announced, self.waiting)
+        if isinstance(outcome, Completed):
+            self._offer(permit.limiter)
+        else:  # requests that prefer an endpoint may now leave by another
+            self.offer_all()
+        return outcome
 
     def offer_all(self) -> None:
-        """Gates have changed: let leave who may."""
-        for gate in self.gates:
-            self._offer(gate)
+        """Offer free slots to queued requests after limits have changed."""
+        for limiter in self.limiters:
+            self._offer(limiter)
 
     def stop(self, reason: RunStopped) -> None:
-        """Let nobody leave any more; all who wait get `reason`."""
+        """Send nothing more; every queued request raises `reason`."""
         self._stopped = reason
-        for gate in self.gates:
-            gate.wake()
-        for waiter in self._turns.take_all():
+        for limiter in self.limiters:
+            limiter.stop()
+        for waiter in self._queue.take_all():
             waiter.set_result(None)
         for alarm in self._alarms.values():
-            alarm.cancel()
+            alarm.timer.cancel()
+        self._alarms.clear()
 
-    def check(self) -> None:
-        """Raises RunStopped once the queue was stopped."""
+    def raise_if_stopped(self) -> None:
+        """Raise the reason of a stop."""
         if self._stopped is not None:
             raise self._stopped
 
-    @property
-    def limited_by(self) -> Limit:
-        """What keeps the next request from leaving."""
-        factors = [gate.limited_by() for gate in self.gates if not gate.dead]
-        factor = "caller" if "caller" in factors else (factors or ["server"])[0]
-        return "budget" if factor == "caller" and self.waits_for_budget else factor
-
-    async def _paid(self, gate: EndpointLimiter) -> bool:
-        """Wait until a request is paid for; whether it may leave then."""
-        may_leave = False
-        try:
-            may_leave = await gate.pay() and self._stopped is None
-        finally:
-            if not may_leave:
-                gate.give_back()
-        return may_leave
-
-    async def _turn(self, rank: Priority, home: EndpointLimiter | None) -> EndpointLimiter:
-        """Wait in the queue until a gate is offered that is open still."""
+    async def _next_offer(
+        self, priority: Priority, preferred: EndpointLimiter | None
+    ) -> EndpointLimiter:
+        """Wait in the queue until a limiter is offered that is still open."""
         while True:
-            self.check()
+            self.raise_if_stopped()
             waiter: Waiter = asyncio.get_running_loop().create_future()
-            self._turns.join(waiter, rank, home)
+            self._queue.join(waiter, priority, preferred)
             self.offer_all()
             try:
-                gate = await waiter
+                limiter = await waiter
             except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled() and (gate := waiter.result()):
-                    self._release(gate)
+                if waiter.done() and not waiter.cancelled() and (limiter := waiter.result()):
+                    self._free(limiter)
                 raise
-            if gate is None:  # stopped: to be checked
+            if limiter is None:  # stopped
                 continue
-            if gate.is_open:
-                return gate
-            rank = Priority.RETURNED
-            self._release(gate)
+            if limiter.may_send:
+                return limiter
+            priority = Priority.REQUEUED
+            self._free(limiter)
 
-    def _release(self, gate: EndpointLimiter) -> None:
-        """Whoever stood in a gate does so no longer."""
-        gate.taken = False
-        self._offer(gate)
+    def _free(self, limiter: EndpointLimiter) -> None:
+        limiter.is_taken = False
+        self._offer(limiter)
 
-    def _idle(self, home: EndpointLimiter | None) -> EndpointLimiter | None:
-        """A gate that nobody stands in and that lets through: one's home, or the emptiest.
-
-        Nobody stays at a slow home where there is room elsewhere: the run would end later.
-        """
-        if len(self.gates) == 1:
-            gate = self.gates[0]
-            return gate if gate.is_open and not gate.taken else None
-        free = [gate for gate in self.gates if gate.is_open and not gate.taken]
-        emptiest = min(free, key=lambda gate: gate.in_flight / gate.allowed, default=None)
-        if home is None or emptiest is None or home not in free:
+    def _idle(self, preferred: EndpointLimiter | None) -> EndpointLimiter | None:
+        """A limiter that can send at once: the preferred one, or the one with most free slots."""
+        if len(self.limiters) == 1:
+            limiter = self.limiters[0]
+            return limiter if limiter.may_send and not limiter.is_taken else None
+        free = [limiter for limiter in self.limiters if limiter.may_send and not limiter.is_taken]
+        emptiest = min(free, key=_use, default=None)
+        if preferred is None or emptiest is None or preferred not in free:
             return emptiest
-        is_slow = home.replies.mean_s > SLOW * emptiest.replies.mean_s
-        return emptiest if is_slow else home
+        is_slow = preferred.latency.mean_s > SLOW * emptiest.latency.mean_s
+        return emptiest if is_slow else preferred
 
-    def _offer(self, gate: EndpointLimiter) -> None:
-        """Give a gate's turn to whoever is next, now or when it opens."""
-        if not self._turns.waiting or gate.taken or gate.dead or not gate.has_room:
+    def _offer(self, limiter: EndpointLimiter) -> None:
+        """Offer a free slot to the next request, now or when the limiter opens."""
+        if not self._queue.waiting or limiter.is_taken or limiter.is_disabled:
             return
-        if _now() < gate.opens_at:
-            self._offer_later(gate)
+        if not limiter.has_room:
             return
-        if waiter := self._turns.take(gate):
-            gate.taken = True
-            waiter.set_result(gate)
+        if asyncio.get_running_loop().time() < limiter.opens_at:
+            self._offer_later(limiter)
+        elif waiter := self._queue.take(limiter):
+            limiter.is_taken = True
+            waiter.set_result(limiter)
 
-    def _offer_later(self, gate: EndpointLimiter) -> None:
-        alarm = self._alarms.get(gate)
-        if alarm is None or alarm.when() != gate.opens_at:
-            if alarm is not None:
-                alarm.cancel()
-            loop = asyncio.get_running_loop()
-            self._alarms[gate] = loop.call_at(gate.opens_at, self._opened, gate)
+    def _offer_later(self, limiter: EndpointLimiter) -> None:
+        alarm, opens_at = self._alarms.get(limiter), limiter.opens_at
+        if alarm is not None and alarm.opens_at == opens_at:
+            return
+        if alarm is not None:
+            alarm.timer.cancel()
+        timer = asyncio.get_running_loop().call_at(opens_at, self._open, limiter)
+        self._alarms[limiter] = _Alarm(opens_at, timer)
 
-    def _opened(self, gate: EndpointLimiter) -> None:
-        del self._alarms[gate]
-        self._offer(gate)
+    def _open(self, limiter: EndpointLimiter) -> None:
+        del self._alarms[limiter]
+        self._offer(limiter)
 
 
-def _now() -> float:
-    return asyncio.get_running_loop().time()
+def _use(limiter: EndpointLimiter) -> float:
+    return limiter.concurrency.in_flight / limiter.concurrency.allowed

@@ -1,16 +1,17 @@
-"""HTTP/1.1 over asyncio: the default transport, and the protocol every transport keeps.
+"""HTTP/1.1 over asyncio: the default transport.
 
 A transport moves bytes. It follows no redirect, uses no proxy it was not given, keeps one total
-deadline an attempt, caps the decoded reply, and raises `TransportError` for whatever is no reply.
+deadline an attempt, caps the decoded reply, and raises `TransportError` without a whole reply.
 
-Our own, because requests are what vcgen exists for: a client in another thread (reqwest) waits for
-the interpreter's lock at each reply, and those in Python cost two to thirty times as much a
-request. See docs/performance.md.
+vcgen has a client of its own because a request costs 16 us of CPU here, two to a hundred times as
+much in others written in Python, and a client in another thread (reqwest) waits for the
+interpreter's lock at each reply. See docs/performance.md.
 """
 
 import asyncio
 import concurrent.futures
 import os
+import resource
 import socket
 import ssl
 import threading
@@ -29,8 +30,8 @@ from vcgen.errors import ConnectFailed, ConnectionLost, TimedOut, TransportError
 # Servers such as uvicorn and vLLM close idle connections after 5 s; a pool that keeps them longer
 # sends into closed sockets.
 IDLE_S = 4.0
-# With thousands of requests on their way, a turn of the loop may take seconds, and to connect takes
-# several turns: what is shorter gives up connections that are there.
+# With thousands of requests in flight an iteration of the loop may take seconds, and connecting
+# takes several: a shorter deadline would give up connections that are established.
 CONNECT_S = 30.0
 ADDRESSES_S = 60.0
 OTHER_FILES = 64
@@ -124,7 +125,7 @@ class _Server:
             raise ConnectFailed(f"no connection within {CONNECT_S:g} s") from error
         except OSError as error:  # DNS, refusal, TLS; no descriptors left
             self._found_until = float("-inf")
-            raise ConnectFailed(str(error)) from error
+            raise ConnectFailed(error.strerror or str(error)) from error
 
     async def _connect(self) -> "_Connection":
         loop = asyncio.get_running_loop()
@@ -146,13 +147,13 @@ class _Server:
         _, connection = await asyncio.get_running_loop().create_connection(
             lambda: _Connection(self), ssl=self._tls, server_hostname=name, **where
         )
-        # Not before: of one that is given up while it is made, uvloop never says that it was lost.
+        # Not earlier: uvloop does not report the loss of a connection cancelled while it is made.
         if connection.is_open:
             self.connections.add(connection)
         return connection
 
     async def _find(self) -> socket.socket:
-        """Connected to whichever of the host's addresses answers first (RFC 8305), now known."""
+        """Connect to the host's address that answers first (RFC 8305), and remember it."""
         host, port, _ = self._address
         loop = asyncio.get_running_loop()
         find = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
@@ -183,12 +184,12 @@ class _Daemon(Executor):
         self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs
     ) -> "concurrent.futures.Future[T]":
         future: concurrent.futures.Future[T] = concurrent.futures.Future()
-        future.set_running_or_notify_cancel()  # from now on nobody cancels it
+        future.set_running_or_notify_cancel()  # it cannot be cancelled any more
 
         def work() -> None:
             try:
                 future.set_result(fn(*args, **kwargs))
-            except Exception as error:  # noqa: BLE001 - for whoever waits
+            except Exception as error:  # noqa: BLE001 - raised to the caller by the future
                 future.set_exception(error)
 
         threading.Thread(target=work, daemon=True).start()
@@ -219,7 +220,7 @@ class _Connection(asyncio.Protocol):
         """Send a request and wait for its reply.
 
         Raises:
-            TransportError: there is none; `_Unanswered` if not one byte of it came.
+            TransportError: no whole reply; `_Unanswered` if not one byte of it came.
             TimeoutError: not by `deadline`, in loop time.
         """
         self._reader.expect()
@@ -252,7 +253,7 @@ class _Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._reply is None or self._reply.done():
-            self.abort()  # what nobody asked for, or more than one reply
+            self.abort()  # bytes without a request, or a second reply
             return
         try:
             reply = self._reader.feed(data)
@@ -281,7 +282,7 @@ class _Connection(asyncio.Protocol):
             self._reply.set_exception(error)
 
     def _watch(self) -> None:
-        # One timer a connection, set anew when it fires: one a request costs 10 us.
+        # One timer a connection, set again when it fires: one a request costs 10 us.
         if self._timer is not None:
             self._timer.cancel()
         self._timer = self._loop.call_at(self._deadline, self._look)
@@ -302,22 +303,18 @@ class _Connection(asyncio.Protocol):
 
 
 def most_connections() -> int:
-    """How many connections this process may have open at once, by the files it may."""
-    try:
-        import resource  # noqa: PLC0415 - not on Windows, where 512 is what its C library opens
-    except ImportError:
-        return 512 - OTHER_FILES
+    """Return how many connections this process may have open, by its limit of open files."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(1, 2**20 if soft == resource.RLIM_INFINITY else soft - OTHER_FILES)
 
 
 def tls() -> ssl.SSLContext:
-    """What certificates are checked by: the system's authorities, or those of `SSL_CERT_FILE`."""
+    """The context that checks certificates by the system's authorities or `SSL_CERT_FILE`."""
     context = ssl.create_default_context()
     context.set_alpn_protocols(["http/1.1"])
     if not {"SSL_CERT_FILE", "SSL_CERT_DIR"} & os.environ.keys():
         import certifi  # noqa: PLC0415 - not for plain http
 
-        # Beside the system's own authorities: some Pythons come without any.
+        # In addition to the system's authorities: some Pythons come without any.
         context.load_verify_locations(certifi.where())
     return context

@@ -1,4 +1,4 @@
-"""The seam between the engine and whatever sends its bytes."""
+"""The interface between the engine and the client that sends its bytes."""
 
 from collections.abc import Mapping
 from typing import NamedTuple, Protocol
@@ -13,7 +13,7 @@ class Reply(NamedTuple):
 
 
 class Transport(Protocol):
-    """What sends a request's bytes and brings the reply's."""
+    """Sends the bytes of a request and returns its reply."""
 
     async def post(
         self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
@@ -21,8 +21,8 @@ class Transport(Protocol):
         """Send one POST and read the whole reply within `timeout_s` seconds.
 
         Raises:
-            TransportError: there is no whole reply; the subclass says why.
+            TransportError: no whole reply came; the subclass is the cause.
         """
 
     async def aclose(self) -> None:
-        """Close what is open; the transport is not used afterwards."""
+        """Close all connections; the transport is not used afterwards."""

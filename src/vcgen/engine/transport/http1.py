@@ -1,6 +1,6 @@
 """HTTP/1.1 (RFC 9112) as bytes: the head of a POST, and a reader of replies. No socket here.
 
-What servers send is read strictly, by llhttp (https://llhttp.org), the parser of Node.js.
+Replies are parsed strictly by llhttp (https://llhttp.org), the parser of Node.js.
 """
 
 import zlib
@@ -32,14 +32,14 @@ def address(url: str) -> Address:
     """The host, port and scheme of an http or https URL.
 
     Raises:
-        UsageError: its host is no host name.
+        UsageError: the host name is invalid.
     """
     parts = urlsplit(url)
     tls = parts.scheme == "https"
     try:
         host = (parts.hostname or "").encode("idna").decode()
     except UnicodeError as error:
-        raise UsageError(f"{parts.hostname!r} is no host name") from error
+        raise UsageError(f"{parts.hostname!r} is not a host name") from error
     return Address(host, parts.port or (_HTTPS if tls else _HTTP), tls)
 
 
@@ -47,7 +47,7 @@ def post_head(url: str, headers: Mapping[str, str]) -> bytes:
     """The head of a POST up to and including `content-length: `.
 
     Raises:
-        UsageError: the host is none, or a header would break its line.
+        UsageError: the host name is invalid, or a header would break its line.
     """
     parts, (host, port, tls) = urlsplit(url), address(url)
     target = quote(parts.path or "/", _LETTERS)
@@ -83,7 +83,7 @@ class ReplyReader:
         self.expect()
 
     def expect(self) -> None:
-        """Forget the last reply: what comes now belongs to the next."""
+        """Forget the last reply: the next bytes belong to a new one."""
         self.begun = self.keep_alive = self._has_head = False
         self._status = 0
         self._received_bytes = 0
@@ -91,10 +91,10 @@ class ReplyReader:
         self._body = bytearray()
 
     def feed(self, data: bytes) -> Reply | None:
-        """Take what has come; the reply if it is whole now.
+        """Feed received bytes; returns the reply once it is whole.
 
         Raises:
-            ConnectionLost: it is no HTTP, or packed in a way nobody asked for.
+            ConnectionLost: invalid HTTP, or an encoding that was not accepted.
             ReplyTooLarge: it exceeds `MAX_REPLY_BYTES`, packed or unpacked.
         """
         self.begun = True
@@ -103,7 +103,7 @@ class ReplyReader:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
             self.keep_alive = False
-            if not self._status:  # what follows a whole reply belongs to nobody
+            if not self._status:  # bytes after a whole reply are dropped
                 raise ConnectionLost(f"the server does not speak HTTP/1.1: {error}") from error
         body_bytes = MAX_REPLY_BYTES if self._has_head else 0
         if self._received_bytes > body_bytes + MAX_HEAD_BYTES:
@@ -127,7 +127,7 @@ class ReplyReader:
             raise ConnectionLost("a second reply to one request")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        # Not those after the body: they must not change what its head has said (RFC 9110, 6.5.1).
+        # Trailers must not change the head (RFC 9110, 6.5.1).
         if not self._has_head:
             self._headers.append((name, value))
 
@@ -162,13 +162,13 @@ def unpacked(body: bytes, packing: str) -> bytes:
     """A body without its `content-encoding`.
 
     Raises:
-        ConnectionLost: it is packed in a way nobody asked for, or not whole.
+        ConnectionLost: the encoding was not accepted, or the body is cut short.
         ReplyTooLarge: it exceeds `MAX_REPLY_BYTES`.
     """
     if packing.lower() == "identity":
         return body
     if packing.lower() not in {"gzip", "x-gzip", "deflate"}:
-        raise ConnectionLost(f"the reply is packed as {packing[:40]!r}, which nobody asked for")
+        raise ConnectionLost(f"the reply is packed as {packing[:40]!r}, which was not accepted")
     unpacker = zlib.decompressobj(_GZIP_OR_ZLIB)
     try:
         plain = unpacker.decompress(body, MAX_REPLY_BYTES + 1)
@@ -182,5 +182,5 @@ def unpacked(body: bytes, packing: str) -> bytes:
 
 
 def too_large() -> ReplyTooLarge:
-    """What is raised for a reply over the cap."""
+    """The error of a reply over the cap."""
     return ReplyTooLarge(f"the reply is larger than {MAX_REPLY_BYTES} bytes")

@@ -1,7 +1,7 @@
 """HTTP by an `httpx.AsyncClient`: for proxies, mutual TLS, mocks, `ASGITransport`.
 
-Slower than the default (httpx's pool costs milliseconds a request); for what only it can reach.
-The client is the caller's, or made here to go through the proxies that the environment names.
+Slower than the default: httpx's pool costs milliseconds of CPU a request. The client is the
+caller's, or made here to use the proxies that the environment names.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from vcgen.engine.transport.base import Reply
 from vcgen.engine.transport.http1 import MAX_REPLY_BYTES, require_headers, too_large, unpacked
 from vcgen.errors import ConnectFailed, ConnectionLost, TimedOut, TransportError, UsageError
 
-# What httpcore does first where there is nothing to connect.
+# The first event of httpcore on a connection that is already established.
 _ON_A_KEPT_CONNECTION = "http11.send_request_headers.started"
 
 
 class HttpxTransport:
-    """Sends by a client its maker closes; redirects are not followed, whatever it says.
+    """Sends by a client that its owner closes; redirects are never followed.
 
     Give the client a pool as large as the concurrency, `httpx.Limits(max_connections=None)`: a
     request that waits for a connection spends its deadline waiting.
@@ -35,13 +35,13 @@ class HttpxTransport:
     def by_environment(cls) -> Self:
         """Through the proxies of `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY`, but for `NO_PROXY`.
 
-        To an https endpoint a proxy passes bytes it cannot read. To this machine nothing goes
-        through one: a key over plain http is for nobody else.
+        A proxy cannot read the bytes for an https endpoint. Requests to this machine use none,
+        because their key travels over plain http.
 
         Raises:
             UsageError: a proxy is named that cannot be used.
         """
-        # Each waits long enough for its turn at the gate: no limit here.
+        # The limiter bounds the requests in flight.
         limits = httpx.Limits(max_connections=None, keepalive_expiry=IDLE_S)
         direct = dict.fromkeys(
             f"all://[{host}]" if ":" in host else f"all://{host}" for host in LOOPBACK
@@ -49,7 +49,7 @@ class HttpxTransport:
         try:
             client = httpx.AsyncClient(verify=tls(), trust_env=True, mounts=direct, limits=limits)
         except (ValueError, ImportError, httpx.InvalidURL) as error:
-            # What it says may hold the password of the proxy.
+            # Its message may hold the password of the proxy.
             raise UsageError(
                 "the environment names a proxy that cannot be used; it must be an http or https "
                 "address, or socks5 with the package socksio"
@@ -110,8 +110,8 @@ class HttpxTransport:
 
 
 async def _body(response: httpx.Response) -> bytes:
-    # httpx unpacks 64 KiB into 64 MiB before anybody can look, and takes a packing cut short for
-    # whole. What a mock has made of bytes is unpacked from the start.
+    # httpx unpacks 64 KiB into 64 MiB before its size can be checked, and takes a truncated body
+    # for whole. A mock's response is already decoded.
     is_plain = response.is_stream_consumed
     received = bytearray()
     async for piece in response.aiter_bytes() if is_plain else response.aiter_raw():

@@ -1,1 +1,1 @@
-"""The run directory: what is written, read and kept whole."""
+"""The run directory: written, read, and repaired after a crash."""

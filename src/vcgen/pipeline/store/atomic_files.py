@@ -1,7 +1,7 @@
-"""Files as vcgen keeps them: for their owner alone, through no symbolic link, safe in a power cut.
+"""Private files that survive a power cut and are never opened through a symbolic link.
 
-What holds replies is 0600 whatever the umask: prompts and answers are nobody else's until their
-owner says so. A file that is there keeps the rights it was given.
+Files with replies have mode 0600 regardless of the umask: prompts and answers are private until
+their owner shares them. An existing file keeps its mode.
 """
 
 import fcntl
@@ -16,26 +16,25 @@ from vcgen.errors import UsageError
 from vcgen.pipeline.store.lines import line_id, salvage
 
 PRIVATE = 0o600
-PLAIN = 0o666  # as the umask says
+PLAIN = 0o666  # minus the umask
 _NO_LINK = os.O_CLOEXEC | os.O_NOFOLLOW
 _BUFFER_BYTES = 1 << 20
 
 
 def open_private(path: Path, flags: int) -> int:
-    """A descriptor of a file that is never somewhere else; made with the rights `PRIVATE`."""
+    """Open a file that is not a symbolic link; a new one has mode `PRIVATE`."""
     return os.open(path, flags | _NO_LINK, PRIVATE)
 
 
 @contextmanager
 def replacing(path: Path, mode: int = PRIVATE) -> Iterator[BinaryIO]:
-    """A file to write that takes the place of `path` when the block ends, whole or not at all.
+    """Yield a file to write; it replaces `path` when the block ends, whole or not at all.
 
-    Raises:
-        OSError: the disk refuses, or another process is at it.
+    Raise OSError if the disk refuses, or another process is replacing it.
     """
     temporary = path.with_name(f".{path.name}.new")
     require_unlocked(temporary)
-    # What a killed process left there, or a link that somebody laid.
+    # Left by a killed process, or a symbolic link laid there.
     temporary.unlink(missing_ok=True)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
     with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
@@ -53,12 +52,12 @@ def replacing(path: Path, mode: int = PRIVATE) -> Iterator[BinaryIO]:
 
 @contextmanager
 def replacing_file(path: Path) -> Iterator[BinaryIO]:
-    """A file to hand on that takes the place of `path`, which is a file or nothing.
+    """Yield a file to share; it replaces `path`, a regular file or nothing.
 
-    Directories above it are made, and the umask says who may read it.
+    Missing directories are made, and the umask decides who may read it.
 
     Raises:
-        UsageError: it is something else, or cannot be written.
+        UsageError: `path` is not a regular file, or cannot be written.
     """
     if path.is_symlink():  # /dev/stdout is one
         raise UsageError(
@@ -77,20 +76,22 @@ def replacing_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def lock(descriptor: int) -> None:
-    """Keep a file or directory from other processes that ask, until the descriptor is closed.
+    """Lock a file or directory until the last copy of the descriptor is closed.
+
+    A file system without locks grants any.
 
     Raises:
-        OSError: another one holds it.
+        OSError: another process holds it, with `EBUSY`.
     """
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        if error.errno == EWOULDBLOCK:  # else it is a file system that knows no locks
+        if error.errno == EWOULDBLOCK:
             raise OSError(EBUSY, "another process is writing it") from error
 
 
 def require_unlocked(path: Path) -> None:
-    """Raises OSError if another process holds what is at `path`."""
+    """Raise OSError if another process holds a lock on `path`."""
     if path.is_symlink() or not path.exists():
         return
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK)
@@ -101,7 +102,7 @@ def require_unlocked(path: Path) -> None:
 
 
 def make_directory(path: Path) -> None:
-    """A directory and those above it, made where they are not there yet."""
+    """Make a directory and those above it, unless they exist."""
     if not path.is_dir():
         make_directory(path.parent)
         path.mkdir(exist_ok=True)
@@ -109,7 +110,7 @@ def make_directory(path: Path) -> None:
 
 
 def sync_path(path: Path) -> None:
-    """Return when a file, or the names in a directory, are on the disk."""
+    """Return when a file, or the entries of a directory, are on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -118,9 +119,9 @@ def sync_path(path: Path) -> None:
 
 
 def scan_lines(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | None]]:
-    """Of each line of a file: the whole lines in it with their ids, and itself if it is damaged.
+    """Yield, for each line of a file, its whole lines with their ids, and the line if damaged.
 
-    A last line that was never finished is no damage.
+    A torn last line does not count as damaged.
 
     Raises:
         UsageError: the file cannot be opened.
@@ -130,7 +131,7 @@ def scan_lines(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | No
 
 
 def open_lines(path: Path) -> BinaryIO:
-    """A file to read; raises UsageError if it cannot be opened."""
+    """Open a file to read; raise UsageError if that fails."""
     try:
         return path.open("rb", buffering=_BUFFER_BYTES)
     except OSError as error:
@@ -138,18 +139,18 @@ def open_lines(path: Path) -> BinaryIO:
 
 
 def scan_line(written: bytes) -> tuple[list[tuple[str, bytes]], bytes | None]:
-    """The same of one line, given with its newline if it has one."""
+    """Scan one line, given with its newline if it has one, as `scan_lines` does."""
     line = written.removesuffix(b"\n")
     is_ended = len(line) < len(written)
-    if is_ended and (found := line_id(line)) is not None:
-        return [(found, line)], None
+    if is_ended and (name := line_id(line)) is not None:
+        return [(name, line)], None
     whole = salvage(line)
     lacks_end = not whole or whole[0][1] == line
     return whole, None if lacks_end and not is_ended else line
 
 
 def truncate_at(path: Path, end: int) -> None:
-    """Cut off what comes after the last whole line, or give that its missing end."""
+    """Cut off a torn last line, or add the missing newline of a whole one."""
     with os.fdopen(open_private(path, os.O_WRONLY | os.O_APPEND), "ab") as file:
         size = os.fstat(file.fileno()).st_size
         if size > end:

@@ -1,22 +1,27 @@
-"""Sets and maps of 64-bit hashes in little memory."""
+"""Sets and maps of names in 9 to 20 bytes a name.
+
+The names are not kept, only their 64-bit hashes: the probability that two of a million names share
+one is 3 in 100 million.
+"""
 
 from array import array
 from bisect import bisect_left, bisect_right
 from typing import Literal
 
-from vcgen.data.hashing import _CHUNK_ENTRIES, _SHARDS
+_SHARDS = 256
+# Small enough that an insertion into the middle of a chunk moves only a few kilobytes.
+_CHUNK_ENTRIES = 1024
 
 
 class CompactSet:
-    """Names that are in it or not. Fast if all are added before the first is asked for."""
+    """A set of names. Fast if all are added before the first lookup: that one sorts them."""
 
     def __init__(self) -> None:
-        # Each is sorted by itself, so that sorting never takes much memory.
+        # Each is sorted by itself, so that sorting takes little extra memory.
         self._shards = [array("q") for _ in range(_SHARDS)]
         self._sorted = True
 
     def add(self, name: str) -> None:
-        """Put a name in, once or again."""
         hashed = hash(name)
         self._shards[hashed % _SHARDS].append(hashed)
         self._sorted = False
@@ -32,28 +37,27 @@ class CompactSet:
 
 
 class CompactMap:
-    """Numbers by name, in chunks of hashes: each sorted, and all of one below those of the next.
+    """A map from names to numbers: sorted chunks of hashes, in ascending order.
 
     Args:
-        width: of a number, as a type code of `array`: 4 or 8 bytes without a sign.
+        width: of a number, as a type code of `array`: 1, 4 or 8 bytes without a sign.
     """
 
-    def __init__(self, width: Literal["I", "Q"]) -> None:
-        self._lowest = [-(2**63)]  # each chunk's, no matter whether it is there
+    def __init__(self, width: Literal["B", "I", "Q"]) -> None:
+        self._lowest = [-(2**63)]  # lower bound of each chunk
         self._chunks = [(array("q"), array(width))]
 
     def __bool__(self) -> bool:
         return bool(self._chunks[0][0]) or len(self._chunks) > 1
 
     def get(self, name: str) -> int | None:
-        """The number of a name, None if it has none."""
+        """Return the number of a name, or None."""
         hashed = hash(name)
         hashes, numbers = self._chunks[bisect_right(self._lowest, hashed) - 1]
         at = bisect_left(hashes, hashed)
         return numbers[at] if at < len(hashes) and hashes[at] == hashed else None
 
     def add(self, name: str, number: int) -> int | None:
-        """None if the name had no number and now has this one; else the number it keeps."""
         hashed = hash(name)
         chunk = bisect_right(self._lowest, hashed) - 1
         hashes, numbers = self._chunks[chunk]
@@ -67,7 +71,7 @@ class CompactMap:
         return None
 
     def count(self, name: str) -> int:
-        """How often a name was counted, this time included; of names that have no other number."""
+        """Count a name and return its count, this one included."""
         if self.add(name, 1) is None:
             return 1
         hashed = hash(name)

@@ -1,59 +1,43 @@
 """The run directory on disk: append-only, locked, repaired on opening.
 
-    run.json        what the run is: recipe, model, template hashes, versions; replaced atomically
+    run.json        the manifest: recipe, model, template hashes, versions; replaced atomically
     records.jsonl   one accepted record a line
     rejects.jsonl   one reject a line
     calls.jsonl     answers of intermediate steps, so that a crash pays for none twice
 
-Where several processes do a run, the second writes `records-2.jsonl` and so on, the first the plain
-names. Whoever reads, reads all of them, the plain ones first and then by number, so that any number
-of processes can continue what any other number began.
+With several processes, the second one writes `records-2.jsonl` and so on, the first one the plain
+names. Readers take all of them, the plain ones first and then by number, so that any number of
+processes can continue a run that any other number began.
 
 One `write` a line on an O_APPEND descriptor, so a killed process leaves whole lines; `sync` makes
-them survive a power cut. When the directory is opened, a torn last line is cut off, damaged lines
-are moved to `<file>.bad`, and what is then there is put on the disk. One process at a time opens a
-directory, and then lets its workers join: they neither lock nor repair. All files are for their
-owner alone, and none is written through a symbolic link.
+them survive a power cut. Opening a directory cuts off a torn last line, moves damaged lines to
+`<file>.bad`, and syncs the rest. One process at a time opens a directory, and then lets its workers
+join: they neither lock nor repair. All files are for their owner alone, and none is written through
+a symbolic link.
+
+    a process      locks    repairs    holds the lock until
+    opens          yes      yes        `close`, or its end
+    joins          no       no         its end, by the inherited descriptor `lock_descriptor`
 """
 
 import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import replace
+from errno import EBUSY
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
-import orjson
-
-from vcgen._version import __version__
-from vcgen.data.records import Outcome, Record, Reject
+from vcgen.data.records import Outcome, Record
 from vcgen.errors import StoreError, UsageError
-from vcgen.pipeline.store.atomic_files import (
-    PRIVATE,
-    make_directory,
-    open_private,
-    replacing,
-    scan_lines,
-    sync_path,
-    truncate_at,
-)
+from vcgen.pipeline.store import atomic_files, layout
 from vcgen.pipeline.store.compact import CompactMap, CompactSet
-from vcgen.pipeline.store.layout import (
-    CALLS,
-    LOCK,
-    MANIFEST,
-    RECORDS,
-    REJECTS,
-    bad,
-    part,
-    parts,
-    require_ours,
-)
+from vcgen.pipeline.store.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS
 from vcgen.pipeline.store.lines import decode_line, encode_line
+from vcgen.pipeline.store.manifest import Manifest
+from vcgen.pipeline.store.read import read_rows
 from vcgen.pipeline.store.totals import sum_up
-
-_LAYOUT = 1
-_MOST_CHANGES = 8  # are told of
 
 
 class RunDirectory:
@@ -63,6 +47,7 @@ class RunDirectory:
         path: the directory.
         damaged: lines that were moved aside on opening, by file name.
         records, rejects: outcomes in the directory; rejects by reason.
+        lock_descriptor: a process that inherits it holds the directory too; -1 in a worker.
     """
 
     def __init__(self, path: Path, worker: int = 1) -> None:
@@ -71,35 +56,33 @@ class RunDirectory:
         self.damaged: dict[str, int] = {}
         self.records = 0
         self.rejects: Counter[str] = Counter()
-        from filelock import FileLock  # noqa: PLC0415 - 6 ms that importing vcgen need not take
-
-        self._lock = FileLock(path / LOCK, mode=PRIVATE, thread_local=False)
+        self.lock_descriptor = -1
         self._files: dict[str, int] = {}
         self._done = CompactSet()
-        self._calls: dict[Path, CompactMap] = {}  # where in the file the lines begin
+        self._calls: dict[Path, CompactMap] = {}  # offsets of lines by call
         self._dirty = False
-        self._failure = ""  # of the disk, after which nothing it holds back can be trusted
-        self._manifest: dict[str, Any] = {}
+        self._failure = ""  # of the disk; no later sync can be trusted
+        self._manifest = Manifest()
 
     @classmethod
-    def open(cls, path: Path, manifest: Mapping[str, Any]) -> Self:
+    def open(cls, path: Path, manifest: Manifest) -> Self:
         """Create a run directory, or continue one.
 
         Raises:
             UsageError: the directory belongs to another run, is being written by another process,
-                or is no run directory and not empty.
+                or is not empty and not a run directory.
             StoreError: the disk refuses.
         """
-        from filelock import Timeout  # noqa: PLC0415 - as in __init__
-
-        require_ours(path)
+        layout.require_ours(path)
         run = cls(path)
         try:
-            make_directory(path)
-            run._lock.acquire(blocking=False)
-        except Timeout as error:
-            raise UsageError(f"{path}: another process is writing this run") from error
+            atomic_files.make_directory(path)
+            run.lock_descriptor = atomic_files.open_private(path / LOCK, os.O_RDWR | os.O_CREAT)
+            atomic_files.lock(run.lock_descriptor)
         except OSError as error:
+            run.close()
+            if error.errno == EBUSY:
+                raise UsageError(f"{path}: another process is writing this run") from error
             raise UsageError(f"{path}: cannot write there: {error.strerror}") from error
         try:
             run._settle_manifest(manifest)
@@ -115,15 +98,14 @@ class RunDirectory:
 
     @classmethod
     def join(cls, path: Path, worker: int) -> Self:
-        """The directory that the process which started this worker holds open.
+        """Open the files of a worker, in a directory that its parent process holds open.
 
-        Raises:
-            StoreError: the disk refuses.
+        Raise StoreError if the disk refuses.
         """
         run = cls(path, worker)
         try:
             for name in (RECORDS, REJECTS, CALLS):
-                for file in parts(path, name):
+                for file in layout.parts(path, name):
                     run._index(name, file)
             run._open_files()
         except OSError as error:
@@ -131,17 +113,12 @@ class RunDirectory:
             raise StoreError(f"{path}: {error.strerror}") from error
         return run
 
-    def copy_lock(self) -> int:
-        """A descriptor: whoever inherits it holds the directory as well, until it is closed."""
-        # A copy, because filelock closes its own in every process that is forked.
-        return os.dup(cast("int", self._lock._context.lock_file_fd))  # noqa: SLF001 - no other way
-
     def is_done(self, sample: str) -> bool:
         """Whether an earlier process left the record or reject of a sample, or a row's reject."""
         return sample in self._done
 
     def is_made_from(self, sample: str, evidence: str) -> bool:
-        """Whether that was from evidence of this hash, or may have been: older ones do not say."""
+        """Whether its outcome came from evidence of this hash; older outcomes match any."""
         return _from(sample, evidence) in self._done or _from(sample, "") in self._done
 
     def has_id(self, place: str) -> bool:
@@ -158,15 +135,14 @@ class RunDirectory:
             self.rejects[outcome.reason.value] += 1
 
     def count(self, records: int, rejects: Mapping[str, int]) -> None:
-        """Take note of outcomes that a worker added."""
+        """Count outcomes that a worker added."""
         self.records += records
         self.rejects.update(rejects)
 
     def recount(self) -> None:
-        """Read again what there is, after a worker died without saying all that it added.
+        """Count the outcomes on the disk, after a worker died and its last report is missing.
 
-        Raises:
-            StoreError: the disk refuses.
+        Raise StoreError if the disk refuses.
         """
         self.records, self.rejects = 0, Counter()
         try:
@@ -184,7 +160,7 @@ class RunDirectory:
         return bool(self._calls)
 
     def find_call(self, key: str) -> Mapping[str, Any] | None:
-        """A step's answer kept by an earlier process, None if there is none."""
+        """Return a step's answer kept by an earlier process, or None."""
         for path, offsets in self._calls.items():
             if (offset := offsets.get(key)) is not None:
                 with path.open("rb") as file:
@@ -197,9 +173,8 @@ class RunDirectory:
     def sync(self) -> None:
         """Return when all that was appended is on the disk. May run in a thread.
 
-        Raises:
-            StoreError: the disk failed, now or before; what was appended since the last sync that
-                returned may be lost.
+        Raise StoreError if the disk failed, now or before; lines appended since the last sync that
+        returned may be lost.
         """
         if self._failure:
             raise StoreError(self._failure)
@@ -210,16 +185,18 @@ class RunDirectory:
             try:
                 os.fsync(file)
             except OSError as error:
-                # A second try would succeed: the kernel tells of a loss once and then forgets it.
-                path = part(self.path, name, self._worker)
+                # A second fsync would succeed: the kernel reports a loss only once.
+                path = layout.part(self.path, name, self._worker)
                 self._failure = f"{path}: not on the disk: {error.strerror}"
                 raise StoreError(self._failure) from error
 
     def close(self) -> None:
-        """Close the files and let the directory go."""
+        """Close the files and unlock the directory, unless a worker still holds it."""
         while self._files:
             os.close(self._files.popitem()[1])
-        self._lock.release()
+        if self.lock_descriptor >= 0:
+            os.close(self.lock_descriptor)
+            self.lock_descriptor = -1
 
     def _append(self, name: str, line: bytes) -> None:
         self._dirty = True
@@ -228,80 +205,78 @@ class RunDirectory:
             while left:
                 left = left[os.write(file, left) :]
         except OSError as error:
-            # Without the torn half, lines of replies that are still to come stay whole. Where it
-            # cannot be cut off, a whole line after it is found again by `salvage`.
+            # Cut off the torn half, so that later lines stay whole. Where that fails too,
+            # `salvage` recovers them.
             with suppress(OSError):
                 os.ftruncate(file, os.fstat(file).st_size - (len(line) - len(left)))
-            path = part(self.path, name, self._worker)
+            path = layout.part(self.path, name, self._worker)
             raise StoreError(f"{path}: cannot write: {error.strerror}") from error
 
     def finish(self) -> None:
-        """Put the sums into the manifest; a run that added nothing leaves it as it was."""
-        before = self._manifest.get("counts", {})
+        """Write the totals into the manifest; a run that added nothing leaves it unchanged."""
+        before = self._manifest.counts
         if (before.get("records"), before.get("rejects")) != (self.records, self.rejects):
-            counts = sum_up(_rows(self.path, RECORDS), _rows(self.path, REJECTS))
-            self._write_manifest({**self._manifest, "counts": counts})
+            totals = sum_up(read_rows(self.path, RECORDS), read_rows(self.path, REJECTS))
+            self._write_manifest(replace(self._manifest, counts=totals.to_json()))
 
-    def _settle_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def _settle_manifest(self, manifest: Manifest) -> None:
         if not (self.path / MANIFEST).exists():
             self._write_manifest(manifest)
             return
-        self._manifest = read_manifest(self.path)
-        now = orjson.loads(orjson.dumps(manifest["run"]))
-        if changed := _changes(self._manifest["run"], now):
-            if (untold := len(changed) - _MOST_CHANGES) > 0:
-                changed[_MOST_CHANGES:] = [f"and {untold} more"]
+        self._manifest = Manifest.read(self.path)
+        if changed := self._manifest.changes(manifest):
             raise UsageError(
                 f"{self.path} holds another run ({'; '.join(changed)}); choose another directory"
             )
-        # All that a run has gone by; unknown where an older version began it.
-        known = self._manifest.get("limits")
-        if known and (more := [each for each in manifest["limits"] if each not in known]):
-            self._write_manifest({**self._manifest, "limits": [*known, *more]})
+        # Unknown where an older version began the run; then they stay unknown.
+        before = self._manifest.limits
+        if before and (more := tuple(rates for rates in manifest.limits if rates not in before)):
+            self._write_manifest(replace(self._manifest, limits=before + more))
 
-    def _write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        self._manifest = dict(manifest)
-        content = orjson.dumps(manifest, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    def _write_manifest(self, manifest: Manifest) -> None:
+        self._manifest = manifest
         try:
-            with replacing(self.path / MANIFEST) as file:
-                file.write(content)
+            with atomic_files.replacing(self.path / MANIFEST) as file:
+                file.write(manifest.encode())
         except OSError as error:
             raise StoreError(f"{self.path / MANIFEST}: cannot write: {error.strerror}") from error
 
     def _open_files(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         for name in (RECORDS, REJECTS, CALLS):
-            self._files[name] = open_private(part(self.path, name, self._worker), flags)
-        sync_path(self.path)  # a line is no safer than its file's name
+            self._files[name] = atomic_files.open_private(
+                layout.part(self.path, name, self._worker), flags
+            )
+        atomic_files.sync_path(self.path)  # the file names
 
     def _repair(self) -> None:
         for name in (RECORDS, REJECTS, CALLS):
-            for path in parts(self.path, name):
+            for path in layout.parts(self.path, name):
                 end, damaged = self._index(name, path)
                 if damaged:
-                    self._set_aside(path, damaged)
+                    self._quarantine(path, damaged)
                 else:
-                    truncate_at(path, end)
-                sync_path(path)  # a process that was killed may not have come to it
+                    atomic_files.truncate_at(path, end)
+                atomic_files.sync_path(path)  # a killed process may not have
 
     def _index(self, name: str, path: Path) -> tuple[int, list[bytes]]:
-        """Take in a file; returns how long it is without damage, and its damaged lines."""
+        """Index a file; returns its length without damage, and its damaged lines."""
         end, damaged = 0, []
-        for whole, rest in scan_lines(path):
+        for whole, rest in atomic_files.scan_lines(path):
             if rest is not None:
                 damaged.append(rest)
-            for found, line in whole:
+            for line_id, line in whole:
                 if name == CALLS:
-                    self._calls.setdefault(path, CompactMap("Q")).add(found, end)
+                    self._calls.setdefault(path, CompactMap("Q")).add(line_id, end)
                 else:
-                    self._count_line(name, found, line)
+                    self._count_line(name, line_id, line)
                 end += len(line) + 1
         return end, damaged
 
-    def _count_line(self, name: str, found: str, line: bytes) -> None:
+    def _count_line(self, name: str, line_id: str, line: bytes) -> None:
         if name == RECORDS:
-            self._done.add(found)
-            self._done.add(_from(found, _evidence(line)))
+            self._done.add(line_id)
+            self._done.add(_from(line_id, _evidence(line)))
             self.records += 1
             return
         reject = decode_line(line)
@@ -309,91 +284,36 @@ class RunDirectory:
         meta = reject.get("meta", {})
         if "row" in meta:
             self._done.add(meta["row"])
-            self._done.add(_standing(found))
-        else:  # of a sample, or of a row by a version that knew rows by their places
-            self._done.add(found)
-            self._done.add(_from(found, meta.get("evidence", "")))
+            self._done.add(_standing(line_id))
+        else:  # of a sample, or of a row from a version that identified rows by their places
+            self._done.add(line_id)
+            self._done.add(_from(line_id, meta.get("evidence", "")))
 
-    def _set_aside(self, path: Path, damaged: list[bytes]) -> None:
+    def _quarantine(self, path: Path, damaged: list[bytes]) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
-        with os.fdopen(open_private(bad(path), flags), "ab") as aside:
+        with os.fdopen(atomic_files.open_private(layout.bad(path), flags), "ab") as aside:
             aside.writelines(line + b"\n" for line in damaged)
             aside.flush()
             os.fsync(aside.fileno())
-        sync_path(self.path)
+        atomic_files.sync_path(self.path)
         self.damaged[path.name] = len(damaged)
-        with replacing(path) as file:
-            file.writelines(line + b"\n" for whole, _ in scan_lines(path) for _, line in whole)
-
-
-def read_manifest(path: Path) -> dict[str, Any]:
-    """The manifest of a run directory.
-
-    Raises:
-        UsageError: it is none, or of a layout this version does not know.
-    """
-    try:
-        manifest: dict[str, Any] = orjson.loads((path / MANIFEST).read_bytes())
-        layout, _ = manifest["layout"], manifest["run"].keys()
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(f"{path} is no run directory: it has no readable {MANIFEST}") from error
-    if layout != _LAYOUT:
-        raise UsageError(
-            f"{path / MANIFEST}: layout {layout}, written by vcgen {manifest.get('vcgen')}, is not "
-            f"known to this version, {__version__}; continue it with that one"
-        )
-    return manifest
-
-
-def read_records(path: Path, damaged: Counter[str] | None = None) -> Iterator[Record]:
-    """The records of a run directory, one at a time.
-
-    Damaged lines are passed over, and counted in `damaged` by the name of their file.
-    """
-    return map(Record.from_json, _rows(path, RECORDS, damaged))
-
-
-def read_rejects(path: Path) -> Iterator[Reject]:
-    """The rejects of a run directory, one at a time; damaged lines are passed over."""
-    return map(Reject.from_json, _rows(path, REJECTS))
-
-
-def _changes(before: Mapping[str, Any], now: Mapping[str, Any], at: str = "") -> list[str]:
-    changes: list[str] = []
-    for key in before.keys() | now.keys():
-        old, new = before.get(key), now.get(key)
-        if isinstance(old, dict | None) and isinstance(new, dict | None):
-            # Of what is not there at all, no part is.
-            changes.extend(_changes(old or {}, new or {}, f"{at}{key}."))
-        elif old != new:
-            changes.append(f"{at}{key} was {_told(old)}, is {_told(new)}")
-    return sorted(changes)
-
-
-def _told(value: Any) -> Any:
-    return "not given" if value is None else value
+        with atomic_files.replacing(path) as file:
+            file.writelines(
+                line + b"\n" for whole, _ in atomic_files.scan_lines(path) for _, line in whole
+            )
 
 
 def _evidence(line: bytes) -> str:
-    """The hash of a record's evidence, empty in records of older versions."""
-    # As it is, this cannot stand in a text: a quote there has a backslash before it.
+    """Return the hash of a record's evidence, empty in records of older versions."""
+    # No text contains this mark: quotes in texts are escaped.
     _, mark, rest = line.rpartition(b'"evidence":"')
     return rest[: rest.find(b'"')].decode() if mark else ""
 
 
-# No id of a sample or a row begins with white space.
+# Keys of `_done` besides ids; ids never begin with white space.
 def _from(sample: str, evidence: str) -> str:
     return f"\n{evidence}/{sample}"
 
 
 def _standing(place: str) -> str:
     return f"\t{place}"
-
-
-def _rows(path: Path, name: str, damaged: Counter[str] | None = None) -> Iterator[dict[str, Any]]:
-    for file in parts(path, name):
-        for whole, rest in scan_lines(file):
-            if rest is not None and damaged is not None:
-                damaged[file.name] += 1
-            for _, line in whole:
-                yield decode_line(line)

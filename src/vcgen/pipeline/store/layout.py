@@ -1,4 +1,4 @@
-"""How a run directory is laid out: its files, whose each is, and what does not belong there."""
+"""The layout of a run directory: file names, one file a worker, and files that do not belong."""
 
 import re
 from pathlib import Path
@@ -10,17 +10,16 @@ LOCK = ".lock"
 
 
 def require_fresh(path: Path) -> None:
-    """Raises UsageError unless a run would start from nothing at `path`."""
+    """Raise UsageError unless `path` is empty or missing."""
     if strangers := _strangers(path):
         raise UsageError(f"{path} is not empty: it holds {strangers[0]}; choose another directory")
 
 
 def require_ours(path: Path) -> None:
-    """Raises UsageError unless a run may be made or continued at `path`."""
+    """Raise UsageError unless a run may begin or continue at `path`."""
     if (strangers := _strangers(path)) and not (path / MANIFEST).exists():
-        raise UsageError(f"{path} is no run directory and not empty: it holds {strangers[0]}")
-    lines = [found for name in (RECORDS, REJECTS, CALLS) for found in parts(path, name)]
-    for written in (path / LOCK, *lines, *map(bad, lines)):
+        raise UsageError(f"{path} is not a run directory and not empty: it holds {strangers[0]}")
+    for written in own_files(path)[1:]:  # the manifest is replaced, not written
         if written.is_symlink():
             raise UsageError(
                 f"{written} is a symbolic link, and a run writes to no file elsewhere: put the "
@@ -29,7 +28,7 @@ def require_ours(path: Path) -> None:
 
 
 def _strangers(path: Path) -> list[str]:
-    ours = {LOCK, f".{MANIFEST}.new"}  # what a run killed at its start leaves
+    ours = {LOCK, f".{MANIFEST}.new"}  # left by a run killed at its start
     try:
         return sorted(entry.name for entry in path.iterdir() if entry.name not in ours)
     except FileNotFoundError:
@@ -41,24 +40,24 @@ def _strangers(path: Path) -> list[str]:
 
 
 def own_files(path: Path) -> list[Path]:
-    """The files of a run directory, and those that were set aside there."""
-    lines = [found for name in (RECORDS, REJECTS, CALLS) for found in parts(path, name)]
+    """List the files of a run directory, those of damaged lines included."""
+    lines = [file for name in (RECORDS, REJECTS, CALLS) for file in parts(path, name)]
     return [path / MANIFEST, path / LOCK, *lines, *map(bad, lines)]
 
 
 def part(path: Path, name: str, worker: int) -> Path:
-    """The file of that name which a worker writes, the first one being 1."""
+    """Return the file that a worker writes; the first worker is 1."""
     return path / (name if worker == 1 else name.replace(".", f"-{worker}."))
 
 
 def bad(path: Path) -> Path:
-    """Where the damaged lines of a file are moved."""
+    """Return the file that takes the damaged lines of a file."""
     return path.with_name(f"{path.name}.bad")
 
 
 def parts(path: Path, name: str) -> list[Path]:
-    """The files of that name that all workers of a directory have left, in their order."""
+    """List the files of a name that all workers have left, in their order."""
     form = re.compile(re.escape(name).replace(r"\.", r"(?:-([2-9]|[1-9]\d+))?\."))
     entries = path.glob(f"{Path(name).stem}*")
-    found = [matched for entry in entries if (matched := form.fullmatch(entry.name))]
-    return [path / matched[0] for matched in sorted(found, key=lambda part: int(part[1] or 1))]
+    matches = [match for entry in entries if (match := form.fullmatch(entry.name))]
+    return [path / match[0] for match in sorted(matches, key=lambda match: int(match[1] or 1))]

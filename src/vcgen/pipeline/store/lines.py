@@ -1,7 +1,7 @@
-"""Lines that can be trusted: JSON objects with `id` first and a checksum of the line last.
+"""JSON lines with a checksum: `id` is the first key, the CRC-32 the last.
 
-Pure functions on bytes. Parsing is no integrity check (most lines with a flipped bit still parse),
-so each line ends in the CRC-32 of all before it: `,"crc":"89abcdef"}`.
+Pure functions on bytes. Parsing does not detect damage (most lines with a flipped bit still parse),
+so each line ends in the CRC-32 of all bytes before: `,"crc":"89abcdef"}`.
 """
 
 import re
@@ -19,7 +19,7 @@ _TAIL_BYTES = len(_TAIL % 0)
 
 
 def encode_line(row: Any) -> bytes:
-    """One line, newline included, of a dataclass or mapping whose first key is `id`."""
+    """Encode a dataclass or mapping whose first key is `id`, newline included."""
     try:
         body = orjson.dumps(row)[:-1]
     except TypeError:
@@ -28,43 +28,39 @@ def encode_line(row: Any) -> bytes:
 
 
 def line_id(line: bytes) -> str | None:
-    """The id of a whole, undamaged line without its newline; None if it is anything else."""
+    """Return the id of an undamaged line without its newline, None if it is damaged."""
     body = line[:-_TAIL_BYTES]
     if not (line.endswith(_TAIL % crc32(body)) and body.startswith(_ID)):
         return None
     end = body.find(b'"', len(_ID))
     plain = body[len(_ID) : end]
     try:
-        return _parsed_id(line) if b"\\" in plain else plain.decode()
-    except ValueError:  # no line of ours, for all its checksum
+        return str(orjson.loads(line)["id"]) if b"\\" in plain else plain.decode()
+    except ValueError:  # not written by vcgen, though its checksum is right
         return None
 
 
 def salvage(line: bytes) -> list[tuple[str, bytes]]:
-    """The whole lines in a damaged one, with their ids: what was between them may be the damage."""
+    """Return whole lines within a damaged one, with their ids: only the newline may be damaged."""
     if (name := line_id(line)) is not None:
         return [(name, line)]
-    found = []
+    lines = []
     for part in _HEAD.split(line):
         whole = part[: part.rfind(b"}") + 1]
         if (name := line_id(whole)) is not None:
-            found.append((name, whole))
-    return found
+            lines.append((name, whole))
+    return lines
 
 
 def decode_line(line: bytes) -> dict[str, Any]:
-    """The row of an undamaged line, without its checksum."""
+    """Parse an undamaged line, without its checksum."""
     row: dict[str, Any] = orjson.loads(line)
     row.pop("crc", None)
     return row
 
 
-def _parsed_id(line: bytes) -> str:
-    return str(orjson.loads(line)["id"])
-
-
 def _without_surrogates(value: Any) -> Any:
-    # Lone surrogates, as `json.loads` lets them into a task, are no text: JSON cannot carry them.
+    # `json.loads` in a task may yield lone surrogates, which UTF-8 cannot encode.
     if is_dataclass(value) and not isinstance(value, type):
         value = asdict(value)
     if isinstance(value, str):

@@ -1,7 +1,7 @@
-"""The sums of a run: what its records and rejects say of themselves, added up for `run.json`.
+"""Add up the outcomes of a run: counts, tokens and cost, for `run.json` and for statistics.
 
-Each call is in the usage of one sample, so all those of a directory are in the sum once, whichever
-process made them. Pure; rows of older versions lack some of it.
+The usage of each call is in the metadata of one sample, so a directory's totals hold each call
+once, whichever processes made it. Rows of older versions lack some of the metadata.
 """
 
 from collections import Counter
@@ -12,13 +12,49 @@ from typing import Any
 
 from vcgen.engine.chat import Usage
 
-_DIGITS = 9  # of dollars: what the order of adding changes lies beyond
+_DIGITS = 9  # of dollars; summing in another order changes only later ones
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeTotals:
+    """Verdicts by name, and the cost of the judge's calls."""
+
+    verdicts: Mapping[str, int]
+    repairs: int
+    usage: Usage
+    cost: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunTotals:
+    """Totals of records and rejects."""
+
+    records: int
+    rejects: Mapping[str, int]  # by reason
+    flags: Mapping[str, int]  # records by flag
+    repairs: int
+    usage: Usage
+    cost: float | None  # in US dollars, None if the price of any call is unknown
+    judge: JudgeTotals | None  # None if no call was the judge's
+
+    @property
+    def rejected(self) -> int:
+        return sum(self.rejects.values())
+
+    @property
+    def samples(self) -> int:
+        return self.records + self.rejected
+
+    def to_json(self) -> dict[str, Any]:
+        """Build the JSON value, without the judge's part if there is none."""
+        row = asdict(self)
+        if self.judge is None:
+            del row["judge"]
+        return row
 
 
 @dataclass(slots=True)
 class _Spent:
-    """What many samples took; no dollars once those of any are not known."""
-
     repairs: int = 0
     usage: Usage = Usage()
     cost: float | None = 0.0
@@ -31,13 +67,13 @@ class _Spent:
         cost = meta.get("cost")
         self.cost = None if cost is None or self.cost is None else self.cost + cost
 
-    def summary(self) -> dict[str, Any]:
-        cost = None if self.cost is None else round(self.cost, _DIGITS)
-        return {"repairs": self.repairs, "usage": asdict(self.usage), "cost": cost}
+    @property
+    def rounded_cost(self) -> float | None:
+        return None if self.cost is None else round(self.cost, _DIGITS)
 
 
-class RunTotals:
-    """The sums of outcomes, taken one at a time."""
+class TotalsCounter:
+    """Counts outcomes, one at a time."""
 
     def __init__(self) -> None:
         self._records = 0
@@ -45,7 +81,7 @@ class RunTotals:
         self._spent, self._judging = _Spent(), _Spent()
 
     def add(self, meta: Mapping[str, Any], flags: Iterable[str], reason: str | None) -> None:
-        """Take in an outcome; only a reject has a reason."""
+        """Count an outcome; only a reject has a reason."""
         if reason is None:
             self._records += 1
         else:
@@ -54,31 +90,32 @@ class RunTotals:
         self._spent.add(meta)
         if "judge" in meta:
             self._judging.add(meta["judge"])
-            self._verdicts.update(each["verdict"] for each in meta["judge"]["verdicts"])
+            self._verdicts.update(verdict["verdict"] for verdict in meta["judge"]["verdicts"])
 
-    def summary(self) -> dict[str, Any]:
-        """Outcomes, reasons, flags, repairs, usage, cost; the judge's too, if there was one."""
-        counts = {
-            "records": self._records,
-            "rejects": dict(sorted(self._reasons.items())),
-            "flags": dict(sorted(self._flags.items())),
-            **self._spent.summary(),
-        }
-        if self._judging.usage != Usage():
-            verdicts = dict(sorted(self._verdicts.items()))
-            counts["judge"] = {"verdicts": verdicts, **self._judging.summary()}
-        return counts
+    def totals(self) -> RunTotals:
+        """Return the totals so far, names in alphabetical order."""
+        judging, spent = self._judging, self._spent
+        judge = JudgeTotals(
+            _sorted(self._verdicts), judging.repairs, judging.usage, judging.rounded_cost
+        )
+        return RunTotals(
+            records=self._records,
+            rejects=_sorted(self._reasons),
+            flags=_sorted(self._flags),
+            repairs=spent.repairs,
+            usage=spent.usage,
+            cost=spent.rounded_cost,
+            judge=None if judge.usage == Usage() else judge,
+        )
 
 
-def sum_up(
-    records: Iterable[Mapping[str, Any]], rejects: Iterable[Mapping[str, Any]]
-) -> dict[str, Any]:
-    """The counts of `run.json`.
+def _sorted(counts: Counter[str]) -> dict[str, int]:
+    return dict(sorted(counts.items()))
 
-    Args:
-        records, rejects: their rows; only rejects have a reason.
-    """
-    sums = RunTotals()
+
+def sum_up(records: Iterable[Mapping[str, Any]], rejects: Iterable[Mapping[str, Any]]) -> RunTotals:
+    """Add up parsed rows of records and rejects; only rejects have a reason."""
+    counter = TotalsCounter()
     for row in chain(records, rejects):
-        sums.add(row.get("meta", {}), row.get("flags", ()), row.get("reason"))
-    return sums.summary()
+        counter.add(row.get("meta", {}), row.get("flags", ()), row.get("reason"))
+    return counter.totals()

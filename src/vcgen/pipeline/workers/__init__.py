@@ -1,1 +1,1 @@
-"""Several processes that share one run."""
+"""Several processes that work on one run."""

@@ -1,9 +1,15 @@
-"""What passes between the process of a run and its workers, a line of JSON each. Never a key."""
+"""Messages between the process of a run and its workers: JSON lines, never with a key.
 
+WorkerSpec    to the worker, once: its part of the run
+Command       to the worker, while it works: other limits, or stop
+Status        from the worker, four times a second and at its end: its counts
+"""
+
+import json
 import sys
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cache
 from math import ceil
 from pathlib import Path
@@ -12,7 +18,7 @@ from typing import Any, Self, TypeVar
 import orjson
 from pydantic import TypeAdapter
 
-from vcgen.data.readers.inputs import PlacedStream, open_input_files
+from vcgen.data.readers.inputs import InputStream, open_input_files
 from vcgen.data.readers.read import count_rows
 from vcgen.engine.budget import Budget
 from vcgen.engine.config import EndpointSpec, Limits
@@ -27,24 +33,21 @@ T = TypeVar("T", "WorkerSpec", "Command", "Status")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerSpec:
-    """What `vcgen generate` is told, as plain values.
+    """A run of `vcgen generate`, or a worker's part of it, as plain values.
 
     Attributes:
-        endpoints: each with its limits, of the whole run or of the worker that gets this job; keys
-            are found in the environment, in every process.
-        judge: the endpoint of the judge, None for no judge.
-        budget, samples: of the whole run, or of the worker that gets this job.
-        workers: how many do the run.
-        number: which of them gets this job, from 1.
-        python_path: where tasks of the user's own are looked for.
+        endpoints: each with its limits, of the whole run or of this worker; every process takes
+            their keys from the environment.
+        budget, max_records: of the whole run, or of this worker.
+        python_path: where a worker finds the user's own tasks.
 
     Raises:
-        UsageError: there are no workers.
+        UsageError: `workers` is below 1.
     """
 
     inputs: tuple[Path, ...]
     input_format: str
-    speech: Path | None
+    transcripts: Path | None
     endpoints: tuple[EndpointSpec, ...]
     output: Path
     recipe: Recipe
@@ -52,99 +55,99 @@ class WorkerSpec:
     timeout_s: float
     hedge: bool
     budget: Budget
-    judge: EndpointSpec | None = None
-    samples: int | None = None
-    workers: int = 1
-    number: int = 1
+    judge: EndpointSpec | None = None  # its endpoint, None without a judge
+    max_records: int | None = None
+    workers: int = 1  # number of processes that work on the run
+    number: int = 1  # of this worker, from 1
     python_path: tuple[str, ...] = field(default_factory=lambda: tuple(sys.path))
 
     def __post_init__(self) -> None:
         if self.workers < 1:
             raise UsageError(f"workers must be at least 1, not {self.workers}")
 
-    def clips(self) -> PlacedStream:
-        """All clips of the input; raises UsageError if there is none."""
-        return open_input_files(self.inputs, self.input_format, self.speech)
+    def clips(self) -> InputStream:
+        """Open the whole input; raise UsageError without any."""
+        return open_input_files(self.inputs, self.input_format, self.transcripts)
 
     @property
     def limits(self) -> tuple[Limits, ...]:
-        """Of each endpoint, and last of the judge's if there is one."""
+        """Limits of each endpoint, and last those of the judge's."""
         judge = () if self.judge is None else (self.judge,)
-        return tuple(each.limits for each in (*self.endpoints, *judge))
+        return tuple(spec.limits for spec in (*self.endpoints, *judge))
 
-    def limited(self, limits: Sequence[Limits]) -> Self:
-        """The same with others, in the order of `limits`."""
+    def with_limits(self, limits: Sequence[Limits]) -> Self:
+        """Return a copy with other limits, in the order of `limits`."""
         own = len(self.endpoints)
-        endpoints = tuple(map(_limited, self.endpoints, limits[:own]))
-        judge = None if self.judge is None else _limited(self.judge, limits[own])
+        endpoints = tuple(map(_with_limits, self.endpoints, limits[:own]))
+        judge = None if self.judge is None else _with_limits(self.judge, limits[own])
         return replace(self, endpoints=endpoints, judge=judge)
 
     def count_rows(self) -> int:
-        """About how many rows of the input there are to do."""
+        """Estimate how many rows of the input the run will take."""
         rows = sum(count_rows(path, format=self.input_format) for path in self.inputs)
-        if self.samples is None:
+        if self.max_records is None:
             return rows
-        each = len(self.recipe.tasks) if self.recipe.weights is None else 1
-        return min(rows, ceil(self.samples / each))
+        per_row = len(self.recipe.tasks) if self.recipe.weights is None else 1
+        return min(rows, ceil(self.max_records / per_row))
 
     def open(
-        self, clips: PlacedStream, *, worker: int | None = None
+        self, rows: InputStream, *, worker: int | None = None
     ) -> AbstractAsyncContextManager[Run]:
-        """The run of some of the clips; arguments and errors as for `open_run`."""
-        endpoints = [each.with_key() for each in self.endpoints]
+        """Open the run of some rows; arguments and errors as for `open_run`."""
+        endpoints = [spec.with_key() for spec in self.endpoints]
         options = Options(
             output=self.output,
             budget=self.budget,
             recipe=self.recipe,
-            samples=self.samples,
+            max_records=self.max_records,
             templates=self.templates,
             timeout_s=self.timeout_s,
             hedge=self.hedge,
         )
         if self.judge is not None:
             options["judge"] = self.judge.with_key()
-        return open_run(clips, endpoints, options, worker=worker)
+        return open_run(rows, endpoints, options, worker=worker)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What a worker is told while it works: to stop and why, or its share of the limits.
+    """An instruction to a worker at work; None leaves a thing as it is."""
 
-    Attributes:
-        limits: one an endpoint, as `Job.limits`.
-    """
-
-    limits: tuple[Limits, ...] | None = None
-    stop: str | None = None
+    limits: tuple[Limits, ...] | None = None  # one an endpoint, in the order of `WorkerSpec.limits`
+    stop: str | None = None  # the reason to stop
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """What a worker tells.
+    """The counts of a worker."""
 
-    Attributes:
-        done: this is its last word, and all that it wrote is on the disk.
-        error: why it ended early, as the error's type and its message.
-    """
-
-    tally: RunSnapshot
-    done: bool = False
-    error: tuple[str, str] | None = None
+    snapshot: RunSnapshot
+    done: bool = False  # whether the worker has ended; then all its lines are on the disk
+    error: tuple[str, str] | None = None  # type and message of the error that ended it early
 
 
-def _limited(endpoint: EndpointSpec, limits: Limits) -> EndpointSpec:
-    return replace(endpoint, endpoint=replace(endpoint.endpoint, limits=limits))
+def _with_limits(spec: EndpointSpec, limits: Limits) -> EndpointSpec:
+    return replace(spec, endpoint=replace(spec.endpoint, limits=limits))
 
 
 def encode(message: WorkerSpec | Command | Status) -> bytes:
-    """One line, newline included."""
-    return orjson.dumps(message, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    """Encode a message as one line, newline included."""
+    try:
+        return orjson.dumps(message, default=str, option=orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # a path or an error text with lone surrogates, which `json` escapes
+        return json.dumps(message, default=_plain).encode() + b"\n"
 
 
 def decode(kind: type[T], line: bytes) -> T:
-    """The message of a line that `encode` made."""
-    message: T = _adapters()[kind].validate_json(line)
+    """Decode a line that `encode` made."""
+    message: T = _adapters()[kind].validate_python(json.loads(line))
     return message
+
+
+def _plain(value: Any) -> Any:
+    if not is_dataclass(value):
+        return str(value)
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 @cache

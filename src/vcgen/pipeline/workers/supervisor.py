@@ -1,17 +1,16 @@
 """A run done by several processes, because one Python process keeps one core busy.
 
 This process holds the run directory, starts the workers, divides the limits among them and adds up
-what they tell; it sends no request. Its end, however it comes, ends the workers: each notices that
-nobody tells it anything any more. Until the last has ended, the directory stays locked.
+their counts; it sends no request. Its end, however it comes, ends the workers: each reads the end
+of its input. The directory stays locked until the last worker has ended.
 """
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from typing import Any, cast
+from typing import cast
 
 import anyio
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process, TaskGroup
@@ -23,16 +22,16 @@ from vcgen.engine.config import Limits
 from vcgen.engine.limits.per_limit import WINDOW_S
 from vcgen.engine.limits.token_bucket import MARGIN_S
 from vcgen.errors import BudgetSpent, RunStopped, StoreError, UsageError
-from vcgen.pipeline.progress import RunSnapshot, total
+from vcgen.pipeline.progress import RunSnapshot, RunSummary, sum_of
 from vcgen.pipeline.runner import GRACE_S, Run
 from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.workers.protocol import Command, Status, WorkerSpec, decode, encode
 
-# Not from the working directory: a file there that is named like a module is the user's own.
+# -P: a file in the working directory may have the name of a module.
 COMMAND = (sys.executable, "-P", "-m", "vcgen.pipeline.workers.worker")
-MOST = 1000  # where nothing has to be divided
-LATE_S = 2.0  # a worker that has not ended so long after the grace period is killed
-HAND_ON_S = WINDOW_S + MARGIN_S
+MAX_WORKERS = 1000  # where no limit and no budget has to be divided
+LATE_S = 2.0  # after the grace period, before a worker is killed
+REASSIGN_S = WINDOW_S + MARGIN_S  # until the rates of an ended worker go to others
 _LINE_BYTES = 1 << 20
 _ERRORS = {"UsageError": UsageError, "StoreError": StoreError, "BudgetSpent": BudgetSpent}
 
@@ -40,60 +39,55 @@ _ERRORS = {"UsageError": UsageError, "StoreError": StoreError, "BudgetSpent": Bu
 @dataclass(slots=True)
 class _Worker:
     number: int
-    tally: RunSnapshot = field(default_factory=RunSnapshot)
-    orders: ByteSendStream | None = None
+    snapshot: RunSnapshot = field(default_factory=RunSnapshot)
+    commands: ByteSendStream | None = None
     ended_at: float | None = None
 
-    async def tell(self, message: WorkerSpec | Command) -> None:
-        # One that is gone hears nothing; whoever reads its reports sees that.
+    async def send(self, message: WorkerSpec | Command) -> None:
+        # `_read_statuses` handles a worker that has ended.
         with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
-            if self.orders is not None:
-                await self.orders.send(encode(message))
+            if self.commands is not None:
+                await self.commands.send(encode(message))
 
 
 class WorkerPool:
-    """What a `Run` is to those who watch it, done by worker processes.
+    """A run like `Run`, whose work is done by worker processes.
 
     Attributes:
         limits: of the whole run, all endpoints together.
         stopped: why the run is ending early, None while it is not.
 
     Args:
-        run: opened, so that all is checked and the directory is ours; it does no work itself.
-        job: what the workers are told.
+        run: opened, so that the options are checked and the directory is locked; does no work.
+        spec: the whole run.
     """
 
-    def __init__(self, run: Run, job: WorkerSpec) -> None:
+    def __init__(self, run: Run, spec: WorkerSpec) -> None:
         self.limits = run.limits
         self.stopped: Exception | None = None
         self._spent: BudgetSpent | None = None
         self._run = run
-        self._store = cast("RunDirectory", run.store)  # a job has an output
-        self._job = job
-        self._workers = [_Worker(number) for number in range(1, job.workers + 1)]
-        self._samples = self._wanted()
+        self._store = cast("RunDirectory", run.store)  # a spec has an output
+        self._spec = spec
+        self._workers = [_Worker(number) for number in range(1, spec.workers + 1)]
+        self._max_records = self._divide_records()
         self._stopping = anyio.Event()
 
     @property
     def tasks(self) -> int:
-        """How many samples each clip is to have."""
         return self._run.tasks
 
-    def tally(self) -> RunSnapshot:
-        """The sum of what the workers have told so far."""
-        return total(worker.tally for worker in self._workers)
+    def snapshot(self) -> RunSnapshot:
+        return sum_of(worker.snapshot for worker in self._workers)
 
     def cost_of(self, usage: Usage) -> float | None:
-        """US dollars, None if the model's price is not known."""
         return self._run.cost_of(usage)
 
-    def summary(self) -> dict[str, Any]:
-        """As of a `Run`."""
+    def summary(self) -> RunSummary:
         stopped = None if self.stopped is None else str(self.stopped)
-        return self._run.summary(self.tally()) | {"stopped": stopped}
+        return replace(self._run.summary(self.snapshot()), stopped=stopped)
 
     def stop(self, reason: Exception) -> None:
-        """Let the workers send nothing more; what is in flight has `GRACE_S` seconds to arrive."""
         if self.stopped is None:
             self.stopped = reason
             self._stopping.set()
@@ -104,20 +98,20 @@ class WorkerPool:
         Raises:
             VcgenError: as for `Run.work`; RunStopped also where a worker was killed.
         """
-        async with anyio.create_task_group() as attendants:
+        async with anyio.create_task_group() as background:
             async with anyio.create_task_group() as workers:
-                attendants.start_soon(self._end_grace, workers)
+                background.start_soon(self._end_grace, workers)
                 for worker in self._workers:
-                    workers.start_soon(self._attend, worker, attendants)
-            attendants.cancel_scope.cancel()
+                    workers.start_soon(self._supervise, worker, background)
+            background.cancel_scope.cancel()
         if any(worker.ended_at is None for worker in self._workers):
             self._store.recount()
         self.stopped = self.stopped or self._spent
         if self.stopped is not None and not isinstance(self.stopped, BudgetSpent):
             raise self.stopped
 
-    async def _attend(self, worker: _Worker, attendants: TaskGroup) -> None:
-        if self._samples[worker.number - 1] == 0:
+    async def _supervise(self, worker: _Worker, background: TaskGroup) -> None:
+        if self._max_records[worker.number - 1] == 0:
             worker.ended_at = float("-inf")
             return
         try:
@@ -126,109 +120,116 @@ class WorkerPool:
             self.stop(RunStopped(f"worker {worker.number} did not start: {error.strerror}"))
             return
         async with process:
-            worker.orders = process.stdin
-            job = self._job.limited(self._shares()[worker.number - 1])
-            budget, samples = job.budget.part(job.workers), self._samples[worker.number - 1]
-            part = replace(job, number=worker.number, budget=budget, samples=samples)
-            await worker.tell(part)
+            worker.commands = process.stdin
+            await worker.send(self._part(worker.number))
             if self.stopped is not None:
-                await worker.tell(Command(stop=str(self.stopped)))
-            report = await self._listen(worker, process)
+                await worker.send(Command(stop=str(self.stopped)))
+            last = await self._read_statuses(worker, process)
             code = await process.wait()
-        worker.tally = replace(worker.tally, in_flight=0)
-        if report is None:
+        worker.snapshot = replace(worker.snapshot, in_flight=0)
+        if last is None:
             how = f"exit code {code}" if code >= 0 else signal.strsignal(-code)
-            self.stop(RunStopped(f"worker {worker.number} of {self._job.workers} died: {how}"))
+            self.stop(RunStopped(f"worker {worker.number} of {self._spec.workers} died: {how}"))
             return
         worker.ended_at = anyio.current_time()
-        if report.error is not None:
-            kind, message = report.error
+        if last.error is not None:
+            kind, message = last.error
             reason = _ERRORS.get(kind, RunStopped)(message)
             if isinstance(reason, BudgetSpent):
-                self._spent = reason  # the others may still have something of theirs
+                self._spent = reason  # other workers may have some of their budgets left
             else:
                 self.stop(reason)
-        attendants.start_soon(self._divide_anew)
+        background.start_soon(self._reassign)
 
-    def _wanted(self) -> Sequence[int | None]:
-        """How many records each worker is to add."""
-        if self._job.samples is None:
-            return [None] * self._job.workers
-        left = max(0, self._job.samples - self._store.records)
-        return _split(left, [True] * self._job.workers)
+    def _part(self, number: int) -> WorkerSpec:
+        spec = self._spec.with_limits(self._divide_limits()[number - 1])
+        return replace(
+            spec,
+            number=number,
+            budget=spec.budget.part(spec.workers),
+            max_records=self._max_records[number - 1],
+        )
+
+    def _divide_records(self) -> Sequence[int | None]:
+        """Return how many records each worker is to add."""
+        if self._spec.max_records is None:
+            return [None] * self._spec.workers
+        left = max(0, self._spec.max_records - self._store.records)
+        return _split(left, [True] * self._spec.workers)
 
     async def _start(self) -> Process:
-        """A process of its own session, which a terminal's Ctrl-C does not reach."""
-        lock = self._store.copy_lock()
-        try:
-            return await anyio.open_process(
-                COMMAND, stderr=None, start_new_session=True, pass_fds=(lock,)
-            )
-        finally:
-            os.close(lock)
+        """Start a process in a session of its own, so that Ctrl-C at a terminal misses it."""
+        return await anyio.open_process(
+            COMMAND, stderr=None, start_new_session=True, pass_fds=(self._store.lock_descriptor,)
+        )
 
-    async def _listen(self, worker: _Worker, process: Process) -> Status | None:
-        """The last report of a worker, None if it ended without one."""
+    async def _read_statuses(self, worker: _Worker, process: Process) -> Status | None:
+        """Return the last status of a worker, None if it ended without one."""
         lines = BufferedByteReceiveStream(cast("ByteReceiveStream", process.stdout))
         with suppress(anyio.IncompleteRead, anyio.EndOfStream, anyio.BrokenResourceError):
             while True:
-                report = decode(Status, await lines.receive_until(b"\n", _LINE_BYTES))
-                self._take_in(worker, report.tally)
-                if report.done:
-                    return report
+                status = decode(Status, await lines.receive_until(b"\n", _LINE_BYTES))
+                self._count(worker, status.snapshot)
+                if status.done:
+                    return status
         return None
 
-    def _take_in(self, worker: _Worker, tally: RunSnapshot) -> None:
-        before, now = worker.tally.progress, tally.progress
-        worker.tally = tally
+    def _count(self, worker: _Worker, snapshot: RunSnapshot) -> None:
+        before, now = worker.snapshot.progress, snapshot.progress
+        worker.snapshot = snapshot
         self._store.count(now.records - before.records, now.rejects - before.rejects)
 
-    def _shares(self) -> dict[int, tuple[Limits, ...]]:
+    def _divide_limits(self) -> dict[int, tuple[Limits, ...]]:
         now = anyio.current_time()
         ended = [None if x.ended_at is None else now - x.ended_at for x in self._workers]
-        return shares(self._job.limits, ended)
+        return divide_limits(self._spec.limits, ended)
 
-    async def _divide_anew(self) -> None:
-        for pause_s in (0.0, HAND_ON_S + 1.0):  # one more, as a timer may come a moment early
+    async def _reassign(self) -> None:
+        for pause_s in (0.0, REASSIGN_S + 1.0):  # one more, as a timer may be a moment early
             await anyio.sleep(pause_s)
-            for at, limits in self._shares().items():
-                await self._workers[at].tell(Command(limits=limits))
+            for at, limits in self._divide_limits().items():
+                await self._workers[at].send(Command(limits=limits))
 
     async def _end_grace(self, workers: TaskGroup) -> None:
         await self._stopping.wait()
         for worker in self._workers:
-            await worker.tell(Command(stop=str(self.stopped)))
+            await worker.send(Command(stop=str(self.stopped)))
         await anyio.sleep(GRACE_S + LATE_S)
         workers.cancel_scope.cancel()
 
 
+RunHandle = Run | WorkerPool
+"""A run to watch and to stop, whether one process does it or several."""
+
+
 def most_workers(limits: Sequence[Limits], budget: Budget) -> int:
-    """How many processes limits and budget can be divided among, each with something of each."""
+    """Return how many processes can have a part of each limit and of the budget."""
     divided = [budget.tokens, budget.requests]
-    for each in limits:
-        divided += [each.in_flight, *each.rates]
-    return min((amount for amount in divided if amount is not None), default=MOST)
+    for endpoint in limits:
+        divided += [endpoint.in_flight, *endpoint.rates]
+    return min((amount for amount in divided if amount is not None), default=MAX_WORKERS)
 
 
-def shares(
+def divide_limits(
     limits: Sequence[Limits], ended_s: Sequence[float | None]
 ) -> dict[int, tuple[Limits, ...]]:
-    """What each worker still at work may use of each endpoint, by its place in `ended_s`.
+    """Divide limits among the workers still at work.
 
-    Requests in flight go over to the others at once. What a worker was allowed a minute does only a
-    minute after its end: until then, what it sent counts in the same minute. No share ever shrinks.
+    Returns each one's limits, one an endpoint, by its index in `ended_s`. Other workers get the
+    concurrency of an ended one at once, but its rates only after a minute: until then its last
+    requests count in the same window. No part ever shrinks.
 
     Args:
         limits: of the whole run, one an endpoint.
-        ended_s: how many seconds ago each ended, None while it is at work.
+        ended_s: seconds since each worker ended, None while it is at work.
     """
-    divided = [_divided(each, ended_s) for each in limits]
+    divided = [_divide(endpoint, ended_s) for endpoint in limits]
     return {at: tuple(parts[at] for parts in divided) for at in divided[0]}
 
 
-def _divided(limits: Limits, ended_s: Sequence[float | None]) -> dict[int, Limits]:
+def _divide(limits: Limits, ended_s: Sequence[float | None]) -> dict[int, Limits]:
     working = [seconds is None for seconds in ended_s]
-    counting = [seconds is None or seconds < HAND_ON_S for seconds in ended_s]
+    counting = [seconds is None or seconds < REASSIGN_S for seconds in ended_s]
     most = limits.in_flight
     in_flight = [None] * len(ended_s) if most is None else _split(most, working)
     rpm, tpm, input_tpm, output_tpm = (
@@ -249,7 +250,7 @@ def _divided(limits: Limits, ended_s: Sequence[float | None]) -> dict[int, Limit
 
 
 def _split(amount: int, takes: Sequence[bool]) -> list[int]:
-    """An amount in whole parts as equal as can be, the first ones one larger; 0 for the others."""
-    each, more = divmod(amount, max(1, sum(takes)))
+    """Split an amount among those that take, in whole parts that differ by at most one."""
+    least, more = divmod(amount, max(1, sum(takes)))
     ranks = [sum(takes[:at]) for at in range(len(takes))]
-    return [(each + (rank < more)) * took for rank, took in zip(ranks, takes, strict=True)]
+    return [(least + (rank < more)) * took for rank, took in zip(ranks, takes, strict=True)]

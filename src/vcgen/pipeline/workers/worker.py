@@ -10,6 +10,7 @@ import signal
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import partial
 from io import TextIOWrapper
 from typing import Any, cast
 from zlib import crc32
@@ -18,12 +19,12 @@ import anyio
 import anyio.lowlevel
 
 from vcgen.data.clips import Clip
-from vcgen.data.readers.inputs import PlacedStream
+from vcgen.data.readers.inputs import InputStream
 from vcgen.data.readers.read import content_of
 from vcgen.errors import RunStopped, VcgenError
+from vcgen.pipeline.background import run_with_background
 from vcgen.pipeline.progress import RunSnapshot
 from vcgen.pipeline.runner import Run
-from vcgen.pipeline.session import use_uvloop
 from vcgen.pipeline.workers.protocol import Command, Status, WorkerSpec, decode, encode
 
 REPORT_EVERY_S = 0.25
@@ -32,117 +33,105 @@ _LINE_BYTES = 1 << 26
 
 
 def worker_of(item: Any, workers: int) -> int:
-    """Which of so many workers, from 1, does a row of the input.
+    """Return which worker, from 1, takes a row of the input.
 
-    The same for all rows of one id, so that duplicates meet, and for rows that say the same.
+    All rows of one id go to the same worker, so that it finds the duplicates, and so do all invalid
+    rows of the same content.
     """
     if isinstance(item, Clip):
         key = item.id
     else:
-        # As a clip will have it, once it is one.
-        found = item.get("id") if isinstance(item, Mapping) else None
-        key = content_of(item) if found is None else str(found).strip()
+        # Stripped, as `Clip` will have it.
+        stated = item.get("id") if isinstance(item, Mapping) else None
+        key = content_of(item) if stated is None else str(stated).strip()
     return crc32(key.encode("utf-8", "replace")) % workers + 1
 
 
-async def part_of(clips: PlacedStream, number: int, workers: int) -> PlacedStream:
-    """The clips of one worker."""
+async def part_of(clips: InputStream, number: int, workers: int) -> InputStream:
+    """Yield the rows of one worker."""
     rows = 0
-    async for place, item in clips:
+    async for row in clips:
         rows += 1
         if rows % ROWS_AT_ONCE == 0:
-            # Reading does not wait by itself, and orders must be heard meanwhile.
+            # Reading never waits; let the task that reads commands run.
             await anyio.lowlevel.checkpoint()
-        if worker_of(item, workers) == number:
-            yield place, item
+        if worker_of(row.value, workers) == number:
+            yield row
 
 
-class Reports:
-    """Where reports go: the descriptor that was standard output."""
+class StatusPipe:
+    """The descriptor that was standard output, to the process that started this worker."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
 
-    def send(self, report: Status) -> None:
-        with suppress(OSError):  # nobody reads any more: then no orders come either, which ends us
-            os.write(self._descriptor, encode(report))
+    def send(self, status: Status) -> None:
+        """Write a line, or drop it if the supervisor has ended: then our input ends too."""
+        with suppress(OSError):
+            os.write(self._descriptor, encode(status))
 
 
-async def work(orders: asyncio.StreamReader, reports: Reports) -> None:
-    """Do what the first line says, and tell how it ended."""
-    line = await orders.readline()
+async def work(commands: asyncio.StreamReader, statuses: StatusPipe) -> None:
+    """Work as the spec in the first line states; send a last status."""
+    line = await commands.readline()
     if not line:
         return
-    job = decode(WorkerSpec, line)
-    sys.path[:] = job.python_path
-    tally, error = RunSnapshot(), None
+    spec = decode(WorkerSpec, line)
+    sys.path[:] = spec.python_path
+    snapshot, error = RunSnapshot(), None
     try:
-        part = part_of(job.clips(), job.number, job.workers)
-        async with job.open(part, worker=job.number) as run:
+        part = part_of(spec.clips(), spec.number, spec.workers)
+        async with spec.open(part, worker=spec.number) as run:
             try:
-                await _attended(run, orders, reports)
+                await run_with_background(
+                    run.work, partial(_obey, run, commands), partial(_report, run, statuses)
+                )
             finally:
-                tally = run.tally()
+                snapshot = run.snapshot()
             if run.stopped is not None:  # its budget is spent
                 error = type(run.stopped).__name__, str(run.stopped)
-    except Exception as failure:  # noqa: BLE001 - told in one line by the process that started us
+    except Exception as failure:  # noqa: BLE001 - the supervisor raises it
         error = type(failure).__name__, str(failure)
         if not isinstance(failure, VcgenError):
-            error = "RunStopped", f"worker {job.number}: {': '.join(error)}"
-    reports.send(Status(tally=tally, done=True, error=error))
+            error = "RunStopped", f"worker {spec.number}: {': '.join(error)}"
+    statuses.send(Status(snapshot=snapshot, done=True, error=error))
 
 
-async def _attended(run: Run, orders: asyncio.StreamReader, reports: Reports) -> None:
-    failure: Exception | None = None
-    async with anyio.create_task_group() as group:
-        group.start_soon(_obey, run, orders)
-        group.start_soon(_report, run, reports)
-        try:
-            await run.work()
-        except Exception as error:  # noqa: BLE001 - raised below, outside the group that would wrap it
-            failure = error
-        group.cancel_scope.cancel()
-    if failure is not None:
-        raise failure
-
-
-async def _obey(run: Run, orders: asyncio.StreamReader) -> None:
-    while line := await orders.readline():
-        order = decode(Command, line)
-        if order.limits is not None:
-            run.change(order.limits)
-        if order.stop is not None:
-            run.stop(RunStopped(order.stop))
+async def _obey(run: Run, commands: asyncio.StreamReader) -> None:
+    while line := await commands.readline():
+        command = decode(Command, line)
+        if command.limits is not None:
+            run.change(command.limits)
+        if command.stop is not None:
+            run.stop(RunStopped(command.stop))
     run.stop(RunStopped("the process that started this worker has ended"))
 
 
-async def _report(run: Run, reports: Reports) -> None:
+async def _report(run: Run, statuses: StatusPipe) -> None:
     while True:
-        reports.send(Status(tally=run.tally()))
+        statuses.send(Status(snapshot=run.snapshot()))
         await anyio.sleep(REPORT_EVERY_S)
 
 
-async def _main(orders: int, reports: int) -> None:
+async def _main(commands: int, statuses: int) -> None:
     reader = asyncio.StreamReader(limit=_LINE_BYTES)
     protocol = asyncio.StreamReaderProtocol(reader)
-    with os.fdopen(orders, "rb", buffering=0) as pipe:
+    with os.fdopen(commands, "rb", buffering=0) as pipe:
         transport, _ = await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, pipe)
-        await work(reader, Reports(reports))
+        await work(reader, StatusPipe(statuses))
         transport.close()
 
 
 def main() -> None:
-    """The process."""
-    # Whoever ends a whole group of processes ends the one that started us, and it tells us.
+    # A signal to the whole group reaches the supervisor, which stops us by a command.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
-    orders, reports = os.dup(0), os.dup(1)
-    # What a task prints goes to standard error: standard output is for reports.
+    commands, statuses = os.dup(0), os.dup(1)
+    # Standard output is for statuses: print() in a task writes to standard error.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     cast("TextIOWrapper", sys.stdout).reconfigure(line_buffering=True, write_through=False)
-    options = {"use_uvloop": use_uvloop()}
-    anyio.run(_main, orders, reports, backend_options=options)
+    anyio.run(_main, commands, statuses, backend_options={"use_uvloop": True})
 
 
 if __name__ == "__main__":

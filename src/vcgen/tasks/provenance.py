@@ -1,0 +1,45 @@
+"""Provenance: the model, the templates and the requests that a sample was made with."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from vcgen.engine.chat import Completion, Usage
+from vcgen.engine.pricing import Price
+
+
+@dataclass(slots=True)
+class Provenance:
+    """Where a sample comes from, and what it has cost so far.
+
+    Attributes:
+        templates: the hash of every template used, by name.
+        instructions: the system prompt of every template used, by name.
+    """
+
+    model: str = ""  # as the endpoint named it last
+    usage: Usage = Usage()  # tokens of the requests that this sample accounts for
+    attempts: int = 0  # those requests, failed ones included
+    repairs: int = 0  # replies that were sent back with a list of problems
+    templates: dict[str, str] = field(default_factory=dict)
+    instructions: dict[str, str] = field(default_factory=dict)
+
+    def add(self, completion: Completion, *, is_repair: bool) -> None:
+        self.usage += completion.usage
+        self.attempts += completion.attempts
+        self.repairs += is_repair
+
+    def as_meta(self, price: Price | None) -> dict[str, Any]:
+        """Return it as `meta` of a record has it, with the cost at this price."""
+        usage = self.usage
+        return {
+            "model": self.model,
+            "templates": dict(self.templates),
+            "usage": {
+                "prompt_tokens": usage.prompt_tokens,
+                "completion_tokens": usage.completion_tokens,
+                "cached_tokens": usage.cached_tokens,
+            },
+            "cost": None if price is None else price.of(usage),
+            "attempts": self.attempts,
+            "repairs": self.repairs,
+        }
