@@ -1,6 +1,7 @@
 """`vcgen sim`: the simulated endpoint over HTTP."""
 
 import functools
+import signal
 import sys
 
 import anyio
@@ -45,4 +46,7 @@ async def _serve(simulator: Simulator, port: int) -> None:
     async with serve(simulator, port=port) as base_url:
         print(f"simulated endpoint at {base_url} (any key, model sim); Ctrl-C ends it")
         sys.stdout.flush()
-        await anyio.sleep_forever()
+        # Received by the loop: uvloop swallows an exception raised within one of its own callbacks.
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+            async for number in received:
+                sys.exit(128 + number)
