@@ -1,12 +1,10 @@
 """Recipes: what a file says, which task a clip draws, and how many records a run makes."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, strategies as st
 
 import vcgen
 from tests.pipeline.workers.test_supervisor import write_clips
@@ -28,7 +26,6 @@ from vcgen.errors import RunStopped, UsageError
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks.recipe_files import builtin_recipes, parse_recipe, read_recipe, recipe_text
 from vcgen.tasks.registry import builtin_tasks
-from vcgen.tasks.task_mix import TaskMix
 
 VIDEOCHAT = read_recipe("videochat")
 TASKS = tuple(builtin_tasks().values())[:2]
@@ -153,43 +150,6 @@ def test_what_is_no_recipe_is_one_clear_line(text: str, said: str) -> None:
 def test_a_recipe_that_is_not_there_is_one_clear_line(name: str) -> None:
     with pytest.raises(UsageError, match=r"recipe|cannot be read"):
         read_recipe(name)
-
-
-def test_the_mix_of_videochat_is_seven_to_four() -> None:
-    mix = TaskMix(TASKS, VIDEOCHAT.weights)
-    drawn = Counter(mix.of(f"video{number}")[0].name for number in range(11_000))
-    assert drawn["description"] + drawn["conversation"] == 11_000
-    assert 6_850 < drawn["description"] < 7_150  # three standard deviations
-
-
-@given(st.text(), st.integers(0, 9))
-def test_a_clip_draws_the_same_task_in_any_order_of_clips(clip_id: str, seed: int) -> None:
-    tasks = [TaskMix(TASKS, (7.0, 4.0), seed).of(clip_id) for _ in range(2)]
-    assert tasks[0] == tasks[1]
-    assert len(tasks[0]) == 1
-
-
-def test_another_seed_draws_anew() -> None:
-    ids = [f"video{number}" for number in range(100)]
-    assert (
-        len({tuple(TaskMix(TASKS, (1, 1), seed).of(x)[0].name for x in ids) for seed in range(3)})
-        == 3
-    )
-
-
-def test_a_run_by_weights_makes_one_sample_a_clip_and_continues(tmp_path: Path) -> None:
-    clips = make_clips(40)
-    generate(clips[:25], output=tmp_path, recipe=VIDEOCHAT)
-    result = generate(clips, output=tmp_path, recipe=VIDEOCHAT)
-    assert {record.clip_id for record in result.records} == {clip.id for clip in clips}
-    assert len(result.records) == 40
-    assert {record.task for record in result.records} == {"description", "conversation"}
-    assert result.summary.resumed == 25
-
-
-def test_tasks_that_are_named_replace_those_of_the_recipe() -> None:
-    result = generate(make_clips(3), recipe=VIDEOCHAT, tasks=["description", "conversation"])
-    assert len(result.records) == 6
 
 
 @pytest.mark.parametrize("wanted", [1, 7, 30, 41])

@@ -10,7 +10,7 @@ with the outcome (from which all limits learn), decide how to go on.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterable, Callable, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from random import Random
@@ -37,7 +37,7 @@ from vcgen.engine.limits.permit import (
     Unreachable,
 )
 from vcgen.engine.limits.queue import Affinity
-from vcgen.engine.pool import JobPool
+from vcgen.engine.pool import JobPool, running_loop, stream_from
 from vcgen.engine.pricing import price_of
 from vcgen.engine.retry import (
     FORGIVEN_S,
@@ -55,8 +55,6 @@ from vcgen.engine.transport.base import Transport
 from vcgen.errors import BudgetSpent, RequestFailed, RunStopped, UsageError
 
 P = TypeVar("P", bound=Prompt)
-# Results of `map` that a slow consumer may leave waiting before requests wait for it.
-BUFFERED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,9 +213,7 @@ class Engine:
                 return result if call.sent == 1 else replace(result, attempts=call.sent)
             await self._follow(self._decide(call, attempt, attempt.result), call, attempt)
 
-    async def map(
-        self, prompts: Iterable[P] | AsyncIterable[P]
-    ) -> AsyncGenerator[MapResult[P], None]:
+    def map(self, prompts: Iterable[P] | AsyncIterable[P]) -> AsyncGenerator[MapResult[P], None]:
         """Answer many prompts; yields results as they finish.
 
         As many prompts are in flight as the limits can use. Each is pulled when it can be sent, so
@@ -229,39 +225,25 @@ class Engine:
         Raises:
             RunStopped: nothing can be sent any more; results that came before are yielded first.
         """
-        send, receive = anyio.create_memory_object_stream[MapResult[P]](BUFFERED)
         stopped: list[RunStopped] = []
 
-        async def answer(prompt: P) -> None:
-            try:
-                result = MapResult(prompt, completion=await self.complete(prompt))
-            except RequestFailed as error:
-                result = MapResult(prompt, error=error)
-            except RunStopped as error:  # the others in flight are paid for, and still come
-                stopped.append(error)
-                return
-            await send.send(result)
+        async def answer_all(send: Callable[[MapResult[P]], Awaitable[None]]) -> None:
+            async def answer(prompt: P) -> None:
+                try:
+                    result = MapResult(prompt, completion=await self.complete(prompt))
+                except RequestFailed as error:
+                    result = MapResult(prompt, error=error)
+                except RunStopped as error:  # the others in flight are paid for, and still come
+                    stopped.append(error)
+                    return
+                await send(result)
 
-        async def answer_all() -> None:
-            until_stopped = _iterate(prompts, lambda: bool(stopped))
-            async with send, aclosing(until_stopped) as items:
+            async with aclosing(_iterate(prompts, lambda: bool(stopped))) as items:
                 await JobPool(items, answer, wanted=lambda: self.useful_callers).run()
             if stopped:
                 raise stopped[0]
 
-        # A task of its own: a task group must not be held open across `yield`.
-        task = running_loop().create_task(answer_all())
-        try:
-            async with receive:
-                async for result in receive:
-                    yield result
-            await task
-        finally:
-            task.cancel()
-            with anyio.CancelScope(shield=True):
-                await asyncio.wait([task])
-            if not task.cancelled():
-                task.exception()  # raised above, or of no interest to a consumer that has left
+        return stream_from(answer_all)
 
     def _limiters(self) -> list[EndpointLimiter]:
         most = most_connections() // len(self.endpoints)
@@ -329,20 +311,6 @@ class Engine:
                 await self._stopping.wait()
         finally:
             self._pausing -= 1
-
-
-def running_loop() -> asyncio.AbstractEventLoop:
-    """The running event loop.
-
-    Raises:
-        UsageError: asyncio runs none, as under trio.
-    """
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        raise UsageError(
-            "vcgen runs in asyncio's event loops only: not under trio, nor without a loop"
-        ) from None
 
 
 def default_transport(endpoints: Sequence[Endpoint]) -> Transport:

@@ -17,12 +17,16 @@ starts or ends, and by `grow`; nothing polls.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Generic, TypeVar
 
 import anyio
 
+from vcgen.errors import UsageError
+
 T = TypeVar("T")
+# Values that a slow consumer may leave waiting before their producer waits for it.
+BUFFERED = 64
 
 
 class JobPool(Generic[T]):
@@ -108,3 +112,47 @@ class JobPool(Generic[T]):
             self._is_ending, self._failure = True, failure
         if failure is not None or not self._workers:
             self._ended.set_result(None)
+
+
+async def stream_from(
+    produce: Callable[[Callable[[T], Awaitable[None]]], Awaitable[None]],
+) -> AsyncGenerator[T, None]:
+    """Yield the values that `produce` sends, at most `BUFFERED` ahead; then raise its error.
+
+    Leaving the loop cancels `produce` and waits until it has ended.
+    """
+    loop = running_loop()
+    send, receive = anyio.create_memory_object_stream[T](BUFFERED)
+
+    async def run() -> None:
+        async with send:
+            await produce(send.send)
+
+    # A task of its own: a task group must not stay open across `yield`, where the consumer may
+    # leave the loop or be cancelled.
+    task = loop.create_task(run())
+    try:
+        async with receive:
+            async for value in receive:
+                yield value
+        await task
+    finally:
+        task.cancel()
+        with anyio.CancelScope(shield=True):
+            await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # mark as retrieved
+
+
+def running_loop() -> asyncio.AbstractEventLoop:
+    """The running event loop.
+
+    Raises:
+        UsageError: asyncio runs none, as under trio.
+    """
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        raise UsageError(
+            "vcgen runs in asyncio's event loops only: not under trio, nor without a loop"
+        ) from None

@@ -11,13 +11,12 @@ import anyio
 from vcgen.data.readers.inputs import Clips, open_input
 from vcgen.data.records import Outcome, Record, Reject
 from vcgen.engine.chat import Usage
-from vcgen.engine.engine import running_loop
+from vcgen.engine.pool import stream_from
 from vcgen.errors import UsageError
 from vcgen.pipeline.progress import RunSummary
+from vcgen.pipeline.runner import Deliver
 from vcgen.pipeline.session import Model, Options, open_run
 from vcgen.pipeline.store.read import read_records, read_rejects
-
-_BUFFERED = 64  # outcomes that wait for a slow consumer of `stream`
 
 T = TypeVar("T")
 
@@ -97,7 +96,7 @@ async def generate_batch(clips: Clips, *, model: Model, **options: Unpack[Option
     )
 
 
-async def stream(
+def stream(
     clips: Clips, *, model: Model, **options: Unpack[Options]
 ) -> AsyncGenerator[Outcome, None]:
     """Yield outcomes as they finish, in constant memory.
@@ -105,27 +104,12 @@ async def stream(
     Arguments and errors as for `generate_batch`. Leaving the loop early ends the run; with `output`
     another call continues it.
     """
-    loop = running_loop()
-    send, receive = anyio.create_memory_object_stream[Outcome](_BUFFERED)
 
-    async def work() -> None:
-        async with send, open_run(open_input(clips), model, options, send.send) as opened:
+    async def produce(send: Deliver) -> None:
+        async with open_run(open_input(clips), model, options, send) as opened:
             await opened.work()
 
-    # A task of its own: a task group must not stay open across `yield`, where the consumer may
-    # leave the loop or be cancelled.
-    worker = loop.create_task(work())
-    try:
-        async with receive:
-            async for outcome in receive:
-                yield outcome
-        await worker
-    finally:
-        worker.cancel()
-        with anyio.CancelScope(shield=True):
-            await asyncio.wait([worker])
-        if not worker.cancelled():
-            worker.exception()  # mark as retrieved
+    return stream_from(produce)
 
 
 def run(clips: Clips, *, model: Model, **options: Unpack[Options]) -> Result:

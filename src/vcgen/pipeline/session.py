@@ -13,7 +13,8 @@ from vcgen.data.records import is_simulated
 from vcgen.engine import pricing
 from vcgen.engine.budget import Budget, BudgetLedger
 from vcgen.engine.config import DEFAULT_TIMEOUT_S, Endpoint, Limits
-from vcgen.engine.engine import Engine, running_loop
+from vcgen.engine.engine import Engine
+from vcgen.engine.pool import running_loop
 from vcgen.engine.pricing import FREE, Price
 from vcgen.engine.transport.base import Transport
 from vcgen.errors import UsageError
