@@ -3,7 +3,8 @@
     VcgenError
     ├── UsageError          wrong use or configuration; nothing was sent
     ├── RunStopped          the run ended early and can be resumed
-    │   └── BudgetSpent     because its budget allows no further request
+    │   ├── BudgetSpent     because its budget allows no further request
+    │   └── InternalError   because vcgen or the machine failed
     ├── StoreError          the run directory could not be written or read
     ├── SampleRejected      one sample ends without a record; becomes a `Reject`
     ├── RequestFailed       one request of an `Engine` has no answer; others may
@@ -36,6 +37,10 @@ class RunStopped(VcgenError):
 
 class BudgetSpent(RunStopped):
     """The budget of a run allows no further request; a run is then over, and has not failed."""
+
+
+class InternalError(RunStopped):
+    """vcgen or the machine failed: no sample is at fault."""
 
 
 class StoreError(VcgenError):

@@ -14,6 +14,7 @@ from tests.support.common import Watched, generate, make_clips, outcome_ids
 from vcgen.data.records import Reason, Turn
 from vcgen.errors import RunStopped, SampleRejected, UsageError
 from vcgen.pipeline.faults import ending_of, stopped_by
+from vcgen.pipeline.store.read import read_rejects
 from vcgen.tasks.registry import find_task
 from vcgen.tasks.templates import Templates
 
@@ -132,13 +133,15 @@ def test_error_of_the_author_is_a_reject_that_names_the_line(
         ("memory", r"memory\.py:\d+: MemoryError"),
     ],
 )
-def test_any_other_error_stops_the_run_and_nothing_is_final(
+def test_any_other_error_stops_the_run(
     authors: Any, tmp_path: Path, body: str, message: str
 ) -> None:
+    """The task fails for each sample alone, so two are rejected before the third stops the run."""
     with pytest.raises(RunStopped, match=f"no sample caused, at {message}") as caught:
         generate(make_clips(3), tasks=[authors(body)], output=tmp_path / "run")
     assert "\n" not in str(caught.value)
-    assert outcome_ids(tmp_path / "run") == []
+    reasons = [reject.reason for reject in read_rejects(tmp_path / "run")]
+    assert reasons == [Reason.INTERNAL_ERROR] * 2
 
 
 @pytest.mark.parametrize("code", [errno.EMFILE, errno.ENOENT])

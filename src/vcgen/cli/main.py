@@ -9,7 +9,19 @@ import sys
 from collections.abc import Sequence
 
 # Each registers its command.
-from vcgen.cli import card, check, export, generate, plan, prompts, recipe, report, show, sim  # noqa: F401
+from vcgen.cli import (  # noqa: F401
+    card,
+    check,
+    export,
+    generate,
+    plan,
+    prompts,
+    recipe,
+    report,
+    retry,
+    show,
+    sim,
+)
 from vcgen.cli.app import EXIT_WRONG_USE, WrongUse, app
 from vcgen.cli.output import tell
 

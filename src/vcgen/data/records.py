@@ -30,6 +30,7 @@ class Reason(StrEnum):
     CONTRADICTED = "contradicted"
     UNJUDGED = "unjudged"
     TASK_ERROR = "task_error"
+    INTERNAL_ERROR = "internal_error"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,16 @@ Pure functions of an exception and the file of the task's function.
 
     raised                                       becomes
     VcgenError                                   itself: the endpoint or a template decided
-    MemoryError, or OSError of an exhausted      RunStopped: the machine's, wherever it was raised
-    machine
+    MemoryError, or OSError of an exhausted      InternalError: the machine's, wherever it was
+    machine                                      raised
     in the task's file, or in a library that it  SampleRejected (`task_error`) with file and line
     called directly
-    anywhere else: vcgen, or a library that      RunStopped with file and line
+    anywhere else: vcgen, or a library that      InternalError with file and line
     vcgen called
     an ExceptionGroup                            its most far-reaching part: what stops the run,
                                                  else the first reject
+
+An InternalError stops the run, unless the sample alone repeats it (`isolation`).
 """
 
 import errno
@@ -22,7 +24,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vcgen.data.records import Reason
-from vcgen.errors import RunStopped, SampleRejected, VcgenError
+from vcgen.errors import InternalError, SampleRejected, VcgenError
 from vcgen.tasks.task import Task
 
 _PACKAGE = Path(__file__).parents[1]
@@ -73,8 +75,8 @@ def stopped_by(error: Exception) -> VcgenError:
     return _stop(error, (ours or frames)[-1])
 
 
-def _stop(error: Exception, at: "_Frame") -> RunStopped:
-    return RunStopped(f"an error that no sample caused, at {at}: {_one_line(error)}")
+def _stop(error: Exception, at: "_Frame") -> InternalError:
+    return InternalError(f"an error that no sample caused, at {at}: {_one_line(error)}")
 
 
 def unusable_result(task: Task, message: str) -> SampleRejected:

@@ -44,6 +44,7 @@ SYNC_EVERY_S = 0.25  # at most this much is paid twice after a power cut
 LOOK_EVERY_S = 0.23  # not in step with other events that occur four times a second
 GRACE_S = 10.0
 TASK_ERRORS_IN_A_ROW = 3  # stop the run
+_BY_A_FAULT = frozenset({Reason.TASK_ERROR, Reason.INTERNAL_ERROR})  # of code, not of text
 _CHECKPOINT_EVERY = 1000  # clips that are done already
 
 Deliver = Callable[[Outcome], Awaitable[None]]
@@ -257,13 +258,13 @@ class Run:
             await self._finish(outcome)
 
     def _require_working(self, task: Task, outcome: Outcome) -> None:
-        """Raise RunStopped if a task's last samples have all failed by its author's fault."""
-        if not (isinstance(outcome, Reject) and outcome.reason is Reason.TASK_ERROR):
+        """Raise RunStopped if a task's last samples have all failed by a fault of code."""
+        if not (isinstance(outcome, Reject) and outcome.reason in _BY_A_FAULT):
             self._task_errors[task.name] = 0
             return
         self._task_errors[task.name] += 1
         if self._task_errors[task.name] >= TASK_ERRORS_IN_A_ROW:
-            raise RunStopped(f"{outcome.message}; its samples before failed too, correct the task")
+            raise RunStopped(f"{outcome.message}; the task's samples before failed too")
 
     def _due(self, task: Task, context: ClipContext) -> str | None:
         """Return the id of the sample to make, None if it has its outcome.

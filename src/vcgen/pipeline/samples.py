@@ -1,6 +1,6 @@
 """Make one sample: do a task for a clip, check its turns, build the outcome with its metadata."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -15,8 +15,9 @@ from vcgen.checks.leaks import find_leaks
 from vcgen.data.hashing import hash_hex
 from vcgen.data.records import KINDS, Outcome, Reason, Record, Reject, Turn
 from vcgen.engine.pricing import Price
-from vcgen.errors import SampleRejected
+from vcgen.errors import InternalError, SampleRejected
 from vcgen.pipeline.faults import ending_of, unusable_result
+from vcgen.pipeline.isolation import IsolatedSample, task_reference
 from vcgen.tasks.ask import Ask
 from vcgen.tasks.clip_context import ClipContext
 from vcgen.tasks.judge import Judge, Judgement
@@ -41,6 +42,8 @@ class SampleMaker:
     price: Price | None  # of the model's tokens, None if unknown
     now: Callable[[], datetime]  # date and time for the records
     judge: Judge | None = None  # judges the samples that have passed the checks, None without one
+    # Whether a sample alone repeats an error; None asks nothing, every such error stops the run.
+    fails_alone: Callable[[IsolatedSample, Exception], Awaitable[bool]] | None = None
 
     async def make(self, task: Task, context: ClipContext, sample: str) -> Outcome:
         """Do a task for a clip; return the record, or the reject with its reason.
@@ -59,6 +62,9 @@ class SampleMaker:
                 await judging.judge(turns)
         except Exception as error:
             ending = ending_of(error, task)
+            if isinstance(ending, InternalError) and await self._fails_alone(task, ask, error):
+                message = f"{ending}; the sample alone repeats it, please report it"
+                ending = SampleRejected(Reason.INTERNAL_ERROR, message)
             if not isinstance(ending, SampleRejected):
                 raise ending from error
             return self._reject(ask, judging, ending)
@@ -71,6 +77,21 @@ class SampleMaker:
             flags=tuple(dict.fromkeys((*(problem.code for problem in review.problems), *flags))),
             meta=self._meta(ask, judging) | {"ground": review.ground},
         )
+
+    async def _fails_alone(self, task: Task, ask: Ask, error: Exception) -> bool:
+        reference = task_reference(task)
+        if self.fails_alone is None or reference is None:
+            return False
+        isolated = IsolatedSample(
+            clip=ask.context.clip,
+            task=reference,
+            sample=ask.sample,
+            recipe=self.recipe,
+            templates=self.prompts.directory,
+            model=ask.context.calls.engine.endpoint.model,
+            calls=ask.context.calls.rows(),
+        )
+        return await self.fails_alone(isolated, error)
 
     def _reject(self, ask: Ask, judging: Judgement | None, error: SampleRejected) -> Reject:
         return Reject(

@@ -18,6 +18,7 @@ from vcgen.engine.pool import running_loop
 from vcgen.engine.pricing import FREE, Price
 from vcgen.engine.transport.base import Transport
 from vcgen.errors import UsageError
+from vcgen.pipeline.isolation import fails_alone
 from vcgen.pipeline.runner import Deliver, Run
 from vcgen.pipeline.samples import SampleMaker, recipe_hash
 from vcgen.pipeline.store.directory import RunDirectory
@@ -150,7 +151,7 @@ async def open_run(
             yield Run(
                 rows,
                 mix,
-                SampleMaker(prompts, recipe, price, now, judge),
+                SampleMaker(prompts, recipe, price, now, judge, fails_alone),
                 engine,
                 store=store,
                 deliver=deliver,

@@ -84,6 +84,13 @@ class CallCache:
                 self.store.keep_call(row | {"completion": completion})
         self._unsaved.clear()
 
+    def rows(self) -> dict[str, Mapping[str, Any]]:
+        """Return all completions of the clip so far, by key, as `CallStore.find_call` does."""
+        return {
+            self._key(request): {"sample": "", "completion": completion}
+            for request, completion in self._completions.items()
+        }
+
     def _key(self, request: ChatRequest) -> str:
         body = encode(request, self.engine.endpoint.model, Capabilities())
         return blake2b(body, digest_size=16).hexdigest()

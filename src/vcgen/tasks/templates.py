@@ -82,6 +82,7 @@ class Templates:
     def __init__(self, directory: Path | None = None) -> None:
         if directory is not None and not directory.is_dir():
             raise UsageError(f"templates: {directory} is not a directory")
+        self.directory = directory
         directories = [path for path in (directory, builtin_directory()) if path is not None]
         self._loader = FileSystemLoader(directories)
         self._environment = ImmutableSandboxedEnvironment(

@@ -36,8 +36,7 @@ from vcgen.pipeline.store.compact import CompactMap, CompactSet
 from vcgen.pipeline.store.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS
 from vcgen.pipeline.store.lines import decode_line, encode_line
 from vcgen.pipeline.store.manifest import Manifest
-from vcgen.pipeline.store.read import read_rows
-from vcgen.pipeline.store.totals import sum_up
+from vcgen.pipeline.store.totals import totals_of
 
 
 class RunDirectory:
@@ -216,8 +215,7 @@ class RunDirectory:
         """Write the totals into the manifest; a run that added nothing leaves it unchanged."""
         before = self._manifest.counts
         if (before.get("records"), before.get("rejects")) != (self.records, self.rejects):
-            totals = sum_up(read_rows(self.path, RECORDS), read_rows(self.path, REJECTS))
-            self._write_manifest(replace(self._manifest, counts=totals.to_json()))
+            self._write_manifest(replace(self._manifest, counts=totals_of(self.path).to_json()))
 
     def _settle_manifest(self, manifest: Manifest) -> None:
         if not (self.path / MANIFEST).exists():

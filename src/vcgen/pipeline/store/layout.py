@@ -6,6 +6,7 @@ from pathlib import Path
 from vcgen.errors import UsageError
 
 MANIFEST, RECORDS, REJECTS, CALLS = "run.json", "records.jsonl", "rejects.jsonl", "calls.jsonl"
+RETRIED, RETRIED_CALLS = "retried.jsonl", "retried-calls.jsonl"  # moved aside by `vcgen retry`
 LOCK = ".lock"
 
 
@@ -42,7 +43,8 @@ def _strangers(path: Path) -> list[str]:
 def own_files(path: Path) -> list[Path]:
     """List the files of a run directory, those of damaged lines included."""
     lines = [file for name in (RECORDS, REJECTS, CALLS) for file in parts(path, name)]
-    return [path / MANIFEST, path / LOCK, *lines, *map(bad, lines)]
+    aside = (path / RETRIED, path / RETRIED_CALLS)
+    return [path / MANIFEST, path / LOCK, *lines, *map(bad, lines), *aside]
 
 
 def part(path: Path, name: str, worker: int) -> Path:

@@ -8,9 +8,12 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from vcgen.engine.chat import Usage
+from vcgen.pipeline.store.layout import RECORDS, REJECTS, RETRIED
+from vcgen.pipeline.store.read import read_rows
 
 _DIGITS = 9  # of dollars; summing in another order changes only later ones
 
@@ -80,6 +83,12 @@ class TotalsCounter:
         self._reasons, self._flags, self._verdicts = Counter[str](), Counter[str](), Counter[str]()
         self._spent, self._judging = _Spent(), _Spent()
 
+    def add_spent(self, meta: Mapping[str, Any]) -> None:
+        """Count the calls of an outcome that was replaced."""
+        self._spent.add(meta)
+        if "judge" in meta:
+            self._judging.add(meta["judge"])
+
     def add(self, meta: Mapping[str, Any], flags: Iterable[str], reason: str | None) -> None:
         """Count an outcome; only a reject has a reason."""
         if reason is None:
@@ -87,9 +96,8 @@ class TotalsCounter:
         else:
             self._reasons[reason] += 1
         self._flags.update(flags)
-        self._spent.add(meta)
+        self.add_spent(meta)
         if "judge" in meta:
-            self._judging.add(meta["judge"])
             self._verdicts.update(verdict["verdict"] for verdict in meta["judge"]["verdicts"])
 
     def totals(self) -> RunTotals:
@@ -113,9 +121,20 @@ def _sorted(counts: Counter[str]) -> dict[str, int]:
     return dict(sorted(counts.items()))
 
 
-def sum_up(records: Iterable[Mapping[str, Any]], rejects: Iterable[Mapping[str, Any]]) -> RunTotals:
-    """Add up parsed rows of records and rejects; only rejects have a reason."""
+def totals_of(run: Path) -> RunTotals:
+    """Add up a run directory."""
+    return sum_up(read_rows(run, RECORDS), read_rows(run, REJECTS), read_rows(run, RETRIED))
+
+
+def sum_up(
+    records: Iterable[Mapping[str, Any]],
+    rejects: Iterable[Mapping[str, Any]],
+    retried: Iterable[Mapping[str, Any]] = (),
+) -> RunTotals:
+    """Add up parsed rows; only rejects have a reason, and of retried ones only the cost counts."""
     counter = TotalsCounter()
+    for row in retried:
+        counter.add_spent(row.get("meta", {}))
     for row in chain(records, rejects):
         counter.add(row.get("meta", {}), row.get("flags", ()), row.get("reason"))
     return counter.totals()
