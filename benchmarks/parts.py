@@ -70,7 +70,7 @@ def measure(repeats: int, seconds: float) -> dict[str, list[float]]:
 def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
     import vcgen
     from vcgen.checks.checker import check
-    from vcgen.engine.chat import decode, encode
+    from vcgen.engine.wire.completions import decode, encode
     from vcgen.pipeline.store.lines import encode_line
     from vcgen.tasks.evidence import render_evidence
     from vcgen.tasks.templates import Templates

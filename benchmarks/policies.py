@@ -11,9 +11,10 @@ from random import Random
 import anyio
 from aiolimiter import AsyncLimiter
 
-from vcgen.engine.chat import Completion, Failure, FailureKind, decode
+from vcgen.engine.chat import Completion, Failure, FailureKind
 from vcgen.engine.limits.backoff import backoff_s
 from vcgen.engine.limits.token_bucket import bucket_size
+from vcgen.engine.wire.completions import decode
 from vcgen.errors import ConnectFailed
 from vcgen.sim import SimTransport
 

@@ -20,8 +20,9 @@ from benchmarks.quality.planting import plant, write_sloppily
 from vcgen.checks.checker import check
 from vcgen.checks.codes import CODES, Problem
 from vcgen.data.records import Kind, Turn
-from vcgen.engine.chat import ChatRequest, Message, encode
+from vcgen.engine.chat import ChatRequest, Message
 from vcgen.engine.config import Capabilities
+from vcgen.engine.wire.completions import encode
 from vcgen.sim import SimTransport, Simulator, write
 from vcgen.tasks.evidence import fence, render_evidence
 from vcgen.tasks.templates import Templates

@@ -22,7 +22,8 @@ from tests.support.simulated import body_of, prompt
 from vcgen.checks.checker import check
 from vcgen.checks.codes import CODES
 from vcgen.data.records import Kind, Turn
-from vcgen.engine.chat import Completion, Message, decode
+from vcgen.engine.chat import Completion, Message
+from vcgen.engine.wire.completions import decode
 from vcgen.sim import Simulator, write
 
 GOOD = "First, a man carries two crates along a pier. Then, he unties the rope and leaves."

@@ -5,8 +5,9 @@ from random import Random
 
 from tests.support.common import completion, make_clips
 from tests.support.completions import GARBAGE, HEADERS, Spoiling, judge, spoilt
-from vcgen.engine.chat import Completion, Failure, decode
+from vcgen.engine.chat import Completion, Failure
 from vcgen.engine.rate_headers import announced_limits
+from vcgen.engine.wire.completions import decode
 
 TURNS = '{"turns": [{"kind": "causal", "question": "Why?", "answer": "It floats."}]}'
 

@@ -13,9 +13,10 @@ import pytest
 from openai.types.chat import ChatCompletionUserMessageParam
 from pydantic import BaseModel
 
-from vcgen.engine.chat import Completion, decode
+from vcgen.engine.chat import Completion
 from vcgen.engine.transport.asyncio_http import HttpTransport
 from vcgen.engine.transport.base import Reply
+from vcgen.engine.wire.completions import decode
 from vcgen.errors import ConnectionLost, TimedOut, TransportError, UsageError
 from vcgen.sim import Outage, Scenario, Simulator, parse_faults, serve
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from vcgen.data.clips import Clip, Segment
-from vcgen.engine.chat import ChatRequest, Completion, Failure, Message, Schema, decode, encode
+from vcgen.engine.chat import ChatRequest, Completion, Failure, Message, Schema
 from vcgen.engine.config import Capabilities
+from vcgen.engine.wire.completions import decode, encode
 from vcgen.sim import Simulator
 from vcgen.tasks.evidence import fence, render_evidence
 from vcgen.tasks.templates import Templates

@@ -17,7 +17,8 @@ from vcgen.data.clips import Clip
 from vcgen.data.readers.read import FORMATS, read_clips
 from vcgen.data.readers.speech import read_transcript
 from vcgen.data.records import Reason, Record, Reject, Turn
-from vcgen.engine.chat import Completion, Failure, decode
+from vcgen.engine.chat import Completion, Failure
+from vcgen.engine.wire.completions import decode
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.lines import decode_line, encode_line, line_id, salvage

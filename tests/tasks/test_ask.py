@@ -49,8 +49,6 @@ def test_small_faults_of_form_cost_no_second_request(reply: str) -> None:
         ('{"name": "Ida", "length": "long"}', "length: Input should be a valid number"),
         ("It is called Ida.", "it is not JSON"),
         ("[1, 2]", "Input should be an object"),
-        ("", "it is empty"),
-        ("<think>nothing</think>", "it is empty"),
     ],
 )
 def test_unusable_reply_is_sent_back_with_its_problems(reply: str, problem: str) -> None:
@@ -63,6 +61,50 @@ def test_unusable_reply_is_sent_back_with_its_problems(reply: str, problem: str)
     assert second[2] == {"role": "assistant", "content": reply}
     assert f"- {problem}" in second[3]["content"] or problem in second[3]["content"]
     assert len(second) == 4
+
+
+@pytest.mark.parametrize("empty", ["", " ", "<think>nothing</think>", None])
+def test_an_empty_reply_is_asked_for_anew(empty: str | None) -> None:
+    """Many servers refuse an empty message, so it is not sent back."""
+    transport = Scripted([completion(empty), '{"name": "Ida", "length": 7}'])
+    answer = asking(transport, boat)
+    assert answer.data == Boat(name="Ida", length=7)
+    assert answer.usage == Usage(20, 10)
+    first, second = transport.bodies
+    assert first == second
+    error = rejected(Scripted([completion(empty)] * 2), boat)
+    assert (error.reason, error.message) == (Reason.INVALID_REPLY, "it is empty")
+
+
+def test_thinking_is_neither_sent_back_nor_answered() -> None:
+    transport = Scripted(
+        [
+            "<think>They want JSON.</think> A boat.",
+            'analysisHm.assistantfinal{"name": "Ida", "length": 7}',
+        ]
+    )
+    assert asking(transport, boat).messages[-1].content == '{"name": "Ida", "length": 7}'
+    assert transport.bodies[1]["messages"][2] == {"role": "assistant", "content": "A boat."}
+
+
+def test_thinking_that_does_not_end_is_a_cut_reply() -> None:
+    transport = Scripted(["<think>A boat, so", "<think>Hm.</think>A boat leaves."])
+    assert asking(transport, describe, max_reply_tokens=100).text == "A boat leaves."
+    assert [body["max_tokens"] for body in transport.bodies] == [100, 400]
+    error = rejected(Scripted(["[THINK]A boat"] * 2), describe)
+    assert error.reason is Reason.TRUNCATED
+
+
+def test_thinking_is_kept_on_request() -> None:
+    async def do(ask: Ask) -> Answer:
+        answer = await describe(ask)
+        kept.append(ask.provenance.as_meta(None).get("reasoning"))
+        return answer
+
+    kept: list[object] = []
+    for keep in (True, False):
+        asking(Scripted(["<think>Hm.</think>A boat leaves."]), do, keep_reasoning=keep)
+    assert kept == [["<think>Hm.</think>"], None]
 
 
 def test_problems_of_accept_are_sent_back() -> None:

@@ -9,8 +9,9 @@ from hypothesis import given, strategies as st
 
 from tests.support.common import Watched, completion, generate, make_clip, make_clips
 from vcgen.data.records import Kind, Reason
-from vcgen.engine.chat import Completion, decode
+from vcgen.engine.chat import Completion
 from vcgen.engine.transport.base import Reply
+from vcgen.engine.wire.completions import decode
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks.conversation import mix_problems, plan_kinds
 from vcgen.tasks.recipe import DEFAULT_KINDS, Recipe

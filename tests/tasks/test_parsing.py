@@ -36,10 +36,9 @@ def test_schema_is_closed_and_requires_everything() -> None:
 @pytest.mark.parametrize(
     ("reply", "text", "problems"),
     [
-        ("<think>Hm.</think> A boat.", "A boat.", []),
         ("```\nA boat.\n```", "A boat.", []),
         (" ", "", ["it is empty"]),
     ],
 )
-def test_text_has_no_thinking_and_no_fence(reply: str, text: str, problems: list[str]) -> None:
+def test_text_has_no_fence(reply: str, text: str, problems: list[str]) -> None:
     assert read_reply(reply, None) == (text, None if problems else text, problems)

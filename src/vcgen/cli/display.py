@@ -67,7 +67,7 @@ class View:
             "requests/min": _of(growth.requests, limits.rpm),
             "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",
             "tokens/min": _of(growth.tokens, limits.tpm),
-            "cost": money(self._run.cost_of(usage)),
+            "cost": money(None if counters.unmetered else self._run.cost_of(usage)),
             "judge": judge_line(self._run.summary().judge),
         }
         return {label: text for label, text in fields.items() if text}

@@ -86,6 +86,14 @@ class WhatToMake:
     max_repairs: int | None = option(
         "N", "Return a reply that fails a check to the model up to N times, with the fault."
     )
+    thinking_marks: str | None = option(
+        "OPEN,CLOSE",
+        "Marks around the model's thinking, besides the known ones, such as <plan>,</plan>.",
+        under=ADVANCED,
+    )
+    keep_reasoning: bool = flag(
+        "--keep-reasoning", "Keep the model's thinking in the metadata.", under=ADVANCED
+    )
     temperature: float | None = option(
         "NUMBER", "Sampling temperature; the endpoint's own by default.", under=ADVANCED
     )
@@ -103,12 +111,16 @@ class WhatToMake:
             "max_repairs": self.max_repairs,
             "temperature": self.temperature,
             "seed": self.seed,
+            "keep_reasoning": self.keep_reasoning or None,
         }
         changes = {field: value for field, value in overrides.items() if value is not None}
         if self.tasks is not None:
             changes |= {"tasks": split_names(self.tasks), "weights": None}
         if self.turns is not None:
             changes["turns"] = _parse_range(self.turns)
+        if self.thinking_marks is not None:
+            opening, _, closing = self.thinking_marks.partition(",")
+            changes["thinking_marks"] = opening, closing
         if self.kinds is not None:
             changes["kinds"] = cast("tuple[Kind, ...]", split_names(self.kinds))
         return replace(read_recipe(self.recipe), **changes)

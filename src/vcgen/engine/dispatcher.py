@@ -29,6 +29,7 @@ class Counters:
     retries: int = 0
     throttled: int = 0
     completions: int = 0
+    unmetered: int = 0  # completions whose usage the endpoint did not state
     usage: Usage = Usage()
 
 
@@ -134,6 +135,7 @@ class Dispatcher:
         if isinstance(result, Failure):
             return classify(result, is_reached=permit.limiter.circuit.is_reached)
         self.counters.completions += 1
+        self.counters.unmetered += not result.usage.is_known
         self.counters.usage += result.usage
         self.retry_budget.earn()
         if self._hedging is not None:
@@ -173,6 +175,6 @@ def _usage(result: Completion | Failure | None) -> Usage | None:
     if result is None:
         return None
     if isinstance(result, Completion):
-        return result.usage if result.usage.prompt_tokens else None
+        return result.usage if result.usage.is_known else None
     was_refused = result.status not in {0, 200} or result.kind is FailureKind.NO_CONNECTION
     return Usage() if was_refused else None

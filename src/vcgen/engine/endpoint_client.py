@@ -7,7 +7,7 @@ import orjson
 from pydantic import SecretStr
 
 from vcgen._version import __version__
-from vcgen.engine.chat import ChatRequest, Completion, Failure, FailureKind, decode, encode
+from vcgen.engine.chat import ChatRequest, Completion, Failure, FailureKind
 from vcgen.engine.config import Capabilities, Endpoint, Structured
 from vcgen.engine.limits.limiter import EndpointLimiter
 from vcgen.engine.limits.per_limit import UNKNOWN, PerLimit
@@ -15,6 +15,7 @@ from vcgen.engine.limits.permit import Permit
 from vcgen.engine.rate_headers import announced_limits
 from vcgen.engine.retry import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.transport.base import Transport
+from vcgen.engine.wire.completions import decode, encode
 from vcgen.errors import ConnectFailed, ReplyTooLarge, TimedOut, TransportError
 
 # Shorter keys are placeholders such as "none", which texts may hold.

@@ -17,13 +17,16 @@ class Price:
     prompt: float
     cached: float
     completion: float
+    cache_write: float | None = None  # None costs as any other token of a prompt
 
     def of(self, usage: Usage) -> float:
-        """US dollars for a usage; `cached_tokens` are part of `prompt_tokens`."""
-        fresh = usage.prompt_tokens - usage.cached_tokens
+        """US dollars for a usage."""
+        written = 0 if self.cache_write is None else usage.cache_write_tokens
+        fresh = usage.prompt_tokens - usage.cached_tokens - written
         return (
             fresh * self.prompt
             + usage.cached_tokens * self.cached
+            + written * (self.cache_write or 0.0)
             + usage.completion_tokens * self.completion
         )
 
@@ -50,6 +53,7 @@ def find_price(model: str, base_url: str) -> Price | None:
             prompt=dollars(input_tokens=_MANY),
             cached=dollars(input_tokens=_MANY, cache_read_tokens=_MANY),
             completion=dollars(output_tokens=_MANY),
+            cache_write=dollars(input_tokens=_MANY, cache_write_tokens=_MANY),
         )
     except LookupError:
         return None

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from vcgen.data.records import KINDS, Reason
-from vcgen.engine.chat import ChatRequest, Message, Usage, encode
+from vcgen.engine.chat import ChatRequest, Message, Usage
 from vcgen.engine.config import Capabilities, Endpoint
 from vcgen.engine.engine import Engine
+from vcgen.engine.wire.completions import encode
 from vcgen.errors import SampleRejected
 from vcgen.pipeline.faults import ending_of
 from vcgen.pipeline.samples import sample_id

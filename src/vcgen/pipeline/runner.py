@@ -145,7 +145,7 @@ class Run:
             retries=counters.retries,
             throttled=counters.throttled,
             usage=counters.usage,
-            cost=self.cost_of(counters.usage),
+            cost=None if counters.unmetered else self.cost_of(counters.usage),
             seconds=round(seconds, 3),
             records_per_second=round(progress.records / max(seconds, 1e-9), 1),
             limited_by=snapshot.limiting.shares(),
@@ -336,5 +336,7 @@ def _judge_summary(judge: Judge, counters: Counters) -> JudgeSummary:
         model=judge.engine.endpoint.model,
         requests=counters.requests,
         usage=counters.usage,
-        cost=None if judge.price is None else judge.price.of(counters.usage),
+        cost=(
+            None if judge.price is None or counters.unmetered else judge.price.of(counters.usage)
+        ),
     )

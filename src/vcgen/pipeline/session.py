@@ -283,7 +283,7 @@ def _manifest(
     allowed = Limits.combine([endpoint.limits or limits for endpoint in endpoints])
     content = asdict(recipe)
     tasks = content.pop("tasks")
-    for optional in ("weights", "checks"):
+    for optional in ("weights", "checks", "thinking_marks", "keep_reasoning"):
         if not content[optional]:
             del content[optional]
     templates = prompts.digests()

@@ -18,6 +18,7 @@ from vcgen.tasks.clip_context import ClipContext
 from vcgen.tasks.parsing import json_schema, read_reply, reject_too_long, reject_withheld
 from vcgen.tasks.provenance import Provenance
 from vcgen.tasks.recipe import Recipe
+from vcgen.tasks.thinking import split_thinking
 
 if TYPE_CHECKING:
     from vcgen.tasks.templates import Templates
@@ -36,7 +37,8 @@ class Answer:
         text: as written, without code fence or thinking.
         data: the parsed reply where a schema was asked for.
         usage: tokens of all requests this answer took.
-        messages: the conversation up to and including the reply, for `ask(..., after=answer)`.
+        messages: the conversation up to and including the reply, without its thinking, for
+            `ask(..., after=answer)`.
     """
 
     text: str
@@ -122,6 +124,9 @@ class Ask:
                 can_repair = can_repair and not is_final
             if not problems:
                 return answer
+            if can_repair and not text:  # many servers refuse an empty message
+                request = replace(request, draw=request.draw + 1)
+                continue
             if not can_repair:
                 reason = Reason.INVALID_REPLY if data is None else Reason.FAILED_CHECKS
                 raise SampleRejected(reason, "; ".join(problems), reply=completion.text)
@@ -131,6 +136,8 @@ class Ask:
 
     async def _complete(self, request: ChatRequest, *, is_repair: bool) -> tuple[Completion, Usage]:
         """Return a whole reply and its usage; ask for a cut one once more, with more room.
+
+        A reply whose thinking does not end is cut. The text that is returned has no thinking.
 
         Raise SampleRejected if the reply is cut twice, withheld by the endpoint, or a refusal.
         """
@@ -144,8 +151,12 @@ class Ask:
                 self.provenance.add(completion, is_repair=is_repair and room == 1)
                 usage += completion.usage
             reject_too_long(completion.text)
-            if completion.finish_reason != "length":
+            parts = split_thinking(completion.text, self.recipe.thinking_marks)
+            if completion.finish_reason != "length" and not parts.is_open:
+                completion = replace(completion, text=parts.text)
                 reject_withheld(completion)
+                if self.recipe.keep_reasoning:
+                    self.provenance.keep_reasoning(parts.thinking or completion.reasoning)
                 return completion, usage
         raise SampleRejected(
             Reason.TRUNCATED,

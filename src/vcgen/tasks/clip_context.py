@@ -10,10 +10,11 @@ from vcgen.checks.checker import Checker
 from vcgen.data.clips import Clip
 from vcgen.data.hashing import hash_hex
 from vcgen.data.records import Reason
-from vcgen.engine.chat import ChatRequest, Completion, Usage, encode
+from vcgen.engine.chat import ChatRequest, Completion, Usage
 from vcgen.engine.config import Capabilities
 from vcgen.engine.engine import Engine
 from vcgen.engine.limits.queue import Affinity
+from vcgen.engine.wire.completions import encode
 from vcgen.errors import RequestFailed, SampleRejected
 from vcgen.tasks.evidence import render_evidence
 from vcgen.tasks.recipe import Recipe
@@ -93,7 +94,8 @@ class CallCache:
 
     def _key(self, request: ChatRequest) -> str:
         body = encode(request, self.engine.endpoint.model, Capabilities())
-        return blake2b(body, digest_size=16).hexdigest()
+        draw = b"" if not request.draw else b"%d" % request.draw
+        return blake2b(body + draw, digest_size=16).hexdigest()
 
 
 class ClipContext:

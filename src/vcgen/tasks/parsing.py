@@ -1,4 +1,4 @@
-"""Read a reply: strip thinking and code fences, parse JSON, recognize refusals."""
+"""Read a reply: strip code fences, parse JSON, recognize refusals."""
 
 import re
 from functools import cache
@@ -17,7 +17,6 @@ MAX_REPAIRED_CHARACTERS = 20_000
 # Some 65,000 tokens, more than models write.
 MAX_REPLY_CHARACTERS = 1 << 18
 _FENCED = re.compile(r"^```[a-zA-Z]*\n(.*?)\n?```$", re.DOTALL)
-_THINKING = re.compile(r"\A\s*<think>.*?</think>\s*", re.DOTALL)
 _REFUSALS = re.compile(
     r"^(i['\u2019]?m (really |very )?sorry|i am (really |very )?sorry|sorry,|i apologi[sz]e"
     r"|i can(['\u2019]t|not| not) (help|assist|comply|provide|fulfil|do that|create|generate"
@@ -45,11 +44,11 @@ def reject_withheld(completion: Completion) -> None:
 
 
 def read_reply(reply: str, schema: type[BaseModel] | None) -> tuple[str, Any, list[str]]:
-    """Return the text without thinking and code fence, the data in it, and its problems.
+    """Return the text without code fence, the data in it, and its problems.
 
     Without a schema the text is the data. With problems the data is None.
     """
-    text = _THINKING.sub("", reply).strip()
+    text = reply.strip()
     if text.startswith("```") and (fenced := _FENCED.match(text)):
         text = fenced[1].strip()
     if not text:

@@ -20,26 +20,44 @@ class Provenance:
     usage: Usage = Usage()  # tokens of the requests that this sample accounts for
     attempts: int = 0  # those requests, failed ones included
     repairs: int = 0  # replies that were sent back with a list of problems
+    reasoning: list[str] = field(default_factory=list)  # of the replies, where it is kept
+    is_metered: bool = True  # whether the endpoint has stated the usage of all completions
     templates: dict[str, str] = field(default_factory=dict)
     instructions: dict[str, str] = field(default_factory=dict)
 
     def add(self, completion: Completion, *, is_repair: bool) -> None:
         self.usage += completion.usage
+        self.is_metered &= completion.usage.is_known
         self.attempts += completion.attempts
         self.repairs += is_repair
 
+    def keep_reasoning(self, reasoning: str) -> None:
+        """Keep the thinking of a reply."""
+        if reasoning:
+            self.reasoning.append(reasoning)
+
     def as_meta(self, price: Price | None) -> dict[str, Any]:
         """Return it as `meta` of a record has it, with the cost at this price."""
-        usage = self.usage
+        usage = self.usage if self.is_metered else None
         return {
             "model": self.model,
             "templates": dict(self.templates),
-            "usage": {
-                "prompt_tokens": usage.prompt_tokens,
-                "completion_tokens": usage.completion_tokens,
-                "cached_tokens": usage.cached_tokens,
-            },
-            "cost": None if price is None else price.of(usage),
+            "usage": None if usage is None else _as_json(usage),
+            "cost": None if price is None or usage is None else price.of(usage),
             "attempts": self.attempts,
             "repairs": self.repairs,
+            **({"reasoning": self.reasoning} if self.reasoning else {}),
         }
+
+
+def _as_json(usage: Usage) -> dict[str, int]:
+    stated = {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "cached_tokens": usage.cached_tokens,
+    }
+    if usage.cache_write_tokens:
+        stated["cache_write_tokens"] = usage.cache_write_tokens
+    if usage.reasoning_tokens:
+        stated["reasoning_tokens"] = usage.reasoning_tokens
+    return stated

@@ -36,6 +36,9 @@ class Recipe:
         temperature: None leaves it to the endpoint.
         max_reply_tokens: room for one reply.
         max_repairs: how often an unusable reply is sent back with its problems.
+        thinking_marks: two texts that open and close the thinking of a model, besides the known
+            ones.
+        keep_reasoning: whether the thinking is kept in the metadata.
         checks: severities by code that override those of `vcgen.checks.CODES`; `off` disables.
     """
 
@@ -50,6 +53,8 @@ class Recipe:
     temperature: float | None = None
     max_reply_tokens: int = 1024
     max_repairs: int = 1
+    thinking_marks: tuple[str, str] | None = None
+    keep_reasoning: bool = False
     checks: Mapping[str, SeverityOverride] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -67,6 +72,8 @@ class Recipe:
             raise UsageError(f"language {self.language!r}: give a name such as English or zh-CN")
         if self.temperature is not None and not 0 <= self.temperature <= 10:
             raise UsageError(f"temperature must be from 0 to 10, not {self.temperature}")
+        if self.thinking_marks is not None and not all(self.thinking_marks):
+            raise UsageError("thinking_marks: give two texts, such as <plan> and </plan>")
         _check_severities(self.checks)
         for name, least in (("seed", 0), ("max_reply_tokens", 1), ("max_repairs", 0)):
             if not least <= getattr(self, name) <= _LARGEST:

@@ -25,9 +25,10 @@ from tests.support.servers import (
     run_on as run,
     saying,
 )
-from vcgen.engine.chat import Completion, decode
+from vcgen.engine.chat import Completion
 from vcgen.engine.transport import asyncio_http, http1, httpx_client
 from vcgen.engine.transport.base import Reply, Transport
+from vcgen.engine.wire.completions import decode
 from vcgen.errors import ConnectFailed, ConnectionLost, ReplyTooLarge, TimedOut
 from vcgen.sim import SimTransport, Simulator, parse_faults, serve, virtual_clock
 

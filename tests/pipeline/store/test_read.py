@@ -56,7 +56,7 @@ def test_damage_is_counted_the_same_by_all_readers(run: Path) -> None:
     assert in_order == shuffled == {RECORDS: 1}
 
 
-@pytest.mark.parametrize("meta", [{"usage": None}, {"judge": {}}, {"time": 5}, {"model": ["<b>"]}])
+@pytest.mark.parametrize("meta", [{"usage": 5}, {"judge": {}}, {"time": 5}, {"model": ["<b>"]}])
 def test_unknown_metadata_is_damage_where_it_is_used(run: Path, meta: dict[str, Any]) -> None:
     append(run, meta=meta)
     assert [line.outcome for line in read_outcomes(run, RECORDS)][3:] == [None, None]

@@ -145,6 +145,8 @@ class _Usage(BaseModel):
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
 
 
 _NO_USAGE = _Usage.model_construct(prompt_tokens=0, completion_tokens=0)
@@ -160,7 +162,7 @@ class _Verdict(BaseModel):
 class _Judged(BaseModel):
     model_config = _BUILT_LATE
 
-    usage: _Usage = _NO_USAGE
+    usage: _Usage | None = _NO_USAGE
     cost: float | None = None
     repairs: int = 0
     verdicts: tuple[_Verdict, ...]
@@ -173,7 +175,7 @@ class _Meta(BaseModel):
     model_config = _BUILT_LATE
 
     model: str = ""
-    usage: _Usage = _NO_USAGE
+    usage: _Usage | None = _NO_USAGE
     cost: float | None = None
     attempts: int = 0
     repairs: int = 0

@@ -66,7 +66,8 @@ class _Spent:
         if "usage" not in meta:
             return
         self.repairs += meta.get("repairs", 0)
-        self.usage += Usage(**meta["usage"])
+        if meta["usage"] is not None:  # null where the endpoint did not state it
+            self.usage += Usage(**meta["usage"])
         cost = meta.get("cost")
         self.cost = None if cost is None or self.cost is None else self.cost + cost
 
