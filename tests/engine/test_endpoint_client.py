@@ -1,6 +1,7 @@
 """The engine at simulated endpoints: what they understand is learned, what they allow found."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import anyio
 import orjson
@@ -8,12 +9,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from tests.support.common import run
+from vcgen.engine.budget import Budget
 from vcgen.engine.chat import ChatRequest, Completion, Message, Schema
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
+from vcgen.engine.models import thinking_of
 from vcgen.engine.retry import FailureReason
 from vcgen.engine.transport.base import Reply
-from vcgen.errors import RequestFailed
+from vcgen.errors import BudgetSpent, RequestFailed
 from vcgen.sim import ServerCapabilities, SimTransport, Simulator, parse_faults
 
 HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))
@@ -132,3 +135,67 @@ def test_request_larger_than_tpm_fails_and_the_rest_pass() -> None:
         assert (await engine.complete(HELLO)).text
 
     run(main)
+
+
+class Objecting(SimTransport):
+    """Refuses a field of the request with OpenAI's error; notes all bodies."""
+
+    def __init__(self, field: str, *, is_named: bool = True) -> None:
+        super().__init__(Simulator())
+        self.bodies: list[dict[str, object]] = []
+        self._field, self._is_named = field, is_named
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Reply:
+        request = orjson.loads(body)
+        self.bodies.append(request)
+        if self._field not in request:
+            sent = orjson.dumps({**request, "model": "sim"})
+            return await super().post(url, headers, sent, timeout_s)
+        message = f"Unsupported parameter: '{self._field}' is not supported with this model."
+        error = {"message": message, "code": "unsupported_parameter"}
+        if self._is_named:
+            error["param"] = self._field
+        return Reply(400, {}, orjson.dumps({"error": error}))
+
+
+LUNA = Endpoint(model="gpt-6-luna", base_url="http://127.0.0.1/v1")
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_an_effort_of_our_own_is_dropped_where_it_is_refused(*, is_named: bool) -> None:
+    transport = Objecting("reasoning_effort", is_named=is_named)
+    many(Engine(LUNA, transport=transport), 3, STRICT, every_s=1)
+    assert [body.get("reasoning_effort") for body in transport.bodies] == ["none", *[None] * 3]
+    assert all("response_format" in body for body in transport.bodies)
+
+
+@pytest.mark.parametrize(
+    ("field", "asked"),
+    [
+        ("reasoning_effort", replace(STRICT, effort="high")),
+        ("temperature", replace(STRICT, temperature=0.5)),
+    ],
+)
+def test_what_the_caller_asked_for_is_not_dropped(field: str, asked: ChatRequest) -> None:
+    transport = Objecting(field)
+    with pytest.raises(ExceptionGroup) as caught:
+        many(Engine(LUNA, transport=transport), 1, asked)
+    assert isinstance(caught.value.exceptions[0], RequestFailed)
+    assert len(transport.bodies) == 1
+
+
+def test_thinking_has_room_of_its_own() -> None:
+    transport = Objecting("none")
+    engine = Engine(LUNA, transport=transport, budget=Budget(tokens=100_000))
+    many(engine, 1, replace(HELLO, effort="high", max_tokens=100))
+    assert transport.bodies[0]["reasoning_effort"] == "high"
+    assert transport.bodies[0]["max_tokens"] == 100 + thinking_of("gpt-6-luna", "high").room_tokens
+    with pytest.raises(ExceptionGroup) as caught:  # the most it can use is above the budget
+        many(
+            Engine(LUNA, transport=transport, budget=Budget(tokens=20_000)),
+            1,
+            replace(HELLO, effort="high", max_tokens=100),
+        )
+    assert isinstance(caught.value.exceptions[0], BudgetSpent)

@@ -15,6 +15,7 @@ from vcgen.data.readers.read import FORMATS as INPUT_FORMATS
 from vcgen.data.records import Kind
 from vcgen.engine.budget import Budget
 from vcgen.engine.config import DEFAULT_TIMEOUT_S, Endpoint, EndpointSpec, JsonMode, Limits
+from vcgen.engine.models import EFFORTS, Effort
 from vcgen.engine.rate_headers import duration_s
 from vcgen.errors import UsageError
 from vcgen.tasks.recipe import Recipe
@@ -86,6 +87,16 @@ class WhatToMake:
     max_repairs: int | None = option(
         "N", "Return a reply that fails a check to the model up to N times, with the fault."
     )
+    effort: Effort | None = option(
+        "EFFORT",
+        f"How much the model thinks: {', '.join(EFFORTS)}; least by default, model leaves it to "
+        "the model.",
+    )
+    thinking_room: int | None = option(
+        "TOKENS",
+        "Room for thinking beside the answer; by default it goes by the effort.",
+        under=ADVANCED,
+    )
     thinking_marks: str | None = option(
         "OPEN,CLOSE",
         "Marks around the model's thinking, besides the known ones, such as <plan>,</plan>.",
@@ -111,6 +122,8 @@ class WhatToMake:
             "max_repairs": self.max_repairs,
             "temperature": self.temperature,
             "seed": self.seed,
+            "effort": self.effort,
+            "thinking_room": self.thinking_room,
             "keep_reasoning": self.keep_reasoning or None,
         }
         changes = {field: value for field, value in overrides.items() if value is not None}

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, NamedTuple, Self
 
+from vcgen.engine.models import Effort
+
 
 @dataclass(frozen=True, slots=True)
 class Usage:
@@ -58,9 +60,11 @@ class ChatRequest:
     """One call.
 
     Attributes:
-        max_tokens: the most the model may write.
+        max_tokens: the most the model may write as its answer; thinking has room of its own.
         temperature: None leaves it to the endpoint.
         schema: None asks for plain text.
+        effort: of thinking; `least` asks for as little as a known model can, `model` leaves it.
+        thinking_room: tokens for it, None goes by the effort.
         draw: number of the try, where the same prompt is asked for another reply; not sent.
     """
 
@@ -68,6 +72,8 @@ class ChatRequest:
     max_tokens: int = 1024
     temperature: float | None = None
     schema: Schema | None = None
+    effort: Effort = "least"
+    thinking_room: int | None = None
     draw: int = 0
 
     @classmethod

@@ -27,6 +27,7 @@ class Capabilities(NamedTuple):
 
     structured: Structured = Structured.JSON_SCHEMA
     token_limit: Literal["max_completion_tokens", "max_tokens"] = "max_tokens"  # noqa: S105
+    takes_effort: bool = True
 
 
 DEFAULT_TIMEOUT_S = 120.0  # of one attempt

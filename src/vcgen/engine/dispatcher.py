@@ -84,7 +84,7 @@ class Dispatcher:
         return attempt
 
     def _size(self, call: Call) -> RequestSize:
-        return RequestSize(len(call.encoded(self._first)[0]), call.request.max_tokens)
+        return RequestSize(len(call.encoded(self._first)[0]), self._first.max_tokens(call.request))
 
     async def _reserve(self, size: RequestSize) -> Reservation | None:
         """Wait until the budget allows a request, as it may once others are back."""

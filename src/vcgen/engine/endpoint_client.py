@@ -12,6 +12,7 @@ from vcgen.engine.config import Capabilities, Endpoint, Structured
 from vcgen.engine.limits.limiter import EndpointLimiter
 from vcgen.engine.limits.per_limit import UNKNOWN, PerLimit
 from vcgen.engine.limits.permit import Permit
+from vcgen.engine.models import Thinking, require_temperature, thinking_of
 from vcgen.engine.rate_headers import announced_limits
 from vcgen.engine.retry import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.transport.base import Transport
@@ -54,8 +55,22 @@ class EndpointClient:
         self._key_spellings = tuple(_spellings(endpoint.key))
 
     def encode(self, request: ChatRequest, capabilities: Capabilities) -> bytes:
-        """The body of a request."""
-        return encode(request, self.endpoint.served_model, capabilities)
+        """The body of a request.
+
+        Raises:
+            UsageError: the model is known to refuse the effort or the temperature.
+        """
+        model = self.endpoint.model
+        require_temperature(model, request.effort, request.temperature)
+        thinking = self._thinking(request)
+        return encode(request, self.endpoint.served_model, capabilities, thinking)
+
+    def max_tokens(self, request: ChatRequest) -> int:
+        """The most tokens that the reply to a request may have, thinking included."""
+        return request.max_tokens + self._thinking(request).room_tokens
+
+    def _thinking(self, request: ChatRequest) -> Thinking:
+        return thinking_of(self.endpoint.model, request.effort, request.thinking_room)
 
     async def send(
         self, permit: Permit, body: bytes
@@ -82,7 +97,14 @@ class EndpointClient:
             return None
         if "max_completion_tokens" in failure.message and capabilities.token_limit == "max_tokens":  # noqa: S105 - a parameter's name
             return capabilities._replace(token_limit="max_completion_tokens")  # noqa: S106 - as above
+        objection = failure.param or _named_field(failure.message)
+        if objection == "reasoning_effort":
+            # An effort that the caller asked for is not dropped.
+            may_drop = request.effort == "least" and capabilities.takes_effort
+            return capabilities._replace(takes_effort=False) if may_drop else None
         if request.schema is None or capabilities.structured is Structured.PROMPT:
+            return None
+        if objection and not objection.startswith(("response_format", "text.format")):
             return None
         if not self._is_proven:
             return capabilities._replace(structured=Structured(capabilities.structured - 1))
@@ -96,8 +118,8 @@ class EndpointClient:
         if request.schema is not None and not self._is_proven:
             self._is_proven = True
             self.capabilities = capabilities
-        elif capabilities.token_limit != self.capabilities.token_limit:
-            self.capabilities = self.capabilities._replace(token_limit=capabilities.token_limit)
+        elif capabilities != self.capabilities:
+            self.capabilities = capabilities._replace(structured=self.capabilities.structured)
 
     def is_given_up(self, now: float) -> bool:
         """Whether the endpoint is disabled, or has let nothing through for too long."""
@@ -110,6 +132,11 @@ class EndpointClient:
         if key is None:
             return failure
         return replace(failure, message=failure.message.replace(key.get_secret_value(), HIDDEN))
+
+
+def _named_field(message: str) -> str:
+    """The field of ours that a refusal without `param` names, empty if it names none."""
+    return next((field for field in ("reasoning_effort", "temperature") if field in message), "")
 
 
 def _headers(endpoint: Endpoint) -> dict[str, str]:

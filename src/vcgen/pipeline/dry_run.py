@@ -81,6 +81,8 @@ class PlaceholderAsk(Ask):
             messages=messages,
             max_tokens=self.recipe.max_reply_tokens,
             temperature=self.recipe.temperature,
+            effort=self.recipe.effort,
+            thinking_room=self.recipe.thinking_room,
             schema=None if schema is None else json_schema(schema),
         )
         if request not in self.asked:

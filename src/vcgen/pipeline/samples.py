@@ -113,6 +113,7 @@ class SampleMaker:
             "parameters": {
                 "temperature": recipe.temperature,
                 "max_tokens": recipe.max_reply_tokens,
+                "effort": recipe.effort,
             },
             "version": __version__,
         }

@@ -14,6 +14,7 @@ from vcgen.engine import pricing
 from vcgen.engine.budget import Budget, BudgetLedger
 from vcgen.engine.config import DEFAULT_TIMEOUT_S, Endpoint, Limits
 from vcgen.engine.engine import Engine
+from vcgen.engine.models import require_temperature, thinking_of
 from vcgen.engine.pool import running_loop
 from vcgen.engine.pricing import FREE, Price
 from vcgen.engine.transport.base import Transport
@@ -32,6 +33,8 @@ from vcgen.tasks.task_mix import TaskMix
 
 if TYPE_CHECKING:
     from vcgen.tasks.templates import Templates
+
+_OPTIONAL = ("weights", "checks", "effort", "thinking_room", "thinking_marks", "keep_reasoning")
 
 Model = str | Endpoint | Sequence[Endpoint]
 
@@ -128,6 +131,7 @@ async def open_run(
     settings = Settings.from_options(options)
     endpoints, judge_endpoint = _endpoints(model), _judge_endpoint(settings.judge)
     mix, recipe = task_mix(settings)
+    _require_parameters(endpoints[0].model, recipe)
     prompts = Templates(settings.templates)
     price, now = price_of(endpoints), _clock()
     budget = settings.budget
@@ -215,6 +219,12 @@ def _judge_endpoint(judge: object) -> Endpoint | None:
     return in_memory(judge)
 
 
+def _require_parameters(model: str, recipe: Recipe) -> None:
+    """Raise UsageError for parameters that the model is known to refuse."""
+    thinking_of(model, recipe.effort)
+    require_temperature(model, recipe.effort, recipe.temperature)
+
+
 def task_mix(settings: Settings) -> tuple[TaskMix, Recipe]:
     """Return the tasks of a run, and its recipe with their names."""
     recipe = settings.recipe
@@ -283,8 +293,9 @@ def _manifest(
     allowed = Limits.combine([endpoint.limits or limits for endpoint in endpoints])
     content = asdict(recipe)
     tasks = content.pop("tasks")
-    for optional in ("weights", "checks", "thinking_marks", "keep_reasoning"):
-        if not content[optional]:
+    # Left out while they have their defaults, so that older directories can be continued.
+    for optional in _OPTIONAL:
+        if content[optional] == getattr(Recipe, optional, None) or not content[optional]:
             del content[optional]
     templates = prompts.digests()
     if judge is None:

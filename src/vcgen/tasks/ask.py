@@ -109,6 +109,8 @@ class Ask:
             messages=self._render(template, variables, after),
             max_tokens=self.recipe.max_reply_tokens,
             temperature=self.recipe.temperature,
+            effort=self.recipe.effort,
+            thinking_room=self.recipe.thinking_room,
             schema=None if schema is None else json_schema(schema),
         )
         usage = Usage()

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 from vcgen.checks.codes import SeverityOverride
 from vcgen.data.records import Kind
+from vcgen.engine.models import EFFORTS, Effort
 from vcgen.errors import UsageError
 
 DEFAULT_TASKS = ("description", "conversation")
@@ -34,7 +35,9 @@ class Recipe:
         language: of questions and answers.
         seed: of every random draw.
         temperature: None leaves it to the endpoint.
-        max_reply_tokens: room for one reply.
+        max_reply_tokens: room for one answer.
+        effort: of thinking: `least`, one of the model's, or `model` for its own default.
+        thinking_room: tokens for thinking beside the answer; None goes by the effort.
         max_repairs: how often an unusable reply is sent back with its problems.
         thinking_marks: two texts that open and close the thinking of a model, besides the known
             ones.
@@ -52,6 +55,8 @@ class Recipe:
     seed: int = 0
     temperature: float | None = None
     max_reply_tokens: int = 1024
+    effort: Effort = "least"
+    thinking_room: int | None = None
     max_repairs: int = 1
     thinking_marks: tuple[str, str] | None = None
     keep_reasoning: bool = False
@@ -72,6 +77,10 @@ class Recipe:
             raise UsageError(f"language {self.language!r}: give a name such as English or zh-CN")
         if self.temperature is not None and not 0 <= self.temperature <= 10:
             raise UsageError(f"temperature must be from 0 to 10, not {self.temperature}")
+        if self.effort not in EFFORTS:
+            raise UsageError(f"effort {self.effort!r}: choose from {', '.join(EFFORTS)}")
+        if self.thinking_room is not None and not 0 <= self.thinking_room <= _LARGEST:
+            raise UsageError(f"thinking_room must be from 0 to {_LARGEST}")
         if self.thinking_marks is not None and not all(self.thinking_marks):
             raise UsageError("thinking_marks: give two texts, such as <plan> and </plan>")
         _check_severities(self.checks)

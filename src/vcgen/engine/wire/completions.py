@@ -20,6 +20,7 @@ from vcgen.engine.chat import (
     Usage,
 )
 from vcgen.engine.config import Capabilities, Structured
+from vcgen.engine.models import Thinking
 from vcgen.engine.wire.errors import as_text, embedded_status, failure_of, start_of
 from vcgen.engine.wire.events import is_event_stream, merged
 
@@ -32,13 +33,20 @@ _MOST_TOKENS = 1 << 24
 _CONTENT_FILTER = "content_filter"
 
 
-def encode(request: ChatRequest, model: str, capabilities: Capabilities) -> bytes:
+def encode(
+    request: ChatRequest,
+    model: str,
+    capabilities: Capabilities,
+    thinking: Thinking = Thinking(),  # noqa: B008 - immutable
+) -> bytes:
     """The request's body."""
     body: dict[str, Any] = {
         "model": model,
         "messages": [{"role": role, "content": content} for role, content in request.messages],
-        capabilities.token_limit: request.max_tokens,
+        capabilities.token_limit: request.max_tokens + thinking.room_tokens,
     }
+    if thinking.effort is not None and capabilities.takes_effort:
+        body["reasoning_effort"] = thinking.effort
     if request.temperature is not None:
         body["temperature"] = request.temperature
     if request.schema is not None and capabilities.structured is not Structured.PROMPT:
