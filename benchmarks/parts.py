@@ -70,7 +70,7 @@ def measure(repeats: int, seconds: float) -> dict[str, list[float]]:
 def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
     import vcgen
     from vcgen.checks.checker import check
-    from vcgen.engine.wire.completions import decode, encode
+    from vcgen.engine.wire.completions import Form, decode, encode
     from vcgen.pipeline.store.lines import encode_line
     from vcgen.tasks.evidence import render_evidence
     from vcgen.tasks.templates import Templates
@@ -85,7 +85,7 @@ def _parts(clips: Path) -> dict[str, Callable[[], Any]]:
         "read": lambda: list(vcgen.read_clips(clips)),
         "evidence": lambda: render_evidence(clip),
         "render": lambda: prompts.render("describe", variables),
-        "body": lambda: encode(request, MODEL, capabilities),
+        "body": lambda: encode(request, Form(MODEL, capabilities)),
         "decode": lambda: decode(200, {}, REPLY),
         "checks": lambda: check(turns, clip),
         "journal line": lambda: encode_line(record),

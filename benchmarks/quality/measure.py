@@ -21,8 +21,7 @@ from vcgen.checks.checker import check
 from vcgen.checks.codes import CODES, Problem
 from vcgen.data.records import Kind, Turn
 from vcgen.engine.chat import ChatRequest, Message
-from vcgen.engine.config import Capabilities
-from vcgen.engine.wire.completions import encode
+from vcgen.engine.wire.completions import Form, encode
 from vcgen.sim import SimTransport, Simulator, write
 from vcgen.tasks.evidence import fence, render_evidence
 from vcgen.tasks.templates import Templates
@@ -125,7 +124,7 @@ class _Writer:
         return self._render("describe", min_words=80, max_words=160)
 
     def _plain(self, messages: tuple[Message, ...]) -> str:
-        body = encode(ChatRequest(messages=messages), "sim", Capabilities())
+        body = encode(ChatRequest(messages=messages), Form("sim"))
         return write(orjson.loads(body), self._seed)
 
     def _sloppy(self, messages: tuple[Message, ...]) -> tuple[str, str | None]:

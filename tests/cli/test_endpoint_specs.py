@@ -235,7 +235,9 @@ def test_a_worker_spec_carries_endpoints_and_no_key(monkeypatch: pytest.MonkeyPa
     assert received.with_limits(limits).limits == limits
 
 
-@pytest.mark.parametrize("other", [("--base-url", URL), ("--key-env", "KEY_A")])
+@pytest.mark.parametrize(
+    "other", [("--base-url", URL), ("--key-env", "KEY_A"), ("--header", "x-team=TEAM")]
+)
 def test_endpoints_exclude_the_options_of_a_single_one(
     command: Command, tmp_path: Path, other: tuple[str, str]
 ) -> None:
@@ -244,7 +246,7 @@ def test_endpoints_exclude_the_options_of_a_single_one(
     finished = command(*arguments, "--endpoints", file, *other)
     assert (finished.code, finished.out) == (2, "")
     assert finished.err.count("\n") == 1
-    assert "--base-url and --key-env describe a single endpoint" in finished.err
+    assert "--base-url, --key-env and --header describe a single endpoint" in finished.err
     assert not (tmp_path / "run").exists()
 
 
@@ -281,3 +283,66 @@ def test_a_plan_goes_by_the_limits_of_all_endpoints(command: Command, tmp_path: 
     several = (*arguments, "--endpoints", file)
     assert command(*several, "--rpm", 30).out == alone.out
     assert "unknown" in command(*several).out
+
+
+def test_fields_headers_and_parameters_of_ones_own_are_read() -> None:
+    content = table(
+        body="{top_p = 0.9, provider = {order = ['a']}}",
+        headers="{api-key = 'GATEWAY_KEY'}",
+        query="{api-version = '2026-10-01'}",
+    )
+    (spec,) = parse_endpoints(content, MODEL)
+    assert spec.endpoint.body == {"top_p": 0.9, "provider": {"order": ["a"]}}
+    assert spec.endpoint.url == f"{URL}/chat/completions?api-version=2026-10-01"
+    endpoint = spec.with_key({"GATEWAY_KEY": TYPED})
+    assert endpoint.headers["api-key"].get_secret_value() == TYPED
+    assert TYPED not in repr(endpoint)
+    with pytest.raises(UsageError, match="no value for the header api-key: set GATEWAY_KEY"):
+        spec.with_key({})
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"headers": f"{{api-key = '{TYPED}'}}"}, "must be the name of an environment variable"),
+        ({"body": "{messages = []}"}, "body: messages cannot be set there"),
+        ({"body": "3"}, "body: Input should be a valid dict"),
+    ],
+)
+def test_wrong_fields_of_ones_own_are_refused(fields: dict[str, str], words: str) -> None:
+    message = refusal(table(key_env="'KEY_A'", **fields))
+    assert words in message
+    assert TYPED not in message
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--body", "[1]"), "--body: give a JSON object"),
+        (("--body", '{"stream": true}'), "body: stream cannot be set there"),
+        (("--header", "x-team"), "--header: give NAME=VALUE"),
+        (("--header", f"x-team={TYPED}"), "give the name of an environment variable"),
+        (("--header", "x-team=NOT_SET_AT_ALL"), "no value for the header x-team"),
+        (("--header", "host=PATH"), "the header 'host' cannot be set"),
+        (("--query", "a"), "--query: give NAME=VALUE"),
+    ],
+)
+def test_wrong_options_of_ones_own_are_one_line(
+    command: Command, tmp_path: Path, arguments: tuple[str, str], words: str
+) -> None:
+    known = ("--model", "writer", "--base-url", LOCAL.base_url, "-o", tmp_path / "run")
+    finished = command("generate", CLIPS, *known, *arguments)
+    assert (finished.code, finished.err.count("\n")) == (2, 1)
+    assert words in finished.err
+    assert TYPED not in finished.err
+
+
+def test_fields_of_ones_own_are_part_of_the_run(
+    command: Command, serving: Serving, tmp_path: Path
+) -> None:
+    known = ("--model", "sim", "--base-url", serving(Simulator()), "-o", tmp_path / "run")
+    first = command("generate", CLIPS, *known, "--body", '{"top_p": 0.9}', "--query", "a=1 2")
+    assert first.code == 0
+    second = command("generate", CLIPS, *known, "--body", '{"top_p": 0.8}')
+    assert second.code == 2
+    assert "body.top_p was 0.9, is 0.8" in second.err

@@ -7,6 +7,7 @@ import anyio
 import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
+from pydantic import SecretStr
 
 from tests.support.common import run
 from vcgen.engine.budget import Budget
@@ -199,3 +200,24 @@ def test_thinking_has_room_of_its_own() -> None:
             replace(HELLO, effort="high", max_tokens=100),
         )
     assert isinstance(caught.value.exceptions[0], BudgetSpent)
+
+
+def test_fields_and_headers_of_ones_own_are_sent_and_values_of_headers_are_hidden() -> None:
+    secret = SecretStr("a-secret-of-the-gateway")
+    endpoint = replace(SIM, body={"top_p": 0.9, "temperature": 1}, headers={"X-Key": secret})
+    seen: list[Mapping[str, str]] = []
+
+    class Repeating(SimTransport):
+        async def post(
+            self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+        ) -> Reply:
+            del url, timeout_s
+            seen.append({**headers, "body": body.decode()})
+            message = f"No {headers['x-key']}."
+            return Reply(400, {}, orjson.dumps({"error": {"message": message}}))
+
+    with pytest.raises(ExceptionGroup) as caught:
+        many(Engine(endpoint, transport=Repeating()), 1)
+    assert str(caught.value.exceptions[0]) == "No (the key)."
+    body = orjson.loads(seen[0]["body"])
+    assert (body["top_p"], body["temperature"]) == (0.9, 1)

@@ -7,8 +7,7 @@ from typing import Any
 
 from vcgen.data.clips import Clip, Segment
 from vcgen.engine.chat import ChatRequest, Completion, Failure, Message, Schema
-from vcgen.engine.config import Capabilities
-from vcgen.engine.wire.completions import decode, encode
+from vcgen.engine.wire.completions import Form, decode, encode
 from vcgen.sim import Simulator
 from vcgen.tasks.evidence import fence, render_evidence
 from vcgen.tasks.templates import Templates
@@ -45,7 +44,7 @@ def body_of(
     messages: Sequence[Message], *, schema: Schema | None = None, max_tokens: int = 1024
 ) -> bytes:
     request = ChatRequest(messages=tuple(messages), schema=schema, max_tokens=max_tokens)
-    return encode(request, "sim", Capabilities())
+    return encode(request, Form("sim"))
 
 
 def post(body: bytes, simulator: Simulator | None = None) -> Completion | Failure:

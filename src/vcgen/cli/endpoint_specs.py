@@ -6,10 +6,12 @@ unknown name may be a key in the wrong place, so errors repeat neither.
 
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
+import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
 from vcgen.data.records import is_simulated
@@ -60,6 +62,9 @@ class _Table(BaseModel):
     concurrency: _Count | None = None
     price: Annotated[list[float], Field(min_length=2, max_length=2)] | None = None
     json_mode: JsonMode | None = None
+    body: dict[str, Any] | None = None
+    headers: dict[str, Annotated[str, AfterValidator(_require_variable)]] | None = None
+    query: dict[str, str] | None = None
 
     def spec(self, common: Endpoint) -> EndpointSpec:
         """The endpoint, with the fields of `common` where the table has none."""
@@ -73,8 +78,14 @@ class _Table(BaseModel):
             json_mode=self.json_mode or common.json_mode,
             price=common.price if self.price is None else (self.price[0], self.price[1]),
             limits=replace(common.limits or Limits(), **limits),
+            body=common.body if self.body is None else self.body,
+            query=common.query if self.query is None else self.query,
         )
-        return EndpointSpec(endpoint=in_memory(endpoint), key_variable=self.key_env)
+        return EndpointSpec(
+            endpoint=in_memory(endpoint),
+            key_variable=self.key_env,
+            header_variables=self.headers or {},
+        )
 
 
 class _Document(BaseModel):
@@ -132,6 +143,40 @@ def parse_price(text: str) -> tuple[float, float]:
     except ValueError:
         raise UsageError(f"price {text!r}: give two numbers such as 0.15,0.60") from None
     return prompt, reply
+
+
+def parse_body(text: str) -> dict[str, Any]:
+    """Fields of requests, from a JSON object."""
+    try:
+        body = orjson.loads(text)
+    except ValueError:
+        body = None
+    if not isinstance(body, dict):
+        raise UsageError("--body: give a JSON object, such as '{\"top_p\": 0.9}'")
+    return body
+
+
+def parse_pairs(option: str, texts: Sequence[str]) -> dict[str, str]:
+    """Names and values, from `NAME=VALUE`; no value is shown, as it may be a key."""
+    pairs = dict[str, str]()
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not (name and equals and value):
+            raise UsageError(f"{option}: give NAME=VALUE, once for each")
+        pairs[name] = value
+    return pairs
+
+
+def parse_header_variables(texts: Sequence[str]) -> dict[str, str]:
+    """Headers and the environment variables that hold their values."""
+    variables = parse_pairs("--header", texts)
+    for name, variable in variables.items():
+        if not _VARIABLE.fullmatch(variable):
+            raise UsageError(
+                f"--header {name}: give the name of an environment variable, such as MY_TOKEN "
+                "(the value may be a key and is not shown)"
+            )
+    return variables
 
 
 def _describe(error: ValidationError) -> str:

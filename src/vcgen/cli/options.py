@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import Any, ClassVar, cast
 
 from vcgen.cli.app import REQUIRED, Heading, argument, flag, option
-from vcgen.cli.endpoint_specs import choose_endpoint, parse_price, read_endpoints
+from vcgen.cli.endpoint_specs import (
+    choose_endpoint,
+    parse_body,
+    parse_header_variables,
+    parse_pairs,
+    parse_price,
+    read_endpoints,
+)
 from vcgen.data.readers.inputs import InputStream, open_input_files
 from vcgen.data.readers.read import FORMATS as INPUT_FORMATS
 from vcgen.data.records import Kind
@@ -179,6 +186,23 @@ class EndpointOptions:
         under=ADVANCED,
         default="auto",
     )
+    body: str | None = option(
+        "JSON",
+        "Fields of your own for each request, such as '{\"top_p\": 0.9}'; they replace others.",
+        under=ADVANCED,
+    )
+    header: list[str] = option(
+        "NAME=VARIABLE",
+        "Header to send; its value is read from that environment variable. May be repeated.",
+        under=ADVANCED,
+        default=(),
+    )
+    query: list[str] = option(
+        "NAME=VALUE",
+        "Parameter of the endpoint's address, such as api-version=2026-10-01. May be repeated.",
+        under=ADVANCED,
+        default=(),
+    )
     use_env_proxy: bool = flag(
         "--use-env-proxy",
         "Connect through the proxies of HTTPS_PROXY and the like; slower.",
@@ -196,15 +220,17 @@ class EndpointOptions:
             json_mode=self.json_mode,
             price=None if self.price is None else parse_price(self.price),
             limits=Limits(rpm=self.rpm, tpm=self.tpm, concurrency=self.concurrency),
+            body={} if self.body is None else parse_body(self.body),
+            query=parse_pairs("--query", self.query),
             use_env_proxy=self.use_env_proxy,
         )
         if self.endpoints is None:
-            variable = self.key_env or KEY_VARIABLE
-            return (choose_endpoint(common, self.base_url, variable),)
-        if self.base_url or self.key_env:
+            spec = choose_endpoint(common, self.base_url, self.key_env or KEY_VARIABLE)
+            return (replace(spec, header_variables=parse_header_variables(self.header)),)
+        if self.base_url or self.key_env or self.header:
             raise UsageError(
-                "--base-url and --key-env describe a single endpoint; with --endpoints write them "
-                f"as base-url and key-env into {self.endpoints}"
+                "--base-url, --key-env and --header describe a single endpoint; with --endpoints "
+                f"write them as base-url, key-env and headers into {self.endpoints}"
             )
         return read_endpoints(self.endpoints, common)
 

@@ -3,11 +3,11 @@
 import os
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from math import inf
-from typing import Literal, NamedTuple
-from urllib.parse import urlsplit
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlencode, urlsplit
 
 from pydantic import SecretStr
 
@@ -37,6 +37,9 @@ _NAMED_HOST = re.compile(r"(\[[^\[\]]+\]|[^\[\]:]+)(:[0-9]*)?")
 # Meant as an address, so it may be shown; anything else may be a key in the wrong place.
 _MEANT_AS_ADDRESS = re.compile(r"\A(?:[a-z]*://|[\w.-]*:[0-9]{1,5}(/|$))")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
+_RESERVED = frozenset({"model", "messages", "stream", "n"})  # vcgen depends on them
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}")  # RFC 9110, 5.1
+_FRAMING = frozenset({"host", "content-length", "transfer-encoding", "connection", "content-type"})
 _JSON_MODES = {
     "auto": Structured.JSON_SCHEMA,
     "json_schema": Structured.JSON_SCHEMA,
@@ -125,6 +128,9 @@ class Endpoint:
         json_mode: how replies in JSON are asked for. `auto` begins with `json_schema` and steps
             down where the endpoint refuses it.
         limits: of this endpoint; None takes those of the engine.
+        body: fields of requests, added last; those of the same name are replaced.
+        headers: sent with each request; values are secret.
+        query: parameters of the address.
         use_env_proxy: whether it is reached through the proxies that the environment names, if any;
             they are ignored otherwise.
 
@@ -139,6 +145,9 @@ class Endpoint:
     json_mode: JsonMode = "auto"
     price: tuple[float, float] | None = None
     limits: Limits | None = None
+    body: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, SecretStr] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict)
     use_env_proxy: bool = False
 
     def __post_init__(self) -> None:
@@ -153,10 +162,14 @@ class Endpoint:
         parts = urlsplit(self.base_url)
         if self.key is not None:
             _require_key(self.key)
-        if self.key is not None and parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        _require_headers(self.headers)
+        is_secret = self.key is not None or self.headers
+        if is_secret and parts.scheme == "http" and parts.hostname not in LOOPBACK:
             raise UsageError(
                 f"the key would travel unencrypted to {parts.hostname}: use https or unset the key"
             )
+        if reserved := _RESERVED & self.body.keys():
+            raise UsageError(f"body: {', '.join(sorted(reserved))} cannot be set there")
         if not self.model or self.deployment == "":
             raise UsageError("the model has no name")
         if self.json_mode not in _JSON_MODES:
@@ -172,7 +185,9 @@ class Endpoint:
     @property
     def url(self) -> str:
         """The address requests are posted to."""
-        return f"{self.base_url.rstrip('/').removesuffix('/chat/completions')}/chat/completions"
+        base = self.base_url.rstrip("/").removesuffix("/chat/completions")
+        query = f"?{urlencode(self.query)}" if self.query else ""
+        return f"{base}/chat/completions{query}"
 
     @property
     def capabilities(self) -> Capabilities:
@@ -217,10 +232,12 @@ class EndpointSpec:
     Attributes:
         endpoint: without its `key`.
         key_variable: the environment variable that holds the key, None if it needs none.
+        header_variables: those that hold the values of headers, by header.
     """
 
     endpoint: Endpoint
     key_variable: str | None = None
+    header_variables: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def limits(self) -> Limits:
@@ -246,9 +263,17 @@ class EndpointSpec:
         """The endpoint, ready to be asked.
 
         Raises:
-            UsageError: the variable that holds its key is not set.
+            UsageError: a variable that holds its key or a header is not set.
         """
         endpoint, variable = self.endpoint, self.key_variable
+        if self.header_variables:
+            headers = {
+                name: SecretStr(_value_of(variable, environment, f"header {name}"))
+                for name, variable in self.header_variables.items()
+            }
+            endpoint = replace(endpoint, headers=headers)
+            if variable is None or not environment.get(variable):  # a header may be the key
+                return endpoint
         if variable is None:
             if endpoint.base_url.startswith("https:"):
                 raise UsageError(
@@ -265,6 +290,22 @@ class EndpointSpec:
                 "--model sim needs no key"
             )
         return replace(endpoint, key=SecretStr(key))
+
+
+def _value_of(variable: str, environment: Mapping[str, str], what: str) -> str:
+    if value := environment.get(variable):
+        return value
+    shown = variable if _VARIABLE.fullmatch(variable) else "the variable that holds it"
+    raise UsageError(f"no value for the {what}: set {shown}")
+
+
+def _require_headers(headers: Mapping[str, SecretStr]) -> None:
+    for name, value in headers.items():
+        if not _HEADER.fullmatch(name) or name.lower() in _FRAMING:
+            raise UsageError(f"the header {name!r} cannot be set")
+        secret = value.get_secret_value()
+        if not (secret.isascii() and secret.isprintable()):
+            raise UsageError(f"the value of the header {name} has characters no header can carry")
 
 
 def _require_key(key: SecretStr) -> None:

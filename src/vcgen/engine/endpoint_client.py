@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import chain
 
 import orjson
-from pydantic import SecretStr
 
 from vcgen._version import __version__
 from vcgen.engine.chat import ChatRequest, Completion, Failure, FailureKind
@@ -16,7 +16,7 @@ from vcgen.engine.models import Thinking, require_temperature, thinking_of
 from vcgen.engine.rate_headers import announced_limits
 from vcgen.engine.retry import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.transport.base import Transport
-from vcgen.engine.wire.completions import decode, encode
+from vcgen.engine.wire.completions import Form, decode, encode
 from vcgen.errors import ConnectFailed, ReplyTooLarge, TimedOut, TransportError
 
 # Shorter keys are placeholders such as "none", which texts may hold.
@@ -52,7 +52,9 @@ class EndpointClient:
         self.capabilities = endpoint.capabilities
         self._is_proven = endpoint.json_mode != "auto"
         self._headers = _headers(endpoint)
-        self._key_spellings = tuple(_spellings(endpoint.key))
+        secrets = [*([endpoint.key] if endpoint.key else []), *endpoint.headers.values()]
+        self._secrets = tuple(secret.get_secret_value() for secret in secrets)
+        self._spellings = tuple(chain.from_iterable(map(_spellings, self._secrets)))
 
     def encode(self, request: ChatRequest, capabilities: Capabilities) -> bytes:
         """The body of a request.
@@ -62,8 +64,9 @@ class EndpointClient:
         """
         model = self.endpoint.model
         require_temperature(model, request.effort, request.temperature)
-        thinking = self._thinking(request)
-        return encode(request, self.endpoint.served_model, capabilities, thinking)
+        endpoint = self.endpoint
+        form = Form(endpoint.served_model, capabilities, self._thinking(request), endpoint.body)
+        return encode(request, form)
 
     def max_tokens(self, request: ChatRequest) -> int:
         """The most tokens that the reply to a request may have, thinking included."""
@@ -80,13 +83,13 @@ class EndpointClient:
         try:
             reply = await self._transport.post(self.endpoint.url, self._headers, body, timeout_s)
         except TransportError as error:
-            return self._without_key(_no_reply(error)), UNKNOWN
+            return self._without_secrets(_no_reply(error)), UNKNOWN
         content = reply.body
-        for spelling in self._key_spellings:
+        for spelling in self._spellings:
             content = content.replace(spelling, HIDDEN.encode())
         result = decode(reply.status, reply.headers, content)
         if isinstance(result, Failure):
-            result = self._without_key(result)
+            result = self._without_secrets(result)
         return result, announced_limits(reply.headers)
 
     def downgrade(
@@ -127,11 +130,11 @@ class EndpointClient:
         patience_s = NEVER_REACHED_S if circuit.is_absent else OUT_OF_REACH_S
         return self.limiter.is_disabled or circuit.failing_s(now) >= patience_s
 
-    def _without_key(self, failure: Failure) -> Failure:
-        key = self.endpoint.key
-        if key is None:
-            return failure
-        return replace(failure, message=failure.message.replace(key.get_secret_value(), HIDDEN))
+    def _without_secrets(self, failure: Failure) -> Failure:
+        message = failure.message
+        for secret in self._secrets:
+            message = message.replace(secret, HIDDEN)
+        return failure if message == failure.message else replace(failure, message=message)
 
 
 def _named_field(message: str) -> str:
@@ -143,12 +146,12 @@ def _headers(endpoint: Endpoint) -> dict[str, str]:
     headers = {"content-type": "application/json", "user-agent": f"vcgen/{__version__}"}
     if endpoint.key is not None:
         headers["authorization"] = f"Bearer {endpoint.key.get_secret_value()}"
-    return headers
+    given = {name.lower(): value.get_secret_value() for name, value in endpoint.headers.items()}
+    return headers | given
 
 
-def _spellings(key: SecretStr | None) -> Iterator[bytes]:
+def _spellings(secret: str) -> Iterator[bytes]:
     """The ways in which JSON may write a key that a reply repeats."""
-    secret = "" if key is None else key.get_secret_value()
     if len(secret) < SHORTEST_SECRET:
         return
     written = orjson.dumps(secret)[1:-1]

@@ -12,9 +12,9 @@ from pydantic import BaseModel, ValidationError
 
 from vcgen.data.records import KINDS, Reason
 from vcgen.engine.chat import ChatRequest, Message, Usage
-from vcgen.engine.config import Capabilities, Endpoint
+from vcgen.engine.config import Endpoint
 from vcgen.engine.engine import Engine
-from vcgen.engine.wire.completions import encode
+from vcgen.engine.wire.completions import Form, encode
 from vcgen.errors import SampleRejected
 from vcgen.pipeline.faults import ending_of
 from vcgen.pipeline.samples import sample_id
@@ -88,7 +88,7 @@ class PlaceholderAsk(Ask):
         if request not in self.asked:
             data = None if schema is None else self._data(template, schema, variables)
             text = self._prose(template) if data is None else data.model_dump_json()
-            body = encode(request, "", Capabilities())
+            body = encode(request, Form(""))
             tokens = (len(written) // BYTES_PER_TOKEN for written in (body, text.encode()))
             conversation = (*messages, Message("assistant", text))
             self.asked[request] = Answer(text, data or text, Usage(*tokens), conversation)

@@ -310,4 +310,5 @@ def _manifest(
         recipe=content,
         templates=templates,
         judge=None if judge is None else judge.model,
+        body=endpoints[0].body,
     )

@@ -11,10 +11,9 @@ from vcgen.data.clips import Clip
 from vcgen.data.hashing import hash_hex
 from vcgen.data.records import Reason
 from vcgen.engine.chat import ChatRequest, Completion, Usage
-from vcgen.engine.config import Capabilities
 from vcgen.engine.engine import Engine
 from vcgen.engine.limits.queue import Affinity
-from vcgen.engine.wire.completions import encode
+from vcgen.engine.wire.completions import Form, encode
 from vcgen.errors import RequestFailed, SampleRejected
 from vcgen.tasks.evidence import render_evidence
 from vcgen.tasks.recipe import Recipe
@@ -93,7 +92,7 @@ class CallCache:
         }
 
     def _key(self, request: ChatRequest) -> str:
-        body = encode(request, self.engine.endpoint.model, Capabilities())
+        body = encode(request, Form(self.engine.endpoint.model))
         draw = b"" if not request.draw else b"%d" % request.draw
         return blake2b(body + draw, digest_size=16).hexdigest()
 

@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 
 from vcgen.engine.chat import ChatRequest, Completion, Failure, FailureKind, Message, Schema, Usage
 from vcgen.engine.config import Capabilities, Structured
-from vcgen.engine.wire.completions import decode, encode
+from vcgen.engine.wire.completions import Form, decode, encode
 
 REQUEST = ChatRequest(
     messages=(Message("system", "Be brief."), Message("user", "Reply in JSON.")),
@@ -44,7 +44,7 @@ headers = st.dictionaries(
 
 
 def sent(request: ChatRequest, capabilities: Capabilities) -> dict[str, Any]:
-    body: dict[str, Any] = orjson.loads(encode(request, "m", capabilities))
+    body: dict[str, Any] = orjson.loads(encode(request, Form("m", capabilities)))
     return body
 
 

@@ -6,6 +6,7 @@ report an error with status 200 and answer in events unasked; all of that is rea
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import orjson
@@ -33,15 +34,25 @@ _MOST_TOKENS = 1 << 24
 _CONTENT_FILTER = "content_filter"
 
 
-def encode(
-    request: ChatRequest,
-    model: str,
-    capabilities: Capabilities,
-    thinking: Thinking = Thinking(),  # noqa: B008 - immutable
-) -> bytes:
+class Form(NamedTuple):
+    """How one endpoint is asked.
+
+    Attributes:
+        model: its name there.
+        extra: fields of the caller's own, which replace others.
+    """
+
+    model: str
+    capabilities: Capabilities = Capabilities()
+    thinking: Thinking = Thinking()
+    extra: Mapping[str, Any] = MappingProxyType({})
+
+
+def encode(request: ChatRequest, form: Form) -> bytes:
     """The request's body."""
+    capabilities, thinking = form.capabilities, form.thinking
     body: dict[str, Any] = {
-        "model": model,
+        "model": form.model,
         "messages": [{"role": role, "content": content} for role, content in request.messages],
         capabilities.token_limit: request.max_tokens + thinking.room_tokens,
     }
@@ -51,6 +62,7 @@ def encode(
         body["temperature"] = request.temperature
     if request.schema is not None and capabilities.structured is not Structured.PROMPT:
         body["response_format"] = _response_format(request.schema, capabilities.structured)
+    body.update(form.extra)
     return orjson.dumps(body)
 
 

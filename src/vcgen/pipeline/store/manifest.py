@@ -18,7 +18,7 @@ from vcgen.tasks.recipe import with_current_names
 
 LAYOUT = 1
 _MOST_CHANGES = 8  # in one message
-_IDENTITY = ("model", "tasks", "recipe", "templates", "judge")
+_IDENTITY = ("model", "tasks", "recipe", "templates", "judge", "body")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +37,7 @@ class Manifest:
         limits: one entry for each different limits the run was begun or continued with; empty if
             unknown.
         recipe: its fields by their present names, but for the tasks.
+        body: fields that the caller adds to requests.
         other: further parts of the run's identity, written by a later version.
         counts: totals of the records and rejects, empty until a run has ended.
     """
@@ -51,6 +52,7 @@ class Manifest:
     recipe: Mapping[str, Any] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)  # content hashes by template name
     judge: str | None = None  # model of the judge, None without one
+    body: Mapping[str, Any] = field(default_factory=dict)
     other: Mapping[str, Any] = field(default_factory=dict)
     counts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -96,6 +98,7 @@ class Manifest:
                 name: str(digest) for name, digest in _mapping(run.get("templates")).items()
             },
             judge=None if judge is None else str(judge),
+            body=_mapping(run.get("body")),
             other={name: value for name, value in run.items() if name not in _IDENTITY},
             counts=_mapping(content.get("counts")),
         )
@@ -108,6 +111,7 @@ class Manifest:
             "recipe": self.recipe,
             "templates": self.templates,
             "judge": self.judge,
+            "body": self.body,
             **self.other,
         }
         content = {
