@@ -17,6 +17,7 @@
 A bad clip or a bad reply never raises out of a run: it is a `Reject` among the outcomes.
 """
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 
@@ -55,16 +56,24 @@ class SampleRejected(VcgenError):
         message: one line for people.
         reply: the last reply's text, empty if there was none.
         attempts: requests of the call that failed.
+        codes: of the checks that the sample failed.
     """
 
     def __init__(
-        self, reason: StrEnum, message: str, *, reply: str = "", attempts: int = 0
+        self,
+        reason: StrEnum,
+        message: str,
+        *,
+        reply: str = "",
+        attempts: int = 0,
+        codes: Sequence[str] = (),
     ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.reply = reply
         self.attempts = attempts
+        self.codes = tuple(dict.fromkeys(codes))
 
 
 class RequestFailed(VcgenError):

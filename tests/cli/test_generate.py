@@ -28,6 +28,8 @@ SUMMARY_KEYS = {
     "records",
     "rejects",
     "rejects_by_reason",
+    "rejects_by_code",
+    "commonest_messages",
     "requests",
     "retries",
     "usage",
@@ -103,14 +105,48 @@ def test_json_is_printed_of_a_run_that_stopped(
 def test_rejects_end_in_3_under_fail_on_reject_only(
     command: Command, serving: Serving, tmp_path: Path
 ) -> None:
-    base_url = serving(Simulator(faults=parse_faults("refusal:1")))
+    base_url = serving(Simulator(faults=parse_faults("refusal:0.3")))
     arguments = ("generate", CLIPS, "--model", "sim", "--base-url", base_url, "-o", tmp_path / "a")
 
     assert command(*arguments).code == 0
     failed = command(*arguments, "--fail-on-reject")
 
     assert failed.code == 3
-    assert re.search(r"^rejects +12\n  refusal +12$", failed.err, re.MULTILINE)
+    assert re.search(r"^rejects +\d+\n  refusal +\d+$", failed.err, re.MULTILINE)
+
+
+def test_a_run_without_a_record_ends_in_4_and_names_the_commonest_message(
+    command: Command, serving: Serving, tmp_path: Path
+) -> None:
+    base_url = serving(Simulator(faults=parse_faults("refusal:1")))
+    known = ("generate", CLIPS, "--model", "sim", "--base-url", base_url, "-o")
+    failed = command(*known, tmp_path / "a", "--fail-on-reject")
+    assert failed.code == 4
+    assert re.search(r"^  refusal +12   the model refused$", failed.err, re.MULTILINE)
+    nothing = tmp_path / "nothing.jsonl"
+    nothing.write_text('{"id": 1}\n')
+    assert command("generate", nothing, "--model", "sim", "-o", tmp_path / "b").code == 4
+
+
+def test_a_trial_stops_when_it_makes_nothing(
+    command: Command, serving: Serving, tmp_path: Path
+) -> None:
+    base_url = serving(simulator := Simulator(faults=parse_faults("refusal:1")))
+    known = ("generate", CLIPS, "--model", "sim", "--base-url", base_url, "-o")
+    stopped = command(*known, tmp_path / "a", "--max-records", 1)
+    assert stopped.code == 1
+    assert "5 samples and no record, most often: the model refused" in stopped.err
+    assert simulator.requests <= 5
+
+
+def test_limit_takes_the_first_clips(command: Command, tmp_path: Path) -> None:
+    for workers in (1, 2):
+        run = tmp_path / str(workers)
+        arguments = ("--model", "sim", "--limit", 2, "--workers", workers, "-o", run)
+        assert command("generate", CLIPS, *arguments).code == 0
+        assert {record.clip_id for record in read_records(run)} == {"harbour-dawn", "pancakes"}
+    assert command("plan", CLIPS, "--model", "sim", "--limit", 2, "--rpm", 60).code == 0
+    assert command("generate", CLIPS, "--model", "sim", "--limit", 0, "-o", tmp_path).code == 2
 
 
 def test_fail_on_reject_without_rejects_ends_in_0(command: Command, tmp_path: Path) -> None:
@@ -196,7 +232,7 @@ def test_rejected_rows_are_in_the_summary_and_on_disk(command: Command, tmp_path
     finished = command("generate", rows, "--model", "sim", "-o", tmp_path / "run")
 
     assert finished.code == 0
-    assert re.search(r"^  invalid_clip +2$", finished.err, re.MULTILINE)
+    assert re.search(r"^  invalid_clip +2   rows", finished.err, re.MULTILINE)
     assert {reject.id for reject in read_rejects(tmp_path / "run")} == {
         "rows.jsonl:7",
         "rows.jsonl:8",

@@ -12,7 +12,7 @@ from vcgen.sim import Simulator, parse_faults
 def rejected(command: Command, serving: Serving, tmp_path: Path) -> Path:
     """A run whose samples are all rejected."""
     url, run = serving(Simulator(faults=parse_faults("length:1"))), tmp_path / "run"
-    assert command("generate", CLIPS, "--model", "sim", "--base-url", url, "-o", run).code == 0
+    assert command("generate", CLIPS, "--model", "sim", "--base-url", url, "-o", run).code == 4
     return run
 
 

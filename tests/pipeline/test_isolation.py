@@ -48,8 +48,8 @@ def in_child(statement: str) -> str:
 @pytest.mark.parametrize(
     "fault",
     [
-        "return [].append",
-        in_child(f"os.kill(os.getpid(), {int(signal.SIGSEGV)})"),
+        pytest.param("return [].append", id="it fails"),
+        pytest.param(in_child(f"os.kill(os.getpid(), {int(signal.SIGSEGV)})"), id="it crashes"),
     ],
 )
 def test_a_sample_that_alone_makes_vcgen_fail_is_the_only_reject(

@@ -115,7 +115,7 @@ def test_a_record_says_what_it_was_made_with() -> None:
     assert (meta["model"], meta["seed"], meta["attempts"], meta["cost"]) == ("sim", 7, 2, 0.0)
     assert meta["usage"]["prompt_tokens"] > 0
     assert meta["version"] == vcgen.__version__
-    assert meta["parameters"] == {"temperature": None, "max_tokens": 1024}
+    assert meta["parameters"] == {"temperature": None, "max_tokens": 1024, "effort": "least"}
     assert meta["evidence"] == hash_hex(render_evidence(clip))
     assert meta["repairs"] == 0
     assert "cleaned" not in meta

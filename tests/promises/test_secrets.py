@@ -71,7 +71,7 @@ def test_a_key_is_known_however_json_writes_it(
 
     monkeypatch.setenv("OPENAI_API_KEY", key)
     where = ("--model", "sim", "--base-url", serving(Escaping()), "-o", tmp_path)
-    assert command("generate", CLIPS, *where).code == 0
+    assert command("generate", CLIPS, *where).code == 4
     assert not files_with_key(tmp_path)
 
 

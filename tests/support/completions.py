@@ -124,7 +124,7 @@ def record_problems(record: Record, clip: Clip, recipe: Recipe) -> list[str]:
         problems += mix_problems(kinds, recipe.kinds)
     if (record.id, record.video) != (f"{clip.id}/{record.task}/0", clip.video):
         problems.append(f"{record.id} of {record.video}")
-    counts = record.meta["usage"].values()
+    counts = (record.meta["usage"] or {}).values()
     if not all(type(count) is int and 0 <= count < 1 << 40 for count in counts):
         problems.append(f"the counts {list(counts)}")
     return problems

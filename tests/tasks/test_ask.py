@@ -6,7 +6,7 @@ import pytest
 
 from tests.support.asking import WORDS, Boat, asking, boat, describe, rejected
 from tests.support.common import Scripted, Watched, completion
-from vcgen.checks.codes import MAX_PROBLEMS
+from vcgen.checks.codes import MAX_PROBLEMS, problem
 from vcgen.data.records import Reason
 from vcgen.engine.chat import Usage
 from vcgen.engine.transport.base import Reply
@@ -239,3 +239,17 @@ def test_only_ten_problems_are_sent_back() -> None:
 
     asking(transport, narrative)
     assert transport.bodies[-1]["messages"][-1]["content"].count("9999") == MAX_PROBLEMS
+
+
+def test_a_reject_has_the_codes_of_the_checks_it_failed() -> None:
+    async def do(ask: Ask) -> Answer:
+        found = [
+            problem("markup", "no <b>"),
+            problem("order", "early"),
+            problem("markup", "no <i>"),
+        ]
+        return await ask("describe", accept=lambda _: ["it is dull", *found], **WORDS)
+
+    error = rejected(Scripted(["No.", "No!"]), do)
+    assert error.codes == ("markup",)  # a flag rejects nothing
+    assert error.message == "it is dull; no <b>; no <i>"

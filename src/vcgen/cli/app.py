@@ -26,7 +26,7 @@ from vcgen.errors import RunStopped, UsageError, VcgenError
 WrongUse = typer.TyperException
 Finish = typer.Exit
 
-EXIT_STOPPED, EXIT_WRONG_USE, EXIT_REJECTS = 1, 2, 3
+EXIT_STOPPED, EXIT_WRONG_USE, EXIT_REJECTS, EXIT_NO_RECORDS = 1, 2, 3, 4
 
 
 class Heading(StrEnum):

@@ -7,7 +7,7 @@ from dataclasses import replace
 import orjson
 
 from vcgen.checks.language import code_of
-from vcgen.cli.app import EXIT_REJECTS, command
+from vcgen.cli.app import EXIT_NO_RECORDS, EXIT_REJECTS, command
 from vcgen.cli.common import run_loop
 from vcgen.cli.interactive import work_at_terminal
 from vcgen.cli.options import (
@@ -52,6 +52,7 @@ def generate(
         judge=judge.spec(use_env_proxy=endpoint.use_env_proxy),
         output=output.output,
         recipe=make.chosen(),
+        max_clips=source.limit,
         max_records=make.max_records,
         templates=make.templates,
         timeout_s=advanced.timeout,
@@ -66,6 +67,8 @@ def generate(
     summary = run_loop(functools.partial(_generate, spec, as_json=output.as_json))
     if not output.as_json:
         print_summary(summary)
+    if not summary.records:
+        sys.exit(EXIT_NO_RECORDS)
     if output.fail_on_reject and summary.rejects:
         sys.exit(EXIT_REJECTS)
 

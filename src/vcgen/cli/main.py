@@ -1,8 +1,8 @@
 """The command line.
 
 Exit codes: 0 finished, 1 stopped and resumable, 2 wrong use, 3 finished with rejects under
-`--fail-on-reject` (`check`: with more than flags under `--strict`), 128 and the signal's number for
-a run ended by one (130 for Ctrl-C).
+`--fail-on-reject` (`check`: with more than flags under `--strict`), 4 finished without a record,
+128 and the signal's number for a run ended by one (130 for Ctrl-C).
 """
 
 import sys

@@ -17,7 +17,7 @@ from vcgen.cli.endpoint_specs import (
     parse_price,
     read_endpoints,
 )
-from vcgen.data.readers.inputs import InputStream, open_input_files
+from vcgen.data.readers.inputs import InputStream, first_rows, open_input_files
 from vcgen.data.readers.read import FORMATS as INPUT_FORMATS
 from vcgen.data.records import Kind
 from vcgen.engine.budget import Budget
@@ -56,13 +56,15 @@ class InputOptions:
     input_format: str = option(
         "FORMAT", f"Format of INPUT: auto, {', '.join(INPUT_FORMATS)}.", default="auto"
     )
+    limit: int | None = option("N", "Take the first N clips only.", min=1)
     transcripts: Path | None = option(
         "DIR", "Add transcripts (SRT, VTT, Whisper JSON); files are named like their videos."
     )
 
     def open(self) -> InputStream:
         """Read the clips; raises UsageError for a file that cannot be read."""
-        return open_input_files(self.inputs, self.input_format, self.transcripts)
+        rows = open_input_files(self.inputs, self.input_format, self.transcripts)
+        return first_rows(rows, self.limit)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,7 +108,7 @@ class WhatToMake:
     )
     thinking_marks: str | None = option(
         "OPEN,CLOSE",
-        "Marks around the model's thinking, besides the known ones, such as <plan>,</plan>.",
+        "Marks around the model's thinking, besides the known ones, such as [PLAN],[/PLAN].",
         under=ADVANCED,
     )
     keep_reasoning: bool = flag(

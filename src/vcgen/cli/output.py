@@ -11,6 +11,9 @@ if TYPE_CHECKING:  # it takes a fifth of a second to load
     from vcgen.pipeline.progress import JudgeSummary, RunSummary
 
 
+MOST_CODES = 5
+
+
 def tell(line: str) -> None:
     """Print a line on standard error, if that is still open."""
     with suppress(OSError):
@@ -24,7 +27,7 @@ def print_summary(summary: "RunSummary") -> None:
         "samples": f"{summary.samples:,}",
         "records": f"{summary.records:,}",
         "rejects": f"{summary.rejects:,}",
-        **{f"  {reason}": f"{count:,}" for reason, count in summary.rejects_by_reason.items()},
+        **_rejects(summary),
         "done before": unless_zero(summary.resumed),
         "requests": f"{summary.requests:,}, {summary.retries:,} repeated",
         "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",
@@ -37,6 +40,18 @@ def print_summary(summary: "RunSummary") -> None:
     }
     for line in aligned(rows):
         tell(line)
+
+
+def _rejects(summary: "RunSummary") -> dict[str, str]:
+    """The rejects of each reason, and what most of those of this run have in common."""
+    rows = dict[str, str]()
+    for reason, count in summary.rejects_by_reason.items():
+        note = summary.commonest_messages.get(reason, "")
+        if reason == "failed_checks":
+            codes = [f"{code} {n:,}" for code, n in [*summary.rejects_by_code.items()][:MOST_CODES]]
+            note = ", ".join(codes) or note
+        rows[f"  {reason}"] = f"{count:,}" + (f"   {note}" if note else "")
+    return rows
 
 
 def judge_line(judge: "JudgeSummary | None") -> str:

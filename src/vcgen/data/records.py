@@ -72,6 +72,7 @@ class Reject:
         id: the sample's id; for a row that is not a valid clip, `<file>:<line>`.
         attempts: requests sent for it.
         reply: text of the last reply, empty if no reply came.
+        codes: of the checks that it failed.
         meta: as in `Record`, as far as known.
     """
 
@@ -80,6 +81,7 @@ class Reject:
     message: str
     attempts: int = 0
     reply: str = ""
+    codes: tuple[str, ...] = ()
     meta: Mapping[str, Any] = field(default_factory=dict)
 
 

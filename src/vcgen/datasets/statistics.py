@@ -88,11 +88,11 @@ class DatasetStatistics:
         is_record = isinstance(outcome, Record)
         if isinstance(outcome, Record):
             requests = meta.get("attempts", 0)
-            self._totals.add(meta, outcome.flags, None)
+            self._totals.add_record(meta, outcome.flags)
             self._add_record(outcome)
         else:
             requests = outcome.attempts
-            self._totals.add(meta, (), outcome.reason.value)
+            self._totals.add_reject(meta, outcome.reason.value, outcome.codes)
         self.requests += requests
         if model := meta.get("model"):
             self._models.add(str(model))

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, fields
 from functools import reduce
 from typing import TypeVar
 
-from vcgen.data.records import Reason
+from vcgen.data.records import Reason, Reject
 from vcgen.engine.chat import Usage
 from vcgen.engine.dispatcher import Counters
 from vcgen.engine.limits.bottleneck import BottleneckTimes
 
+# The commonest message is among the first, unless every one is different.
+MOST_MESSAGES, LONGEST_MESSAGE = 64, 200
 _OF_ROWS = (Reason.INVALID_CLIP.value, Reason.DUPLICATE_CLIP.value)
 
 
@@ -26,6 +28,16 @@ class Progress:
     records: int = 0
     rejects: Counter[str] = field(default_factory=Counter)
     resumed: int = 0  # samples that had their outcome before this run
+    codes: Counter[str] = field(default_factory=Counter)  # rejects by the checks they failed
+    messages: Counter[str] = field(default_factory=Counter)  # rejects by `reason: message`
+
+    def reject(self, outcome: Reject) -> None:
+        """Count a reject."""
+        self.rejects[outcome.reason.value] += 1
+        self.codes.update(outcome.codes)
+        message = f"{outcome.reason.value}: {outcome.message[:LONGEST_MESSAGE]}"
+        if message in self.messages or len(self.messages) < MOST_MESSAGES:
+            self.messages[message] += 1
 
     @property
     def refused(self) -> int:
@@ -75,6 +87,8 @@ class RunSummary:
     records: int
     rejects: int
     rejects_by_reason: Mapping[str, int]
+    rejects_by_code: Mapping[str, int]  # of this run, by the checks they failed
+    commonest_messages: Mapping[str, str]  # of this run's rejects, by reason
     resumed: int  # samples that had their outcome before this run
     requests: int
     retries: int
@@ -88,6 +102,15 @@ class RunSummary:
     model: str
     output: str | None  # the run directory, None without one
     judge: JudgeSummary | None  # None without a judge
+
+
+def commonest_messages(messages: Counter[str]) -> dict[str, str]:
+    """Return the commonest message of each reason, of a count by `reason: message`."""
+    commonest = dict[str, str]()
+    for text in sorted(messages, key=lambda text: (-messages[text], text)):
+        reason, _, message = text.partition(": ")
+        commonest.setdefault(reason, message)
+    return commonest
 
 
 def sum_of(snapshots: Iterable[RunSnapshot]) -> RunSnapshot:

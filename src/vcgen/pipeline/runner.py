@@ -30,7 +30,13 @@ from vcgen.engine.pool import JobPool
 from vcgen.errors import BudgetSpent, RunStopped, StoreError
 from vcgen.pipeline.background import run_with_background
 from vcgen.pipeline.faults import stopped_by
-from vcgen.pipeline.progress import JudgeSummary, Progress, RunSnapshot, RunSummary
+from vcgen.pipeline.progress import (
+    JudgeSummary,
+    Progress,
+    RunSnapshot,
+    RunSummary,
+    commonest_messages,
+)
 from vcgen.pipeline.quota import RecordQuota
 from vcgen.pipeline.samples import SampleMaker, sample_id
 from vcgen.pipeline.store.compact import CompactMap
@@ -44,6 +50,7 @@ SYNC_EVERY_S = 0.25  # at most this much is paid twice after a power cut
 LOOK_EVERY_S = 0.23  # not in step with other events that occur four times a second
 GRACE_S = 10.0
 TASK_ERRORS_IN_A_ROW = 3  # stop the run
+TRIAL_SAMPLES = 5  # for each record wanted, stop a run that makes none
 _BY_A_FAULT = frozenset({Reason.TASK_ERROR, Reason.INTERNAL_ERROR})  # of code, not of text
 _CHECKPOINT_EVERY = 1000  # clips that are done already
 
@@ -86,6 +93,7 @@ class Run:
         self._began_s = anyio.current_time()
         self._rows = rows
         self._mix = mix
+        self._wanted = wanted
         self._quota = RecordQuota(wanted)
         self._samples = samples
         self._judge = samples.judge
@@ -140,6 +148,8 @@ class Run:
             records=records,
             rejects=rejects.total(),
             rejects_by_reason=dict(sorted(rejects.items())),
+            rejects_by_code=dict(progress.codes.most_common()),
+            commonest_messages=commonest_messages(progress.messages),
             resumed=progress.resumed,
             requests=counters.requests,
             retries=counters.retries,
@@ -285,9 +295,19 @@ class Run:
         if isinstance(outcome, Record):
             self.progress.records += 1
         else:
-            self.progress.rejects[outcome.reason.value] += 1
+            self.progress.reject(outcome)
+            self._stop_trial()
         if self._deliver is not None:
             await self._deliver(outcome)
+
+    def _stop_trial(self) -> None:
+        """Stop a run of a few records once many samples have ended without one."""
+        progress, wanted = self.progress, self._wanted
+        samples = progress.rejects.total() - progress.refused
+        if wanted is None or progress.records or samples < TRIAL_SAMPLES * wanted:
+            return
+        message = next(iter(commonest_messages(progress.messages).values()))
+        self.stop(RunStopped(f"{samples:,} samples and no record, most often: {message}"))
 
     def _is_done(self, sample: str) -> bool:
         return self.store is not None and self.store.is_done(sample)

@@ -100,6 +100,7 @@ class SampleMaker:
             message=error.message,
             attempts=ask.provenance.attempts + error.attempts,
             reply=error.reply,
+            codes=error.codes,
             meta=self._meta(ask, judging),
         )
 
@@ -166,7 +167,8 @@ def _review(turns: tuple[Turn, ...], ask: Ask) -> Review:
     review = ask.checks.review(turns)
     if wrong := [problem for problem in review.problems if problem.severity != "flag"]:
         message = "; ".join(map(str, wrong[:MAX_PROBLEMS]))
-        raise SampleRejected(Reason.FAILED_CHECKS, message, reply=_text(turns))
+        codes = [problem.code for problem in wrong]
+        raise SampleRejected(Reason.FAILED_CHECKS, message, reply=_text(turns), codes=codes)
     return review
 
 
@@ -179,8 +181,9 @@ def _flags_of_leaks(turns: tuple[Turn, ...], ask: Ask) -> tuple[str, ...]:
     text = _text(turns)
     leaks = find_leaks(text, ask.provenance.instructions.values(), ask.context.evidence)
     leaks = apply_severities(leaks, ask.recipe.checks)
-    if wrong := [leak.message for leak in leaks if leak.severity != "flag"]:
-        raise SampleRejected(Reason.LEAK, "; ".join(wrong), reply=text)
+    if wrong := [leak for leak in leaks if leak.severity != "flag"]:
+        message, codes = "; ".join(leak.message for leak in wrong), [leak.code for leak in wrong]
+        raise SampleRejected(Reason.LEAK, message, reply=text, codes=codes)
     return tuple(leak.code for leak in leaks)
 
 

@@ -294,8 +294,9 @@ def _manifest(
     content = asdict(recipe)
     tasks = content.pop("tasks")
     # Left out while they have their defaults, so that older directories can be continued.
+    defaults = asdict(Recipe())
     for optional in _OPTIONAL:
-        if content[optional] == getattr(Recipe, optional, None) or not content[optional]:
+        if content[optional] == defaults[optional]:
             del content[optional]
     templates = prompts.digests()
     if judge is None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from random import Random
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from pydantic import BaseModel
 
@@ -121,8 +121,9 @@ class Ask:
             messages = (*request.messages, Message("assistant", completion.text))
             answer = Answer(text, data, usage, messages)
             can_repair = repairs < self.recipe.max_repairs
+            codes: Sequence[str] = ()
             if not problems and accept is not None:
-                problems, is_final = split_problems(accept(answer))
+                problems, codes, is_final = split_problems(accept(answer))
                 can_repair = can_repair and not is_final
             if not problems:
                 return answer
@@ -131,7 +132,8 @@ class Ask:
                 continue
             if not can_repair:
                 reason = Reason.INVALID_REPLY if data is None else Reason.FAILED_CHECKS
-                raise SampleRejected(reason, "; ".join(problems), reply=completion.text)
+                message = "; ".join(problems)
+                raise SampleRejected(reason, message, reply=completion.text, codes=codes)
             repair = self._render("repair", {"problems": problems}, answer)
             request = replace(request, messages=repair)
         raise AssertionError("unreachable: the last round returns or raises")
@@ -177,8 +179,18 @@ class Ask:
         return messages
 
 
-def split_problems(problems: Sequence[str | Problem]) -> tuple[list[str], bool]:
-    """Return the problems to repair as text, without flags, and whether one of them is final."""
+class Wrong(NamedTuple):
+    """Problems of an answer, without flags."""
+
+    messages: list[str]  # for the model
+    codes: list[str]
+    is_final: bool  # whether no repair may help
+
+
+def split_problems(problems: Sequence[str | Problem]) -> Wrong:
+    """Return the problems that make an answer unusable."""
     wrong = [found for found in problems if isinstance(found, str) or found.severity != "flag"]
-    is_final = any(isinstance(found, Problem) and found.severity == "reject" for found in wrong)
-    return list(map(str, wrong[:MAX_PROBLEMS])), is_final
+    known = [found for found in wrong if isinstance(found, Problem)]
+    is_final = any(found.severity == "reject" for found in known)
+    messages = list(map(str, wrong[:MAX_PROBLEMS]))
+    return Wrong(messages, [found.code for found in known], is_final)

@@ -184,7 +184,7 @@ def test_damage_is_counted_and_said(tmp_path: Path) -> None:
         {"meta": []},
         {"meta": {"usage": {"prompt_tokens": "x"}}},
         {"meta": {"usage": {"prompt_tokens": 1, "completion_tokens": 1, "else": 1}}},
-        {"meta": {"usage": None}},
+        {"meta": {"usage": 5}},
         {"meta": {"ground": "high"}},
         {"meta": {"attempts": "many"}},
         {"meta": {"judge": {}}},

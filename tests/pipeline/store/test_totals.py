@@ -35,3 +35,20 @@ def test_the_judge_has_totals_of_its_own() -> None:
     assert judge is not None
     assert (judge.verdicts, judge.cost, judge.usage) == ({"supported": 2}, 0.2, Usage(20, 4, 0))
     assert sum_up([judged], []).to_json()["judge"]["verdicts"] == {"supported": 1}
+
+
+def test_codes_of_rejects_are_counted() -> None:
+    rejects = [row(reason="failed_checks", codes=["a", "b"]), row(reason="leak", codes=["a"])]
+    assert sum_up([], rejects).to_json()["codes"] == {"a": 2, "b": 1}
+    assert "codes" not in sum_up([], [row(reason="leak")]).to_json()
+
+
+def test_of_retried_rejects_the_cost_counts() -> None:
+    totals = sum_up([row()], [], [row(reason="leak", codes=["a"])])
+    assert (totals.samples, totals.cost, totals.codes) == (1, 1.0, {})
+
+
+def test_usage_that_an_endpoint_does_not_state_is_not_counted() -> None:
+    unknown = {"meta": {"usage": None, "cost": None}}
+    totals = sum_up([row(), unknown], [])
+    assert (totals.usage, totals.cost) == (Usage(10, 2, 0), None)

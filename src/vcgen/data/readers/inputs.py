@@ -10,6 +10,7 @@ from collections.abc import (
     Mapping,
     Sequence,
 )
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -48,6 +49,21 @@ def open_input_files(
         (path.name, read_rows(path, format=format_name, transcripts=transcripts)) for path in paths
     ]
     return _from_sync(_chain(files))
+
+
+def first_rows(rows: InputStream, most: int | None) -> InputStream:
+    """Return the first rows, all for None; nothing more is read."""
+    return rows if most is None else _first(rows, most)
+
+
+async def _first(rows: InputStream, most: int) -> InputStream:
+    async with aclosing(rows):
+        for _ in range(most):
+            try:
+                row = await anext(rows)
+            except StopAsyncIteration:
+                return
+            yield row
 
 
 def _chain(files: Sequence[tuple[str, Iterator[InputRow]]]) -> Iterator[InputRow]:

@@ -43,6 +43,7 @@ REASONS: Mapping[Reason, str] = {
     Reason.CONTRADICTED: "the judge found it contradicted by the evidence",
     Reason.UNJUDGED: "the judge gave no usable verdict",
     Reason.TASK_ERROR: "the task itself failed",
+    Reason.INTERNAL_ERROR: "vcgen failed at it",
 }
 SPLITS = ("train", "validation", "test")
 _SHOWN = 2

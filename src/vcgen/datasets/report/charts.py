@@ -14,7 +14,7 @@ from vcgen.data.records import KINDS
 from vcgen.datasets.histograms import FRACTION_BINS, Histogram, Timeline
 from vcgen.datasets.statistics import DatasetStatistics, WordCounts
 
-MOST_BARS = 20  # more than there are reasons
+MOST_BARS = 24  # more than there are reasons
 _LONG_NAME, _SHORT_NAME = 24, 12  # characters
 _LEAST_WIDTH = 0.015  # of a bar that is not 0
 _BAR_CHARACTERS = 34  # that fit into the width of all bars

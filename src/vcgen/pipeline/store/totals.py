@@ -7,7 +7,6 @@ once, whichever processes made it. Rows of older versions lack some of the metad
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +33,7 @@ class RunTotals:
 
     records: int
     rejects: Mapping[str, int]  # by reason
+    codes: Mapping[str, int]  # rejects by the checks they failed
     flags: Mapping[str, int]  # records by flag
     repairs: int
     usage: Usage
@@ -51,8 +51,9 @@ class RunTotals:
     def to_json(self) -> dict[str, Any]:
         """Build the JSON value, without the judge's part if there is none."""
         row = asdict(self)
-        if self.judge is None:
-            del row["judge"]
+        for optional in ("judge", "codes"):
+            if not row[optional]:
+                del row[optional]
         return row
 
 
@@ -81,7 +82,8 @@ class TotalsCounter:
 
     def __init__(self) -> None:
         self._records = 0
-        self._reasons, self._flags, self._verdicts = Counter[str](), Counter[str](), Counter[str]()
+        self._reasons, self._codes = Counter[str](), Counter[str]()
+        self._flags, self._verdicts = Counter[str](), Counter[str]()
         self._spent, self._judging = _Spent(), _Spent()
 
     def add_spent(self, meta: Mapping[str, Any]) -> None:
@@ -90,13 +92,19 @@ class TotalsCounter:
         if "judge" in meta:
             self._judging.add(meta["judge"])
 
-    def add(self, meta: Mapping[str, Any], flags: Iterable[str], reason: str | None) -> None:
-        """Count an outcome; only a reject has a reason."""
-        if reason is None:
-            self._records += 1
-        else:
-            self._reasons[reason] += 1
+    def add_record(self, meta: Mapping[str, Any], flags: Iterable[str]) -> None:
+        """Count a record."""
+        self._records += 1
         self._flags.update(flags)
+        self._add(meta)
+
+    def add_reject(self, meta: Mapping[str, Any], reason: str, codes: Iterable[str]) -> None:
+        """Count a reject."""
+        self._reasons[reason] += 1
+        self._codes.update(codes)
+        self._add(meta)
+
+    def _add(self, meta: Mapping[str, Any]) -> None:
         self.add_spent(meta)
         if "judge" in meta:
             self._verdicts.update(verdict["verdict"] for verdict in meta["judge"]["verdicts"])
@@ -110,6 +118,7 @@ class TotalsCounter:
         return RunTotals(
             records=self._records,
             rejects=_sorted(self._reasons),
+            codes=_sorted(self._codes),
             flags=_sorted(self._flags),
             repairs=spent.repairs,
             usage=spent.usage,
@@ -132,10 +141,12 @@ def sum_up(
     rejects: Iterable[Mapping[str, Any]],
     retried: Iterable[Mapping[str, Any]] = (),
 ) -> RunTotals:
-    """Add up parsed rows; only rejects have a reason, and of retried ones only the cost counts."""
+    """Add up parsed rows; of retried rejects only the cost counts."""
     counter = TotalsCounter()
     for row in retried:
         counter.add_spent(row.get("meta", {}))
-    for row in chain(records, rejects):
-        counter.add(row.get("meta", {}), row.get("flags", ()), row.get("reason"))
+    for row in records:
+        counter.add_record(row.get("meta", {}), row.get("flags", ()))
+    for row in rejects:
+        counter.add_reject(row.get("meta", {}), row["reason"], row.get("codes", ()))
     return counter.totals()

@@ -18,7 +18,7 @@ from typing import Any, Self, TypeVar
 import orjson
 from pydantic import TypeAdapter
 
-from vcgen.data.readers.inputs import InputStream, open_input_files
+from vcgen.data.readers.inputs import InputStream, first_rows, open_input_files
 from vcgen.data.readers.read import count_rows
 from vcgen.engine.budget import Budget
 from vcgen.engine.config import EndpointSpec, Limits
@@ -56,6 +56,7 @@ class WorkerSpec:
     hedge: bool
     budget: Budget
     judge: EndpointSpec | None = None  # its endpoint, None without a judge
+    max_clips: int | None = None  # of the whole input, None for all
     max_records: int | None = None
     workers: int = 1  # number of processes that work on the run
     number: int = 1  # of this worker, from 1
@@ -67,7 +68,8 @@ class WorkerSpec:
 
     def clips(self) -> InputStream:
         """Open the whole input; raise UsageError without any."""
-        return open_input_files(self.inputs, self.input_format, self.transcripts)
+        rows = open_input_files(self.inputs, self.input_format, self.transcripts)
+        return first_rows(rows, self.max_clips)
 
     @property
     def limits(self) -> tuple[Limits, ...]:
@@ -85,6 +87,7 @@ class WorkerSpec:
     def count_rows(self) -> int:
         """Estimate how many rows of the input the run will take."""
         rows = sum(count_rows(path, format=self.input_format) for path in self.inputs)
+        rows = min(rows, self.max_clips or rows)
         if self.max_records is None:
             return rows
         per_row = len(self.recipe.tasks) if self.recipe.weights is None else 1
