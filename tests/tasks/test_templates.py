@@ -4,10 +4,11 @@ from typing import Any
 import pytest
 from jinja2 import UndefinedError
 
-from tests.support.common import make_clip
-from vcgen.data.records import Reason
+from tests.support.common import generate, make_clip, make_clips
+from vcgen.data.records import Reason, Turn
 from vcgen.errors import SampleRejected, UsageError
 from vcgen.tasks.evidence import render_evidence
+from vcgen.tasks.task import Task
 from vcgen.tasks.templates import (
     MAX_PROMPT_CHARACTERS,
     Templates,
@@ -186,3 +187,28 @@ def test_digests_change_with_templates_parents_and_texts(
     (tmp_path / "description_questions.txt").write_text("What?")
     changed = Templates(tmp_path).digests()
     assert {name for name in ours if changed[name] != ours[name]} == {"description_questions.txt"}
+
+
+def test_a_template_that_no_task_uses_is_wrong_use(tmp_path: Path) -> None:
+    block = (
+        "{% block system %}{% endblock %}{% block user %}{% include 'part.jinja' %}{% endblock %}"
+    )
+    templates = write(tmp_path, describe=block, part="Hello.")
+    templates.require_used()
+    (tmp_path / "descibe.jinja").write_text("")
+    with pytest.raises(
+        UsageError, match=r"descibe\.jinja: no task uses this .*mean describe\.jinja"
+    ):
+        templates.require_used()
+    Templates().require_used()
+
+
+def test_a_task_of_ones_own_may_use_any_template(tmp_path: Path) -> None:
+    (tmp_path / "mine.jinja").write_text("")
+
+    async def mine(_clip: object, _ask: object) -> list[Turn]:
+        return []
+
+    with pytest.raises(UsageError, match="no task uses"):
+        generate(make_clips(1), templates=tmp_path)
+    generate(make_clips(1), templates=tmp_path, tasks=["description", Task("mine", mine)])

@@ -27,7 +27,7 @@ from vcgen.pipeline.store.manifest import GivenRates, Manifest
 from vcgen.sim import SimTransport, in_memory, is_in_memory
 from vcgen.tasks.judge import TEMPLATE, Judge
 from vcgen.tasks.recipe import Recipe
-from vcgen.tasks.registry import find_task
+from vcgen.tasks.registry import builtin_tasks, find_task
 from vcgen.tasks.task import Task
 from vcgen.tasks.task_mix import TaskMix
 
@@ -133,6 +133,8 @@ async def open_run(
     mix, recipe = task_mix(settings)
     _require_parameters(endpoints[0].model, recipe)
     prompts = Templates(settings.templates)
+    if set(mix.tasks) <= set(builtin_tasks().values()):  # a task of the user's may render any
+        prompts.require_used()
     price, now = price_of(endpoints), _clock()
     budget = settings.budget
     # `Run` ends a run in time; no ledger is needed where only the time is limited.

@@ -6,6 +6,7 @@ one: a file of the same name replaces a built-in template.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from jinja2 import (
     TemplateNotFound,
     nodes,
 )
+from jinja2.meta import find_referenced_templates
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
@@ -105,6 +107,25 @@ class Templates:
     def names(self) -> list[str]:
         files = self._environment.list_templates(extensions=[SUFFIX.removeprefix(".")])
         return sorted(file.removesuffix(SUFFIX) for file in files)
+
+    def require_used(self) -> None:
+        """Require that each of the user's templates replaces one, or is part of one that does.
+
+        Raise UsageError with the nearest name: the built-in tasks render no others.
+        """
+        if self.directory is None:
+            return
+        own = {path.name for path in self.directory.glob(f"*{SUFFIX}")}
+        builtin = {path.name for path in builtin_directory().glob(f"*{SUFFIX}")}
+        parts = {
+            part
+            for file in own
+            for part in find_referenced_templates(self._environment.parse(self._source(file)))
+        }
+        for file in sorted(own - builtin - parts):
+            near = get_close_matches(file, builtin, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(builtin))}"
+            raise UsageError(f"{self.directory / file}: no task uses this template; {hint}")
 
     def render(
         self, name: str, variables: Mapping[str, Any], after: tuple[Message, ...] = ()
