@@ -28,6 +28,7 @@ from benchmarks.plans import plans
 from benchmarks.runs import memory, resume, workers
 from benchmarks.several import endpoints
 from benchmarks.storms import storms
+from benchmarks.strays import strays
 
 BENCHMARKS = {
     function.__name__: function
@@ -36,6 +37,7 @@ BENCHMARKS = {
         latency,
         limits,
         storms,
+        strays,
         knee,
         plans,
         endpoints,
@@ -59,6 +61,7 @@ QUICK = Scale(
     rounds=4,
     knee_requests=1000,
     storm_samples=3000,
+    stray_samples=4000,
     storm_servers=12,
     few=1000,
     many=20_000,

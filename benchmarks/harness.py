@@ -43,6 +43,7 @@ class Scale:
     knee_requests: int = 4000
     clips: tuple[Path, ...] = ()  # more inputs for `plans`
     storm_samples: int = 6000
+    stray_samples: int = 60_000
     plan_copies: int = 150
     storm_servers: int = 96
     few: int = 10_000

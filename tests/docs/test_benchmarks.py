@@ -38,6 +38,7 @@ TINY = Scale(
     limits_s=2.0,
     knee_requests=20,
     storm_samples=20,
+    stray_samples=20,
     plan_copies=2,
     storm_servers=2,
     few=20,

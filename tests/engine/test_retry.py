@@ -163,12 +163,13 @@ def test_failure_in_an_outage_costs_no_attempt() -> None:
 
 
 @pytest.mark.parametrize(("is_reached", "wait_s"), [(False, REACH_AGAIN_S), (True, None)])
-def test_no_connection_is_tried_again_for_no_attempt(
+def test_no_connection_costs_an_attempt_unless_it_is_an_outage(
     wait_s: float | None, *, is_reached: bool
 ) -> None:
     failure = fail(0, kind=FailureKind.NO_CONNECTION)
     assert classify(failure, is_reached=is_reached) == Unreachable(wait_s)
-    assert follow(failure, Situation(ATTEMPTS)) == Requeue()
+    assert follow(failure, Situation(ATTEMPTS, is_outage=True)) == Requeue()
+    assert isinstance(follow(failure, Situation(ATTEMPTS - 1)), Retry)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Faults: how often they strike, and their effect on replies."""
 
+import asyncio
 import json
 import math
 import re
@@ -11,9 +12,9 @@ import pytest
 
 from tests.support.simulated import KINDS, STEPS, TURNS, body_of, post, prompt, segments
 from vcgen.data.clips import Clip
-from vcgen.engine.chat import Completion, Failure
-from vcgen.errors import UsageError
-from vcgen.sim import Faults, Simulator, parse_faults
+from vcgen.engine.chat import Completion, Failure, Message
+from vcgen.errors import ConnectFailed, UsageError
+from vcgen.sim import Faults, SimTransport, Simulator, parse_faults
 from vcgen.tasks.evidence import fence
 
 HELLO = [{"role": "user", "content": "Hello."}]
@@ -29,6 +30,10 @@ HELLO = [{"role": "user", "content": "Hello."}]
         ("500:nan", "'nan'"),
         ("500:0.7,reset:0.4", "1.1"),
         ("500:0.1,500:0.2", "twice"),
+        ("500:0.1@", "seconds of 500 are ''"),
+        ("500:0.1@-1", "'-1'"),
+        ("500:0.1+x", "'x'"),
+        ("500:0.1@inf", "'inf'"),
     ],
 )
 def test_wrong_faults_are_named(text: str, words: str) -> None:
@@ -42,8 +47,8 @@ def test_faults_strike_their_share_and_the_same_requests_every_time() -> None:
     assert drawn == [faults.draw(7, number) for number in range(20_000)]
     assert drawn != [faults.draw(8, number) for number in range(20_000)]
     counts = Counter(drawn)
-    for kind, share in zip(faults.kinds, faults.shares, strict=True):
-        assert math.isclose(counts[kind] / 20_000, share, rel_tol=0.25)
+    for fault in faults.faults:
+        assert math.isclose(counts[fault] / 20_000, fault.share, rel_tol=0.25)
     assert parse_faults("") == Faults()
 
 
@@ -124,3 +129,19 @@ def test_json_faults_leave_plain_text_alone() -> None:
     body = orjson.dumps({"model": "sim", "messages": HELLO})
     assert simulator.answer({}, body, 0.0).fault is None
     assert not simulator.faults_met
+
+
+def test_a_fault_has_a_delay_and_a_hint_of_its_own() -> None:
+    slow = Simulator(latency_s=5.0, faults=parse_faults("503:1@0.05+2"))
+    answer = slow.answer({}, body_of([Message("user", "Hello.")]), 0.0)
+    assert (answer.status, answer.delay_s, answer.headers["retry-after"]) == (503, 0.05, "2")
+    plain = Simulator(latency_s=5.0, faults=parse_faults("503:1"))
+    answer = plain.answer({}, body_of([Message("user", "Hello.")]), 0.0)
+    assert (answer.delay_s, answer.headers.get("retry-after")) == (5.0, None)
+
+
+@pytest.mark.parametrize("kind", ["refused", "handshake"])
+def test_a_connection_that_fails_has_no_reply(kind: str) -> None:
+    transport = SimTransport(Simulator(faults=parse_faults(f"{kind}:1")))
+    with pytest.raises(ConnectFailed):
+        asyncio.run(transport.post("http://a/v1", {}, body_of([Message("user", "Hello.")]), 1.0))

@@ -23,9 +23,9 @@ def sim(
     tpm: int | None = option("TOKENS", "Tokens per minute to allow."),
     slots: int | None = option("REQUESTS", "Requests to answer at once; others wait."),
     faults: str = option(
-        "KIND:SHARE,...",
-        f"Faults and how often they occur, such as 429:0.05,reset:0.01. Kinds: "
-        f"{', '.join(sorted(FAULTS))}.",
+        "KIND:SHARE[@SECONDS][+RETRY_AFTER],...",
+        "Faults: how often they occur, how long their replies take, and their Retry-After, such as "
+        f"429:0.05,503:0.01@0.05+2. Kinds: {', '.join(sorted(FAULTS))}.",
         default="",
     ),
     seed: int = option("N", "Seed of the faults.", default=0),

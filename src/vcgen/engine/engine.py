@@ -258,7 +258,9 @@ class Engine:
         if isinstance(outcome, Throttled | Stray):
             self.counters.throttled += 1
         call.strays += isinstance(outcome, Stray)
-        in_outage = circuit.is_open and circuit.failing_s(now) < FORGIVEN_S
+        # No connection is never the request's fault; an error reply may be.
+        is_forgiven = isinstance(outcome, Unreachable) or circuit.failing_s(now) < FORGIVEN_S
+        in_outage = circuit.is_open and is_forgiven
         situation = Situation(
             attempts=call.attempts,
             strays=call.strays,

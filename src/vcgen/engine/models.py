@@ -134,8 +134,10 @@ def thinking_of(model: str, effort: Effort, room_tokens: int | None = None) -> T
 
 def require_temperature(model: str, effort: Effort, temperature: float | None) -> None:
     """Raise UsageError if a model is known to refuse a temperature with that effort."""
+    if temperature is None:
+        return
     profile = profile_of(model)
-    if temperature is None or profile is None or profile.sampling == "yes":
+    if profile is None or profile.sampling == "yes":
         return
     if profile.sampling == "with none" and thinking_of(model, effort).effort == "none":
         return

@@ -2,9 +2,9 @@
 
 | outcome               | decision                                                              |
 |-----------------------|-----------------------------------------------------------------------|
-| Throttled, Unreachable| requeue at no cost; stop the run once nothing has got through for long |
+| Throttled             | requeue at no cost; stop the run once nothing has got through for long |
 | Stray                 | retry after its Retry-After; fail after `STRAYS`                       |
-| Failed                | requeue if an outage explains it; else retry; fail after `ATTEMPTS`    |
+| Failed, Unreachable   | requeue if an outage explains it; else retry; fail after `ATTEMPTS`    |
 | Refused               | ask in a simpler way if there is one; else fail                        |
 | Disabled              | requeue if another endpoint is left; else stop the run                 |
 
@@ -150,7 +150,7 @@ def decide(failure: Failure, outcome: Outcome, situation: Situation) -> Decision
         return StopRun(outcome.message) if situation.is_last else Requeue()
     if situation.stalled is not None:
         return StopRun(situation.stalled)
-    if isinstance(outcome, Throttled | Unreachable):
+    if isinstance(outcome, Throttled):
         return Requeue()
     if isinstance(outcome, Refused):
         if situation.downgrade is not None:

@@ -3,11 +3,14 @@
 The seed and the running number of a request decide its fault, and nothing else does.
 """
 
+import re
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import accumulate
+from math import inf
+from typing import NamedTuple
 
 import orjson
 
@@ -60,60 +63,99 @@ PAGES: Mapping[str, tuple[int, str, bytes]] = {
 # Faults without a completion.
 INSTEAD = frozenset({*REFUSALS, *PAGES})
 REFUSED_TEXT = "I'm sorry, but I can't help with that."
+# Faults of a connection that is not made; over HTTP they close the one that is there.
+ON_CONNECTING = frozenset({"refused", "handshake"})
 # Faults of the connection, left to the front that holds it.
-ON_THE_WIRE = frozenset({"reset", "close", "hang"})
+ON_THE_WIRE = frozenset({*ON_CONNECTING, "reset", "close", "hang"})
 # Faults of a completion; the last four change JSON and leave plain text alone.
 IN_THE_REPLY = frozenset({"cut", "length", "refusal"})
 IN_THE_JSON = frozenset({"fence", "comma", "badjson", "turns"})
 FAULT_KINDS = frozenset({*INSTEAD, *ON_THE_WIRE, *IN_THE_REPLY, *IN_THE_JSON})
 
 
+class Fault(NamedTuple):
+    """One fault and how often it strikes.
+
+    Attributes:
+        kind: of `FAULT_KINDS`.
+        share: of requests, 0 to 1.
+        delay_s: latency of the reply, None for that of the endpoint.
+        retry_after_s: in the reply's `Retry-After`, None for the endpoint's own.
+    """
+
+    kind: str
+    share: float
+    delay_s: float | None = None
+    retry_after_s: float | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Faults:
-    """Kinds of faults and the fraction of requests, 0 to 1, that each strikes."""
+    """The faults of an endpoint."""
 
-    kinds: tuple[str, ...] = ()
-    shares: tuple[float, ...] = ()
+    faults: tuple[Fault, ...] = ()
 
-    def draw(self, seed: int, number: int) -> str | None:
+    def draw(self, seed: int, number: int) -> Fault | None:
         """Draw the fault of the request with that running number, None for most."""
-        if not self.kinds:
+        if not self.faults:
             return None
         digest = blake2b(b"%d/%d" % (seed, number), digest_size=8).digest()
         drawn = int.from_bytes(digest) / 2**64
-        at = bisect_right(tuple(accumulate(self.shares)), drawn)
-        return self.kinds[at] if at < len(self.kinds) else None
+        at = bisect_right(tuple(accumulate(fault.share for fault in self.faults)), drawn)
+        return self.faults[at] if at < len(self.faults) else None
+
+
+_FORM = re.compile(r"(?P<kind>[^:]*):(?P<share>[^@+]*)(?:@(?P<delay>[^+]*))?(?:\+(?P<hint>.*))?")
 
 
 def parse_faults(text: str) -> Faults:
-    """Faults from words such as `429:0.05,reset:0.01`; no faults for empty text.
+    """Faults from `KIND:SHARE[@SECONDS][+RETRY_AFTER],...`; no faults for empty text.
+
+    `429:0.05,reset:0.01@0.02,503:0.01@0.05+2`: resets after 20 ms, whatever the endpoint's latency;
+    503s after 50 ms, with `Retry-After: 2`.
 
     Raises:
-        UsageError: a kind is unknown or named twice, a share is not within 0..1, or all are over 1.
+        UsageError: a kind is unknown or named twice, a share is not within 0..1, all are over 1, or
+            seconds are negative.
     """
-    shares: dict[str, float] = {}
-    for part in filter(None, (part.strip() for part in text.split(","))):
-        kind, _, number = part.partition(":")
-        if kind not in FAULT_KINDS:
-            raise UsageError(
-                f"faults: unknown kind {kind!r}; there are: {', '.join(sorted(FAULT_KINDS))}"
-            )
-        if kind in shares:
+    faults = [_fault(part.strip()) for part in text.split(",") if part.strip()]
+    kinds = [fault.kind for fault in faults]
+    for kind in kinds:
+        if kinds.count(kind) > 1:
             raise UsageError(f"faults: {kind} is named twice")
-        shares[kind] = _share(kind, number)
-    if (total := sum(shares.values())) > 1 + 1e-9:
+    if (total := sum(fault.share for fault in faults)) > 1 + 1e-9:
         raise UsageError(f"faults: the shares add up to {total:g}, which is over 1")
-    return Faults(tuple(shares), tuple(shares.values()))
+    return Faults(tuple(faults))
 
 
-def _share(kind: str, number: str) -> float:
-    try:
-        share = float(number)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
+def _fault(text: str) -> Fault:
+    kind, _, _ = text.partition(":")
+    if kind not in FAULT_KINDS:
+        raise UsageError(
+            f"faults: unknown kind {kind!r}; there are: {', '.join(sorted(FAULT_KINDS))}"
+        )
+    found = _FORM.fullmatch(text)
+    share = _number("" if found is None else found["share"], inf)
+    if found is None or not 0 <= share <= 1:
+        number = "" if found is None else found["share"]
         raise UsageError(f"faults: the share of {kind} is {number!r}, not a number from 0 to 1")
-    return share
+    return Fault(kind, share, _seconds(kind, found["delay"]), _seconds(kind, found["hint"]))
+
+
+def _seconds(kind: str, text: str | None) -> float | None:
+    if text is None:
+        return None
+    seconds = _number(text, -1.0)
+    if not 0 <= seconds < inf:
+        raise UsageError(f"faults: the seconds of {kind} are {text!r}, not a number from 0")
+    return seconds
+
+
+def _number(text: str, otherwise: float) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return otherwise
 
 
 def spoil(kind: str, text: str) -> str | None:

@@ -66,6 +66,13 @@ def struck(kind: str, *, retry_after: bool, delay_s: float) -> SimReply:
     return answer
 
 
+def shaped(answer: SimReply, fault: fault_kinds.Fault) -> SimReply:
+    """The answer of a fault with the delay and the hint of its own, if it has them."""
+    if fault.retry_after_s is not None:
+        answer.headers["retry-after"] = f"{fault.retry_after_s:g}"
+    return answer if fault.delay_s is None else answer._replace(delay_s=fault.delay_s)
+
+
 def count_usage(
     text: str, body: bytes, request: Mapping[str, Any], fault: str | None, cached_tokens: int
 ) -> tuple[Usage, bool]:

@@ -175,7 +175,7 @@ class _Connection(asyncio.Protocol):
     def _finish(self, answer: SimReply) -> None:
         if self._transport.is_closing():
             return
-        if answer.fault in {"close", "refused"}:
+        if answer.fault in {"close", "refused", "handshake"}:
             self._transport.close()
         elif answer.fault == "reset":
             self._reset(answer)

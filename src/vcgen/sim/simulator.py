@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 import orjson
 
 from vcgen.sim.conditions import Scenario
-from vcgen.sim.faults import INSTEAD, REFUSALS, Faults
+from vcgen.sim.faults import INSTEAD, ON_CONNECTING, REFUSALS, Faults
 from vcgen.sim.latency import Latency, Slots
 from vcgen.sim.limits import RateExceeded, RateWindows
 from vcgen.sim.prefix_cache import PrefixCache, block_keys
-from vcgen.sim.replies import SimReply, complete, count_usage, limited, refuse, struck
+from vcgen.sim.replies import SimReply, complete, count_usage, limited, refuse, shaped, struck
 from vcgen.sim.schema import Unfillable
 from vcgen.sim.validation import NOT_JSON, Refusal, ServerCapabilities, check
 from vcgen.sim.writer import write
@@ -99,7 +99,13 @@ class Simulator:
         if (outage := self._conditions.outage_at(now)) is not None:
             answer, tokens = refuse(REFUSALS["503"], delay_s=_OUTAGE_S, fault=outage.kind), 0
         else:
-            answer, tokens = self._decide(headers, body, now)
+            fault = self._faults.draw(self._seed, self.requests)
+            if fault is not None and fault.kind in ON_CONNECTING:
+                answer, tokens = refuse(REFUSALS["503"], delay_s=_OUTAGE_S, fault=fault.kind), 0
+            else:
+                answer, tokens = self._decide(headers, body, now, fault.kind if fault else None)
+            if fault is not None and answer.fault == fault.kind:
+                answer = shaped(answer, fault)
             self._windows.announce(answer.headers, now)
         answer.headers["x-request-id"] = f"req_sim_{self.requests}"
         self.statuses[answer.status] += 1
@@ -118,7 +124,9 @@ class Simulator:
             if self._slots is not None:
                 self._slots.scale(capacity, now)
 
-    def _decide(self, headers: Mapping[str, str], body: bytes, now: float) -> tuple[SimReply, int]:
+    def _decide(
+        self, headers: Mapping[str, str], body: bytes, now: float, fault: str | None
+    ) -> tuple[SimReply, int]:
         """The answer, and the tokens counted against the limit."""
         delay_s = self._latency.draw(self._seed, self.requests)
         request = self._read(headers, body)
@@ -126,7 +134,6 @@ class Simulator:
             return refuse(request, delay_s=delay_s), 0
         if (exceeded := self._windows.exceeded(_ONE_REQUEST, now)) is not None:
             return self._limited(exceeded, _ONE_REQUEST), 0
-        fault = self._faults.draw(self._seed, self.requests)
         if fault is not None and fault in INSTEAD:
             self._windows.take(_ONE_REQUEST, now)
             return self._struck(fault, delay_s), 0

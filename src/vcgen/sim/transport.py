@@ -25,7 +25,7 @@ class SimTransport:
         """Answer after the simulator's latency; faults of the connection raise.
 
         Raises:
-            ConnectFailed: an outage refuses connections.
+            ConnectFailed: an outage refuses connections; the fault was `refused` or `handshake`.
             ConnectionLost: the fault was `reset` or `close`.
             TimedOut: the fault was `hang`, or the latency is longer than `timeout_s`.
         """
@@ -36,6 +36,8 @@ class SimTransport:
         await anyio.sleep(answer.delay_s)
         if answer.fault == "refused":
             raise ConnectFailed("connection refused by the simulated endpoint")
+        if answer.fault == "handshake":
+            raise ConnectFailed("the simulated endpoint cut the TLS handshake")
         if answer.fault == "reset":
             raise ConnectionLost("connection reset by the simulated endpoint")
         if answer.fault == "close":

@@ -111,6 +111,9 @@ def test_outcome_of_one_request_closes_nothing(outcome: Outcome) -> None:
 def test_lost_connection_closes_and_so_does_a_failed_probe() -> None:
     backoff = make()
     release(backoff, Unreachable(4.0), 1.0, 2.0)
+    assert backoff.opens_at < 0  # only an outage keeps the others back
+    backoff.circuit.opened_at = 1.5
+    release(backoff, Unreachable(4.0), 1.0, 2.0)
     assert backoff.opens_at == 6.0
     release(backoff.circuit, Unreachable(None), 1.0, 2.0)
     release(backoff, Failed(has_replied=True), 7.0, 8.0)

@@ -48,6 +48,40 @@ def test_only_success_sent_between_them_breaks_a_row(sent_at: float, *, is_open:
     assert fail(circuit, FAILURES, FAILURES) == is_open
 
 
+def in_flight(circuit: CircuitBreaker, count: int, sent_at: float) -> None:
+    for number in range(100, 100 + count):
+        circuit.on_acquire(permit(sent_at, number), sent_at)
+
+
+@pytest.mark.parametrize(("others", "is_open"), [(FAILURES - 1, True), (FAILURES, False)])
+def test_failures_are_no_outage_while_as_many_requests_may_succeed(
+    others: int, *, is_open: bool
+) -> None:
+    circuit = CircuitBreaker(lambda: 8.0)
+    in_flight(circuit, others, 0.0)
+    for at in range(1, FAILURES):
+        assert not fail(circuit, at, at)
+    assert fail(circuit, FAILURES, FAILURES) == is_open
+
+
+def test_requests_in_flight_for_long_are_not_expected_to_succeed() -> None:
+    circuit = CircuitBreaker(lambda: 8.0)
+    in_flight(circuit, 500, 0.0)
+    assert not any(fail(circuit, at, at) for at in range(1, 9))
+    assert fail(circuit, 9.0, 9.0)
+
+
+@pytest.mark.parametrize(("others", "is_open"), [(0, True), (1, False), (500, False)])
+def test_a_connection_that_fails_is_an_outage_if_nothing_else_may_succeed(
+    others: int, *, is_open: bool
+) -> None:
+    circuit = CircuitBreaker(lambda: 8.0)
+    in_flight(circuit, others, 0.5)
+    release(circuit, Unreachable(None), 1.0, 1.1)
+    assert circuit.is_open == is_open
+    assert circuit.failing_s(2.0) == (1.0 if is_open else 0.0)
+
+
 def test_lost_connection_is_an_outage_at_once() -> None:
     circuit = CircuitBreaker()
     release(circuit, Unreachable(None), 9.0, 10.0)

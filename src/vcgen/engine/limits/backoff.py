@@ -51,14 +51,14 @@ class Backoff:
             self.opens_at = now + min(LONGEST_TEST_S, 1.5 * self._refusal_s)
 
     def on_release(self, permit: Permit, outcome: Outcome, now: float) -> None:
-        """Close after a throttle, a lost connection, or a failure of an endpoint that is out."""
+        """Close after a throttle, or a failure of an endpoint that is out."""
         match outcome:
             case Completed() if permit.sent_at > self._closed_at:
                 self._is_tested, self._test_sent, self.closings = False, False, 0
             case Throttled(retry_after_s):
                 is_tested = retry_after_s is None and not self.is_rate_known
                 self._close(permit.sent_at, now, retry_after_s, is_tested=is_tested)
-            case Unreachable(retry_after_s):
+            case Unreachable(retry_after_s) if self.circuit.is_open:
                 self._close(permit.sent_at, now, retry_after_s, is_tested=False)
             case Failed() if self.circuit.is_open:
                 self._close(permit.sent_at, now, None, is_tested=False)

@@ -111,7 +111,11 @@ class LatencyEstimate:
         self.mean_s += WEIGHT * error
         self._deviation_s += WEIGHT * (abs(error) - self._deviation_s)
 
+    @property
+    def late_s(self) -> float:
+        """Seconds after which few replies come; infinite before the first."""
+        return self.mean_s + 4 * self._deviation_s
+
     def probe_s(self, outage_s: float) -> float:
         """Seconds to give a probe of an endpoint that has been out for `outage_s`."""
-        late_s = self.mean_s + 4 * self._deviation_s
-        return max(LEAST_PROBE_S, PROBE_TIMES * late_s, PROBE_PART * outage_s)
+        return max(LEAST_PROBE_S, PROBE_TIMES * self.late_s, PROBE_PART * outage_s)

@@ -71,8 +71,8 @@ class EndpointLimiter:
         self.name = name
         self.concurrency = Concurrency(limits, most)
         self.rates = RateLimits(limits, name)
-        self.circuit = CircuitBreaker()
         self.latency = LatencyEstimate()
+        self.circuit = CircuitBreaker(lambda: self.latency.late_s)
         self.backoff = Backoff(self.circuit, random)
         # In this order: the backoff reads the circuit's and the rates' state.
         controllers: tuple[Controller, ...] = (

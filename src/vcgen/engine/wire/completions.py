@@ -62,7 +62,8 @@ def encode(request: ChatRequest, form: Form) -> bytes:
         body["temperature"] = request.temperature
     if request.schema is not None and capabilities.structured is not Structured.PROMPT:
         body["response_format"] = _response_format(request.schema, capabilities.structured)
-    body.update(form.extra)
+    if form.extra:
+        body.update(form.extra)
     return orjson.dumps(body)
 
 
@@ -80,7 +81,12 @@ def decode(status: int, headers: Mapping[str, str], body: bytes) -> Completion |
     if status != 200:
         return failure_of(status, headers, body)
     try:
-        data = merged(body) if is_event_stream(headers, body) else orjson.loads(body)
+        try:
+            data = orjson.loads(body)
+        except ValueError:
+            if not is_event_stream(headers, body):
+                raise
+            data = merged(body)
         return _decode(data, headers, body)
     except (ValueError, KeyError, IndexError, TypeError, AttributeError):
         return _invalid(headers, body)
@@ -97,14 +103,15 @@ def _decode(data: dict[str, Any], headers: Mapping[str, str], body: bytes) -> Co
     message, finish_reason = choice["message"], finish_of(choice["finish_reason"])
     if finish_reason is None:
         return _invalid(headers, body)
-    text = _content(message.get("content"))
-    reasoning = message.get("reasoning_content") or message.get("reasoning")
+    content = message.get("content")
+    text, thinking = (content, "") if type(content) is str else _content(content)
+    reasoning = thinking or message.get("reasoning_content") or message.get("reasoning")
     return Completion(
-        text=text.answer,
+        text=text,
         model=as_text(data.get("model")),
         finish_reason=finish_reason,
         refusal=as_text(message.get("refusal")),
-        reasoning=text.thinking or as_text(reasoning),
+        reasoning=as_text(reasoning),
         usage=usage_of(data.get("usage")),
     )
 
@@ -131,6 +138,8 @@ def finish_of(reason: str) -> FinishReason | None:
     Raises:
         AttributeError: it is no text: the reply has not finished.
     """
+    if reason == "stop":
+        return "stop"
     word = reason.strip().lower()
     if word in _WHOLE:
         return "stop"
@@ -139,15 +148,10 @@ def finish_of(reason: str) -> FinishReason | None:
     return "length" if any(part in word for part in _CUT) else None
 
 
-class _Content(NamedTuple):
-    answer: str
-    thinking: str = ""
-
-
-def _content(content: Any) -> _Content:
-    """Text, or a list of parts as of Mistral and Databricks."""
-    if content is None or isinstance(content, str):
-        return _Content(content or "")
+def _content(content: Any) -> tuple[str, str]:
+    """Answer and thinking of a content that is no text: null, or parts as of Mistral."""
+    if content is None:
+        return "", ""
     if not isinstance(content, list):
         raise TypeError(content)
     answer, thinking = list[str](), list[str]()
@@ -158,7 +162,7 @@ def _content(content: Any) -> _Content:
             thinking.append(_part_text(part))
         elif part["type"] in {"text", "output_text"}:
             answer.append(part["text"])
-    return _Content("".join(answer), "".join(thinking))
+    return "".join(answer), "".join(thinking)
 
 
 def _part_text(part: Mapping[str, Any]) -> str:
@@ -176,21 +180,13 @@ def usage_of(usage: Any) -> Usage:
     prompt, completion = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     if not prompt or completion is None:
         return Usage()
-    total = _count(usage.get("total_tokens")) or 0
-    read = _details(usage, "prompt_tokens_details")
-    written = _details(usage, "completion_tokens_details")
-    return Usage(
-        prompt,
-        max(completion, total - prompt),
-        _count(read.get("cached_tokens")) or 0,
-        _count(read.get("cache_write_tokens")) or 0,
-        _count(written.get("reasoning_tokens")) or 0,
-    )
-
-
-def _details(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    details = usage.get(name)
-    return details if isinstance(details, dict) else {}
+    total, cached, cache_write, reasoning = _count(usage.get("total_tokens")) or 0, 0, 0, 0
+    if isinstance(read := usage.get("prompt_tokens_details"), dict):
+        cached = _count(read.get("cached_tokens")) or 0
+        cache_write = _count(read.get("cache_write_tokens")) or 0
+    if isinstance(written := usage.get("completion_tokens_details"), dict):
+        reasoning = _count(written.get("reasoning_tokens")) or 0
+    return Usage(prompt, max(completion, total - prompt), cached, cache_write, reasoning)
 
 
 def _count(value: Any) -> int | None:
