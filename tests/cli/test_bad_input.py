@@ -164,7 +164,7 @@ def test_an_output_file_that_may_not_be_written_is_named(command: Command, run: 
 def test_an_endpoint_that_is_not_there_stops_the_run(
     command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vcgen.engine.endpoint_client.NEVER_REACHED_S", 0.2)
+    monkeypatch.setattr("vcgen.engine.limits.limiter.NEVER_REACHED_S", 0.2)
     with socket.create_server(("127.0.0.1", 0)) as closed:
         url = f"http://127.0.0.1:{closed.getsockname()[1]}/v1"
     run = tmp_path / "run"

@@ -58,6 +58,7 @@ def test_the_summary_lines_up_and_leaves_out_zeros(
             seconds=12.34,
             records_per_second=97.2,
             limited_by={"tpm": 0.921, "rpm": 0.07, "caller": 0.009},
+            left_out={"endpoint 2 (http://b/v1)": "it refuses the key"},
             stopped=None,
             model="sim",
             output="runs/[bold]a",
@@ -74,5 +75,6 @@ def test_the_summary_lines_up_and_leaves_out_zeros(
         "cost                unknown",
         "time                12.3 s, 97.2 records/s",
         "limited by          tpm 92 %, rpm 7 %",
+        "left out            endpoint 2 (http://b/v1): it refuses the key",
         "output              runs/[bold]a",
     ]

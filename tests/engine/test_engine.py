@@ -15,9 +15,10 @@ from vcgen.engine.budget import Budget
 from vcgen.engine.chat import ChatRequest, Message, Schema
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine, MapResult, default_transport
+from vcgen.engine.limits.limiter import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.limits.queue import Affinity
 from vcgen.engine.pool import BUFFERED
-from vcgen.engine.retry import NEVER_REACHED_S, OUT_OF_REACH_S, REACH_AGAIN_S, FailureReason
+from vcgen.engine.retry import REACH_AGAIN_S, FailureReason
 from vcgen.engine.transport.asyncio_http import HttpTransport
 from vcgen.engine.transport.base import Reply
 from vcgen.engine.transport.httpx_client import HttpxTransport

@@ -24,6 +24,7 @@ from vcgen.engine.retry import (
     RETRIES_A_SECOND,
     RETRIES_A_SUCCESS,
     STRAYS,
+    AskElsewhere,
     Decision,
     Downgrade,
     Fail,
@@ -69,6 +70,32 @@ def follow(failure: Failure, situation: Situation = Situation()) -> Decision:
 def test_refused_request_fails_at_once(status: int) -> None:
     assert classify(fail(status)) == Refused()
     assert follow(fail(status)) == Fail(FailureReason.BAD_REQUEST)
+
+
+@pytest.mark.parametrize(
+    ("failure", "situation", "reason"),
+    [
+        (fail(404), Situation(), FailureReason.BAD_REQUEST),
+        (fail(400, "content_filter"), Situation(), FailureReason.CONTENT_FILTER),
+        (
+            fail(429, message="Request too large for this model"),
+            Situation(),
+            FailureReason.PROMPT_TOO_LARGE,
+        ),
+        (fail(500), Situation(attempts=ATTEMPTS), FailureReason.SERVER_ERROR),
+    ],
+)
+def test_final_failure_is_asked_elsewhere_while_a_peer_is_left(
+    failure: Failure, situation: Situation, reason: FailureReason
+) -> None:
+    assert follow(failure, situation._replace(has_peer=True)) == AskElsewhere(reason)
+    assert follow(failure, situation) == Fail(reason)
+
+
+def test_stray_is_asked_elsewhere_after_its_last_retry() -> None:
+    failure, outcome = fail(429), Stray(None)
+    situation = Situation(strays=STRAYS, has_peer=True)
+    assert decide(failure, outcome, situation) == AskElsewhere(FailureReason.THROTTLED)
 
 
 HOPELESS = [

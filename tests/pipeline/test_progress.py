@@ -24,6 +24,7 @@ def snapshot(unit: int) -> RunSnapshot:
         BottleneckTimes(rpm=2.0 * unit, caller=1.0 * unit),
         8 * unit,
         Counters(requests=unit),
+        (("endpoint 2", "it refuses the key"),) * unit,
     )
 
 

@@ -1,8 +1,12 @@
 """A run by several endpoints: which may share it, what it remembers of them, what each is sent."""
 
+from collections.abc import Mapping, Sequence
+from math import inf
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+from zlib import crc32
 
+import anyio
 import pytest
 from pydantic import SecretStr
 
@@ -16,13 +20,26 @@ from tests.support.common import (
     generate,
     make_clips,
     outcome_ids,
+    run,
 )
 from tests.support.endpoints import write_endpoints
 from vcgen.engine.budget import Budget
 from vcgen.engine.config import Endpoint, Limits
-from vcgen.errors import UsageError
+from vcgen.engine.engine import Engine, MapResult
+from vcgen.engine.limits.limiter import NEVER_REACHED_S
+from vcgen.engine.limits.queue import Affinity
+from vcgen.engine.transport.base import Reply
+from vcgen.errors import ConnectFailed, RequestFailed, UsageError
 from vcgen.pipeline.store.manifest import Manifest
-from vcgen.sim import Latency, Scenario, ServerCapabilities, ServerLimits, Simulator
+from vcgen.pipeline.store.read import read_records, read_rejects
+from vcgen.sim import (
+    Latency,
+    Scenario,
+    ServerCapabilities,
+    ServerLimits,
+    SimReply,
+    Simulator,
+)
 
 LOCAL = Endpoint(model="sim", base_url="http://127.0.0.1:9/v1")
 
@@ -162,3 +179,197 @@ def test_a_dead_key_costs_its_endpoint_and_the_last_one_the_run(
     assert alone.code == 0
     assert len(outcome_ids(tmp_path / "run")) == 12
     assert alive.requests == 18
+
+
+class Refusing(Simulator):
+    """Refuses some of its requests within 10 ms: a share by their order, or by their content."""
+
+    def __init__(self, status: int, share: float, *, by_content: bool = False) -> None:
+        super().__init__(latency_s=1.0)
+        self.seen = 0
+        self._status, self._share, self._by_content = status, share, by_content
+        self._due = 0.0
+
+    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
+        self.seen += 1
+        if self._is_refused(body):
+            error = b'{"error": {"message": "no such path", "type": "invalid"}}'
+            return SimReply(self._status, {"content-type": "application/json"}, error, 0.01)
+        return super().answer(headers, body, now)
+
+    def _is_refused(self, body: bytes) -> bool:
+        if self._by_content:
+            return crc32(body) % 100 < 100 * self._share
+        self._due += self._share
+        is_refused = self._due >= 1
+        self._due -= is_refused
+        return is_refused
+
+
+class Outcome(NamedTuple):
+    """What became of some samples, how long they took, and which endpoints were left out."""
+
+    results: list[MapResult[str]]
+    seconds: float
+    left_out: dict[str, str]
+
+    @property
+    def errors(self) -> list[RequestFailed]:
+        return [result.error for result in self.results if result.error is not None]
+
+
+def ask_all(
+    simulators: Sequence[Simulator], samples: int, in_flight: int, *, affinity: bool = False
+) -> Outcome:
+    """Ask simulators of one model in virtual time; `affinity`: four samples share a prefix."""
+    return ask_servers(Servers(simulators), samples, in_flight, affinity=affinity)
+
+
+def ask_servers(
+    servers: Servers, samples: int, in_flight: int, *, affinity: bool = False
+) -> Outcome:
+    outcomes = list[Outcome]()
+
+    async def main() -> None:
+        affinities = [Affinity() for _ in range(samples)]
+        limits = Limits(concurrency=in_flight)
+        results: list[MapResult[str]] = []
+        async with Engine(servers.endpoints, transport=servers, limits=limits) as engine:
+
+            async def ask(number: int) -> None:
+                prompt = f"Say {number}."
+                shared = affinities[number // 4 if affinity else number]
+                try:
+                    completion = await engine.complete(prompt, affinity=shared)
+                    results.append(MapResult(prompt, completion=completion))
+                except RequestFailed as error:
+                    results.append(MapResult(prompt, error=error))
+
+            began = anyio.current_time()
+            async with anyio.create_task_group() as tasks:
+                for number in range(samples):
+                    tasks.start_soon(ask, number)
+            assert engine.in_flight == 0
+            seconds = anyio.current_time() - began
+            outcomes.append(Outcome(results, seconds, engine.left_out))
+
+    run(main)
+    return outcomes[0]
+
+
+# Requests that an endpoint gets before it is left out, beside one for each slot.
+UNTIL_LEFT_OUT = 60
+
+
+@pytest.mark.parametrize("affinity", [False, True])
+@pytest.mark.parametrize("in_flight", [1, 8, 64])
+@pytest.mark.parametrize(("status", "share"), [(404, 1.0), (422, 1.0), (400, 0.5)])
+def test_endpoint_that_refuses_what_its_peer_answers_is_left_out(
+    status: int, share: float, in_flight: int, *, affinity: bool
+) -> None:
+    bad, good = Refusing(status, share), Refusing(status, 0.0)
+    outcome = ask_all([bad, good], 600, in_flight, affinity=affinity)
+    assert len(outcome.results) == 600
+    assert not outcome.errors
+    [(name, reason)] = outcome.left_out.items()
+    assert name.startswith("endpoint 1 (http://server-0.test/v1")
+    assert reason.endswith("no such path")
+    assert bad.seen <= in_flight + (10 if share == 1 else UNTIL_LEFT_OUT)
+    # One that answers nothing costs no time beyond its peer's own.
+    if share == 1:
+        assert good.seen == 600
+        assert outcome.seconds <= 600 / in_flight + 1
+
+
+@pytest.mark.parametrize("in_flight", [1, 64])
+def test_prompts_that_both_endpoints_refuse_leave_nobody_out(in_flight: int) -> None:
+    both = [Refusing(400, 0.5, by_content=True) for _ in range(2)]
+    outcome = ask_all(both, 600, in_flight)
+    assert not outcome.left_out
+    assert 200 < len(outcome.errors) < 400
+    for error in outcome.errors:
+        assert error.reason == "bad_request"
+        assert error.attempts == 2
+    assert all(result.completion.attempts == 1 for result in outcome.results if result.completion)
+
+
+def test_what_both_endpoints_refuse_is_rejected_with_the_reason() -> None:
+    both = [Refusing(400, 1.0), Refusing(400, 1.0)]
+    outcome = ask_all(both, 300, 64)
+    assert [error.reason for error in outcome.errors] == ["bad_request"] * 300
+    assert all("no such path" in str(error) for error in outcome.errors)
+    assert not outcome.left_out
+    assert [simulator.seen for simulator in both] == [300, 300]
+
+
+@pytest.mark.parametrize("bad", [1, 2])
+def test_of_three_endpoints_those_that_refuse_are_left_out(bad: int) -> None:
+    simulators = [Refusing(404, 1.0 if at < bad else 0.0) for at in range(3)]
+    outcome = ask_all(simulators, 600, 16)
+    assert len(outcome.results) == 600
+    assert not outcome.errors
+    assert len(outcome.left_out) == bad
+    assert all(simulator.seen <= 16 + 16 + 10 for simulator in simulators[:bad])
+
+
+class Unreachable(Servers):
+    """The last endpoint cannot be reached until some time has passed."""
+
+    def __init__(self, simulators: Sequence[Simulator], until_s: float) -> None:
+        super().__init__(simulators)
+        self._until_s = until_s
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Reply:
+        if url.startswith(self.endpoints[-1].base_url) and anyio.current_time() < self._until_s:
+            raise ConnectFailed("connection refused")
+        return await super().post(url, headers, body, timeout_s)
+
+
+def test_refusals_wait_for_a_peer_that_comes_back() -> None:
+    servers = Unreachable([Refusing(404, 1.0), Refusing(404, 0.0)], NEVER_REACHED_S / 2)
+    outcome = ask_servers(servers, 100, 4)
+    assert len(outcome.results) == 100
+    assert not outcome.errors
+
+
+def test_refusals_count_once_their_peer_is_given_up() -> None:
+    outcome = ask_servers(Unreachable([Refusing(404, 1.0), Simulator()], inf), 100, 4)
+    assert [error.reason for error in outcome.errors] == ["bad_request"] * 100
+    assert all("no such path" in str(error) for error in outcome.errors)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8, 0.97, 1.0])
+def test_quick_failures_beside_a_slow_endpoint_cost_no_time(share: float) -> None:
+    alone = ask_all([Refusing(500, 0.0)], 600, 16)
+    outcome = ask_all([Refusing(500, share), Refusing(500, 0.0)], 600, 16)
+    assert len(outcome.results) == 600
+    assert not outcome.errors
+    assert not outcome.left_out
+    assert outcome.seconds <= 1.05 * alone.seconds
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_summary_names_the_endpoint_left_out_and_why(
+    command: Command, serving: Serving, tmp_path: Path, workers: int
+) -> None:
+    bad = serving(Refusing(404, 1.0))
+    endpoints = write_endpoints(
+        tmp_path / "endpoints.toml",
+        {"base-url": bad},
+        {"base-url": serving(Simulator(latency_s=0.02))},
+    )
+    clips = tmp_path / "clips.jsonl"
+    clips.write_text("".join(f'{{"id": "{at}", "caption": "A dog runs."}}\n' for at in range(60)))
+    arguments = (
+        *("generate", clips, "--model", "sim", "--tasks", "description", "--concurrency", 4),
+        *("--workers", workers, "--endpoints", endpoints, "-o", tmp_path / "run"),
+    )
+    done = command(*arguments)
+    assert done.code == 0
+    assert len([*read_records(tmp_path / "run")]) == 60
+    assert not [*read_rejects(tmp_path / "run")]
+    [line] = [line for line in done.err.splitlines() if line.startswith("left out")]
+    assert f"endpoint 1 ({bad}/chat/completions): it refused" in line
+    assert line.endswith("requests that another endpoint answered: no such path")

@@ -1,7 +1,7 @@
 """Permits, outcomes and schedulers, for tests of what limits learn and allow."""
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from random import Random
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from vcgen.engine.limits.permit import (
     RequestSize,
     Throttled,
 )
-from vcgen.engine.limits.queue import Affinity, Priority
+from vcgen.engine.limits.queue import Priority
 from vcgen.engine.limits.scheduler import Scheduler
 
 
@@ -68,10 +68,11 @@ async def acquire(
     max_tokens: int = 1,
     priority: Priority = Priority.NEW,
     preferred: EndpointLimiter | None = None,
+    excluded: Iterable[EndpointLimiter] = (),
 ) -> Permit:
     """Acquire a permit for a request of that size."""
-    size, affinity = RequestSize(prompt_bytes, max_tokens), Affinity(preferred=preferred)
-    return await queue.acquire(size, priority, affinity)
+    size = RequestSize(prompt_bytes, max_tokens)
+    return await queue.acquire(size, priority, preferred, frozenset(excluded))
 
 
 def change(queue: Scheduler, limits: Limits) -> None:

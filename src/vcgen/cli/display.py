@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from vcgen.cli.eta import Look, Window, expected_samples
-from vcgen.cli.output import judge_line, largest_shares, tell, unless_zero
+from vcgen.cli.output import judge_line, largest_shares, left_out, tell, unless_zero
 from vcgen.data.formatting import duration, money
 from vcgen.errors import UsageError
 from vcgen.pipeline.workers.supervisor import RunHandle
@@ -68,6 +68,7 @@ class View:
             "tokens": f"{usage.prompt_tokens:,} in, {usage.completion_tokens:,} out",
             "tokens/min": _of(growth.tokens, limits.tpm),
             "cost": money(None if counters.unmetered else self._run.cost_of(usage)),
+            "left out": left_out(dict(snapshot.left_out)),
             "judge": judge_line(self._run.summary().judge),
         }
         return {label: text for label, text in fields.items() if text}

@@ -35,6 +35,7 @@ def print_summary(summary: "RunSummary") -> None:
         "judge": judge_line(summary.judge),
         "time": f"{duration(summary.seconds)}, {summary.records_per_second:,.1f} records/s",
         "limited by": largest_shares(summary.limited_by, 2),
+        "left out": left_out(summary.left_out),
         "stopped": summary.stopped or "",
         "output": summary.output or "",
     }
@@ -63,6 +64,11 @@ def judge_line(judge: "JudgeSummary | None") -> str:
         f"{judge.model}, {judge.requests:,} requests, {usage.prompt_tokens:,} tokens in, "
         f"{usage.completion_tokens:,} out, cost {money(judge.cost)}"
     )
+
+
+def left_out(endpoints: Mapping[str, str]) -> str:
+    """The endpoints that got no request any more, and why; nothing without one."""
+    return "; ".join(f"{name}: {reason}" for name, reason in endpoints.items())
 
 
 def aligned(rows: dict[str, str]) -> list[str]:

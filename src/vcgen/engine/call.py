@@ -6,8 +6,10 @@ from typing import NamedTuple
 from vcgen.engine.chat import ChatRequest, Completion, Failure
 from vcgen.engine.config import Capabilities
 from vcgen.engine.endpoint_client import EndpointClient
+from vcgen.engine.limits.limiter import EndpointLimiter
 from vcgen.engine.limits.permit import Outcome, Permit
 from vcgen.engine.limits.queue import Affinity
+from vcgen.engine.retry import FailureReason
 
 
 @dataclass(slots=True)
@@ -19,6 +21,9 @@ class Call:
         attempts: used so far, the current one included; throttles and outages do not count.
         strays: throttles met while other requests passed.
         sent: requests sent for it.
+        failures: reason and message of each endpoint at which it has failed for good.
+        refusals: messages of those that refused it.
+        retry_at: a peer of the endpoint where the last attempt failed; a retry prefers it.
         capabilities: to assume of an endpoint that has refused its usual ones.
     """
 
@@ -27,6 +32,9 @@ class Call:
     attempts: int = 1
     strays: int = 0
     sent: int = 0
+    failures: dict[EndpointLimiter, tuple[FailureReason, str]] = field(default_factory=dict)
+    refusals: dict[EndpointLimiter, str] = field(default_factory=dict)
+    retry_at: EndpointLimiter | None = None
     capabilities: dict[EndpointClient, Capabilities] = field(default_factory=dict)
     _body: bytes = b""
     _client: EndpointClient | None = None

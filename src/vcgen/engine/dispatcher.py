@@ -68,16 +68,18 @@ class Dispatcher:
         """Send a call once, or with `hedging` until the first answer.
 
         Raises:
+            NoEndpointLeft: those that have not failed it for good are given up.
             RunStopped: nothing can be sent any more.
             BudgetSpent: the budget allows no further request.
         """
         size = self._size(call)
         reservation = await self._reserve(size)
-        priority = Priority.CONTINUATION if call.affinity.begun else Priority.NEW
+        has_begun = call.affinity.begun or call.retry_at is not None
+        priority = Priority.CONTINUATION if has_begun else Priority.NEW
         permit = await self._acquire(call, size, priority, reservation)
         sending = self._send(call, permit, reservation)
         policy = self._hedging
-        if policy is None or policy.late_s is None:
+        if policy is None or policy.late_s is None or call.failures:
             return await sending
         attempt, copies = await race(call, sending, partial(self._copy, call, policy), policy)
         self.counters.usage += copies
@@ -107,7 +109,8 @@ class Dispatcher:
         self, call: Call, size: RequestSize, priority: Priority, reservation: Reservation | None
     ) -> Permit:
         try:
-            return await self.scheduler.acquire(size, priority, call.affinity)
+            preferred = call.retry_at or call.affinity.preferred
+            return await self.scheduler.acquire(size, priority, preferred, frozenset(call.failures))
         except BaseException:
             self._cancel(reservation)
             raise

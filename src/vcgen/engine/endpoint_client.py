@@ -14,7 +14,6 @@ from vcgen.engine.limits.per_limit import UNKNOWN, PerLimit
 from vcgen.engine.limits.permit import Permit
 from vcgen.engine.models import Thinking, require_temperature, thinking_of
 from vcgen.engine.rate_headers import announced_limits
-from vcgen.engine.retry import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.transport.base import Transport
 from vcgen.engine.wire.completions import Form, decode, encode
 from vcgen.errors import ConnectFailed, ReplyTooLarge, TimedOut, TransportError
@@ -123,12 +122,6 @@ class EndpointClient:
             self.capabilities = capabilities
         elif capabilities != self.capabilities:
             self.capabilities = capabilities._replace(structured=self.capabilities.structured)
-
-    def is_given_up(self, now: float) -> bool:
-        """Whether the endpoint is disabled, or has let nothing through for too long."""
-        circuit = self.limiter.circuit
-        patience_s = NEVER_REACHED_S if circuit.is_absent else OUT_OF_REACH_S
-        return self.limiter.is_disabled or circuit.failing_s(now) >= patience_s
 
     def _without_secrets(self, failure: Failure) -> Failure:
         message = failure.message

@@ -31,16 +31,18 @@ from vcgen.engine.limits.bottleneck import Limit
 from vcgen.engine.limits.limiter import EndpointLimiter
 from vcgen.engine.limits.permit import (
     Failed,
-    Outcome,
+    Refused,
     Stray,
     Throttled,
     Unreachable,
 )
 from vcgen.engine.limits.queue import Affinity
+from vcgen.engine.limits.scheduler import NoEndpointLeft
 from vcgen.engine.pool import JobPool, running_loop, stream_from
 from vcgen.engine.pricing import price_of
 from vcgen.engine.retry import (
     FORGIVEN_S,
+    AskElsewhere,
     Decision,
     Downgrade,
     Fail,
@@ -165,13 +167,26 @@ class Engine:
         return sum(limiter.concurrency.allowed for limiter in limiters if not limiter.is_disabled)
 
     @property
+    def left_out(self) -> dict[str, str]:
+        """Endpoints that get no request any more while others do, and why."""
+        limiters = zip(self.endpoints, self._scheduler.limiters, strict=True)
+        return {
+            f"endpoint {number} ({endpoint.url})": limiter.disabled_because
+            for number, (endpoint, limiter) in enumerate(limiters, 1)
+            if limiter.disabled_because is not None and len(self.endpoints) > 1
+        }
+
+    @property
     def useful_callers(self) -> int:
         """Concurrent calls that keep all slots in use.
 
-        Includes slots that a search may add, and calls that use none because they wait for a retry.
+        Includes slots that a search may add, and calls that use none because they wait for a retry
+        or for an endpoint that has not refused them: of these at most one for each completion, so
+        endpoints that only refuse do not read the whole input.
         """
         slots = [limiter.concurrency for limiter in self._scheduler.limiters]
-        return self._pausing + sum(each.allowed + each.may_grow_by for each in slots)
+        elsewhere = min(self._scheduler.waiting_elsewhere, self.counters.completions)
+        return self._pausing + elsewhere + sum(each.allowed + each.may_grow_by for each in slots)
 
     @property
     def bottleneck(self) -> Limit:
@@ -199,19 +214,28 @@ class Engine:
                 new work and to the endpoint that answered.
 
         Raises:
-            RequestFailed: the endpoint refuses this request, or its attempts are used up.
+            RequestFailed: each endpoint refuses this request, or its attempts are used up.
             RunStopped: nothing can be sent to any endpoint any more.
             BudgetSpent: the budget allows no further request.
         """
         call = Call(ChatRequest.of(prompt), affinity or Affinity())
-        while True:
-            attempt = await self._dispatcher.attempt(call)
-            if isinstance(attempt.result, Completion):
-                call.affinity.begun, call.affinity.preferred = True, attempt.permit.limiter
-                attempt.client.learn(call.request, attempt.capabilities)
-                result = attempt.result
-                return result if call.sent == 1 else replace(result, attempts=call.sent)
-            await self._follow(self._decide(call, attempt, attempt.result), call, attempt)
+        answered: EndpointLimiter | None = None
+        try:
+            while True:
+                attempt = await self._dispatcher.attempt(call)
+                if isinstance(attempt.result, Completion):
+                    answered = attempt.permit.limiter
+                    call.affinity.begun, call.affinity.preferred = True, answered
+                    attempt.client.learn(call.request, attempt.capabilities)
+                    result = attempt.result
+                    return result if call.sent == 1 else replace(result, attempts=call.sent)
+                await self._follow(self._decide(call, attempt, attempt.result), call, attempt)
+        except NoEndpointLeft:
+            reason, message = [*call.failures.values()][-1]
+            raise RequestFailed(reason, message, attempts=call.sent) from None
+        finally:
+            if call.refusals:
+                self._scheduler.settle(call.refusals, answered)
 
     def map(self, prompts: Iterable[P] | AsyncIterable[P]) -> AsyncGenerator[MapResult[P], None]:
         """Answer many prompts; yields results as they finish.
@@ -268,6 +292,7 @@ class Engine:
             downgrade=attempt.client.downgrade(call.request, attempt.capabilities, failure),
             is_outage=circuit.explains(attempt.permit) or in_outage,
             is_last=all(limiter.is_disabled for limiter in self._scheduler.limiters),
+            has_peer=self._scheduler.is_any_left({*call.failures, attempt.permit.limiter}),
             stalled=self._stalled(attempt, failure, now),
         )
         return decide(failure, outcome, situation)
@@ -278,17 +303,22 @@ class Engine:
         is_away = isinstance(attempt.outcome, Throttled | Unreachable) or (
             isinstance(attempt.outcome, Failed) and circuit.is_open
         )
-        if not is_away or not all(
-            client.is_given_up(now) for client in self._dispatcher.clients.values()
-        ):
+        if not is_away or not all(limiter.is_given_up(now) for limiter in self._scheduler.limiters):
             return None
         url, seconds = attempt.client.endpoint.url, circuit.failing_s(now)
         return f"{url} has given no answer for {seconds:.0f} s: {failure.message}"
 
     async def _follow(self, decision: Decision, call: Call, attempt: Attempt) -> None:
         match decision:
+            case AskElsewhere(reason):
+                self.counters.retries += 1
+                limiter, message = attempt.permit.limiter, _message(attempt)
+                call.failures[limiter] = reason, message
+                if isinstance(attempt.outcome, Refused):
+                    call.refusals[limiter] = message
+                    self._scheduler.hold(limiter)
             case Fail(reason):
-                message = attempt.result.message if isinstance(attempt.result, Failure) else ""
+                message = _message(attempt)
                 raise RequestFailed(reason, message, attempts=call.sent)
             case StopRun(message):
                 stopped = RunStopped(message)
@@ -298,21 +328,28 @@ class Engine:
                 call.capabilities[attempt.client] = capabilities
             case Retry(delay_s):
                 self.counters.retries += 1
-                await self._pause(call, attempt.outcome, delay_s)
+                await self._pause(call, attempt, delay_s)
             case Requeue():
                 self.counters.retries += 1
 
-    async def _pause(self, call: Call, outcome: Outcome, delay_s: float) -> None:
+    async def _pause(self, call: Call, attempt: Attempt, delay_s: float) -> None:
         """Wait before a retry; ends early when the engine stops."""
-        if not isinstance(outcome, Stray):
+        if not isinstance(attempt.outcome, Stray):
             call.attempts += 1
-            delay_s = max(delay_s, self._dispatcher.retry_budget.spend(anyio.current_time()))
+            owed_s = self._dispatcher.retry_budget.spend(anyio.current_time())
+            self._scheduler.hold_failed(attempt.permit, owed_s)
+            call.retry_at = self._scheduler.peer_of(attempt.permit.limiter)
+            delay_s = max(delay_s, owed_s)
         self._pausing += 1
         try:
             with anyio.move_on_after(delay_s):
                 await self._stopping.wait()
         finally:
             self._pausing -= 1
+
+
+def _message(attempt: Attempt) -> str:
+    return attempt.result.message if isinstance(attempt.result, Failure) else ""
 
 
 def default_transport(endpoints: Sequence[Endpoint]) -> Transport:

@@ -8,7 +8,8 @@
 | Refused               | ask in a simpler way if there is one; else fail                        |
 | Disabled              | requeue if another endpoint is left; else stop the run                 |
 
-A rate limit and an outage are the endpoint's, so they cost no attempt. Full jitter after
+What fails at one endpoint is asked at each other one before it counts (`AskElsewhere`). A rate
+limit and an outage are the endpoint's, so they cost no attempt. Full jitter after
 https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/.
 """
 
@@ -34,9 +35,6 @@ BASE_S, CAP_S = 0.5, 30.0
 STRAYS = 20
 # A longer Retry-After means a daily quota: stop the run, which can be continued.
 LONGEST_WAIT_S = 600.0
-# Time after which an endpoint that lets nothing through stops the run: one that has never been
-# reached has a wrong address, one that has been is worth waiting for.
-NEVER_REACHED_S, OUT_OF_REACH_S = 30.0, 600.0
 REACH_AGAIN_S = 2.0
 # An outage costs no attempt for this long. With a single endpoint, an outage and a request that
 # always fails look the same.
@@ -94,13 +92,19 @@ class Fail(NamedTuple):
     reason: FailureReason
 
 
+class AskElsewhere(NamedTuple):
+    """Ask an endpoint that has not failed this request; the reason counts if none is left."""
+
+    reason: FailureReason
+
+
 class StopRun(NamedTuple):
     """Stop everything: no other request can succeed."""
 
     message: str
 
 
-Decision = Retry | Requeue | Downgrade | Fail | StopRun
+Decision = Retry | Requeue | Downgrade | AskElsewhere | Fail | StopRun
 
 
 class Situation(NamedTuple):
@@ -113,6 +117,7 @@ class Situation(NamedTuple):
         downgrade: simpler way to ask, None without one.
         is_outage: an outage of the endpoint explains the failure.
         is_last: no other endpoint is left.
+        has_peer: another endpoint is left that has not failed this request.
         stalled: why no endpoint can be waited for any longer, None while one can.
     """
 
@@ -122,6 +127,7 @@ class Situation(NamedTuple):
     downgrade: Capabilities | None = None
     is_outage: bool = False
     is_last: bool = True
+    has_peer: bool = False
     stalled: str | None = None
 
 
@@ -155,15 +161,15 @@ def decide(failure: Failure, outcome: Outcome, situation: Situation) -> Decision
     if isinstance(outcome, Refused):
         if situation.downgrade is not None:
             return Downgrade(situation.downgrade)
-        return Fail(reason_of(failure))
+        return _final(reason_of(failure), situation)
     if isinstance(outcome, Stray):
         if situation.strays >= STRAYS:
-            return Fail(FailureReason.THROTTLED)
+            return _final(FailureReason.THROTTLED, situation)
         return Retry(outcome.retry_after_s or _jittered_s(situation.strays, situation.draw))
     if situation.is_outage:
         return Requeue()
     if situation.attempts >= ATTEMPTS:
-        return Fail(reason_of(failure))
+        return _final(reason_of(failure), situation)
     hint_s = min(failure.retry_after_s or 0.0, LONGEST_WAIT_S)
     return Retry(max(_jittered_s(situation.attempts, situation.draw), hint_s))
 
@@ -181,6 +187,10 @@ def reason_of(failure: Failure) -> FailureReason:
     if failure.status == 200 or 300 <= failure.status < 400:
         return FailureReason.INVALID_RESPONSE
     return FailureReason.SERVER_ERROR if failure.status >= 500 else FailureReason.BAD_REQUEST
+
+
+def _final(reason: FailureReason, situation: Situation) -> AskElsewhere | Fail:
+    return AskElsewhere(reason) if situation.has_peer else Fail(reason)
 
 
 def _jittered_s(count: int, draw: float) -> float:

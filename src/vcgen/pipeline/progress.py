@@ -52,6 +52,7 @@ class RunSnapshot:
     Attributes:
         limiting: seconds by limiting factor, of all processes.
         judging: requests to the judge, not part of `counters`.
+        left_out: endpoints that get no request any more while others do, and why.
     """
 
     progress: Progress = field(default_factory=Progress)  # its samples
@@ -60,6 +61,7 @@ class RunSnapshot:
     limiting: BottleneckTimes = field(default_factory=BottleneckTimes)
     slots: int = 0  # number of requests that may be in flight at this moment
     judging: Counters = field(default_factory=Counters)
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,7 @@ class RunSummary:
     seconds: float
     records_per_second: float
     limited_by: Mapping[str, float]  # share of the time by limiting factor, the largest first
+    left_out: Mapping[str, str]  # endpoints that got no request any more, and why
     stopped: str | None  # why the run ended early, None if it did not
     model: str
     output: str | None  # the run directory, None without one

@@ -122,9 +122,16 @@ class Run:
     def snapshot(self) -> RunSnapshot:
         """Counts so far."""
         engine, limiting = self.engine, BottleneckTimes(**self._bottlenecks)
+        left_out = tuple(engine.left_out.items())
         judging = Counters() if self._judge is None else self._judge.engine.counters
         return RunSnapshot(
-            self.progress, engine.counters, engine.in_flight, limiting, engine.slots, judging
+            self.progress,
+            engine.counters,
+            engine.in_flight,
+            limiting,
+            engine.slots,
+            judging,
+            left_out,
         )
 
     def cost_of(self, usage: Usage) -> float | None:
@@ -159,6 +166,7 @@ class Run:
             seconds=round(seconds, 3),
             records_per_second=round(progress.records / max(seconds, 1e-9), 1),
             limited_by=snapshot.limiting.shares(),
+            left_out=dict(snapshot.left_out),
             stopped=None if self.stopped is None else str(self.stopped),
             model=self.engine.endpoint.model,
             output=str(store.path) if store else None,

@@ -145,3 +145,39 @@ def test_no_request_is_lost_or_passed_over_for_ever(
         assert not queue.waiting
 
     in_loop(check)
+
+
+def test_refused_request_goes_first_and_never_to_an_endpoint_that_refused_it() -> None:
+    def check() -> None:
+        first, second, third = limiters(3)
+        queue = RequestQueue([first, second, third])
+        names = {name: waiter() for name in ("new", "once", "twice")}
+        queue.join(names["new"], Priority.NEW, None)
+        queue.join_refused(names["once"], frozenset({first}))
+        queue.join_refused(names["twice"], frozenset({first, second}))
+        assert queue.waiting_refused == 2
+        assert queue.take_refused(first) is None
+        assert taken(queue, second, names) == ["once", "new"]
+        assert queue.waiting == 1
+        assert taken(queue, third, names) == ["twice"]
+        assert not queue.waiting
+        assert not queue.waiting_refused
+
+    in_loop(check)
+
+
+def test_requests_that_all_usable_endpoints_refused_are_stranded() -> None:
+    def check() -> None:
+        first, second, third = limiters(3)
+        queue = RequestQueue([first, second, third])
+        names = {name: waiter() for name in ("once", "twice", "left")}
+        queue.join_refused(names["once"], frozenset({first}))
+        queue.join_refused(names["left"], frozenset({first, second}))
+        queue.join_refused(names["twice"], frozenset({first, second}))
+        names["left"].cancel()
+        assert [*queue.take_stranded([first, second])] == [names["twice"]]
+        assert [*queue.take_stranded([first, second])] == []
+        assert [*queue.take_all()] == [names["once"]]
+        assert not queue.waiting
+
+    in_loop(check)

@@ -30,11 +30,12 @@ from vcgen.engine.limits.permit import (
     Failed,
     Outcome,
     Permit,
+    Refused,
     Throttled,
     Unreachable,
 )
 from vcgen.engine.limits.queue import Priority
-from vcgen.engine.limits.scheduler import Scheduler
+from vcgen.engine.limits.scheduler import NoEndpointLeft, Scheduler
 from vcgen.errors import RunStopped
 
 
@@ -414,3 +415,151 @@ def test_closed_endpoint_opens_after_less_than_a_timer_tick(
             await main()
 
     anyio.run(bounded, backend_options={"use_uvloop": use_uvloop})
+
+
+def test_refused_request_waits_for_a_peer_and_not_for_the_free_endpoint() -> None:
+    async def main() -> None:
+        queue = scheduler(Limits(concurrency=1), Limits(concurrency=1))
+        refusing, peer = queue.limiters
+        busy = await acquire(queue, excluded={refusing})
+        assert busy.limiter is peer
+        got: list[Permit] = []
+
+        async def ask() -> None:
+            got.append(await acquire(queue, excluded={refusing}))
+
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(ask)
+            await anyio.sleep(100)
+            assert not got
+            assert queue.waiting_elsewhere == 1
+            assert (await acquire(queue)).limiter is refusing  # not kept free for it
+            queue.release(busy, DONE)
+        assert got[0].limiter is peer
+
+    run(main)
+
+
+@pytest.mark.parametrize("is_closed", [False, True])
+def test_refusal_counts_once_its_last_peer_is_disabled(*, is_closed: bool) -> None:
+    """Also where it waits already, and the peer is closed."""
+
+    async def main() -> None:
+        queue = scheduler(Limits(concurrency=1), Limits(concurrency=1))
+        refusing, peer = queue.limiters
+        busy = await acquire(queue, excluded={refusing})
+        if is_closed:
+            queue.release(await acquire(queue, excluded={peer}), DONE)
+            queue.release(busy, closing(1e6))
+        async with anyio.create_task_group() as tasks:
+
+            async def ask() -> None:
+                with pytest.raises(NoEndpointLeft):
+                    await acquire(queue, excluded={refusing})
+
+            tasks.start_soon(ask)
+            await anyio.sleep(1)
+            assert queue.waiting_elsewhere == 1
+            peer.disable("it is gone")
+            queue.release(await acquire(queue), Refused())
+        with pytest.raises(NoEndpointLeft):
+            await acquire(queue, excluded={refusing})
+        assert not queue.waiting
+
+    run(main)
+
+
+def test_quick_refusals_take_no_more_new_requests_than_slots() -> None:
+    async def main() -> None:
+        queue = scheduler(Limits(concurrency=4), Limits(concurrency=4))
+        refusing, peer = queue.limiters
+        held = [await acquire(queue, excluded={peer}) for _ in range(4)]
+        for permit in held:
+            queue.release(permit, Refused())
+            queue.hold(refusing)
+        for _ in range(4):
+            assert (await acquire(queue)).limiter is peer
+        assert queue.bottleneck == "concurrency"
+        with anyio.move_on_after(60) as late:
+            await acquire(queue)
+        assert late.cancelled_caught
+        queue.settle({refusing: "No."}, None)
+        assert (await acquire(queue)).limiter is refusing
+
+    run(main)
+
+
+def test_held_refusals_hold_nothing_while_no_peer_is_open() -> None:
+    async def main() -> None:
+        queue = scheduler(Limits(concurrency=1), Limits(concurrency=1))
+        refusing, peer = queue.limiters
+        queue.release(await acquire(queue, excluded={refusing}), closing(1000))
+        queue.release(await acquire(queue, excluded={peer}), Refused())
+        queue.hold(refusing)
+        with anyio.fail_after(1):
+            assert (await acquire(queue)).limiter is refusing
+
+    run(main)
+
+
+def test_slot_of_a_failure_is_held_as_long_as_an_answer_takes() -> None:
+    async def main() -> None:
+        queue = scheduler(Limits(concurrency=1), Limits(concurrency=1))
+        failing, peer = queue.limiters
+        answered = await acquire(queue, excluded={failing})
+        await anyio.sleep(8)
+        queue.release(answered, DONE)
+        failed = await acquire(queue, excluded={peer})
+        queue.release(failed, Failed(has_replied=True))
+        queue.hold_failed(failed, 0.0)
+        assert (await acquire(queue)).limiter is peer
+        began = anyio.current_time()
+        assert (await acquire(queue)).limiter is failing
+        assert anyio.current_time() - began == pytest.approx(8)
+
+    run(main)
+
+
+def test_disputed_refusals_disable_an_endpoint_and_quote_it() -> None:
+    async def main() -> None:
+        queue = scheduler(Limits(concurrency=1), Limits(concurrency=1))
+        refusing, peer = queue.limiters
+        for _ in range(10):
+            assert not refusing.is_disabled
+            queue.hold(refusing)
+            queue.settle({refusing: "no such path"}, peer)
+        assert refusing.disabled_because is not None
+        assert refusing.disabled_because.endswith(
+            "10 requests that another endpoint answered: no such path"
+        )
+        assert not peer.is_disabled
+
+    run(main)
+
+
+def test_endpoints_that_dispute_each_other_are_not_left_out() -> None:
+    async def main() -> None:
+        queue = scheduler(Limits(concurrency=1), Limits(concurrency=1))
+        one, other = queue.limiters
+        for _ in range(100):
+            for refusing, peer in ((one, other), (other, one)):
+                queue.hold(refusing)
+                queue.settle({refusing: "No."}, peer)
+        assert not one.is_disabled
+        assert not other.is_disabled
+
+    run(main)
+
+
+def test_endpoint_that_answers_nine_of_ten_is_not_left_out() -> None:
+    async def main() -> None:
+        queue = scheduler(Limits(concurrency=1), Limits(concurrency=1))
+        refusing, peer = queue.limiters
+        for _ in range(50):
+            queue.hold(refusing)
+            queue.settle({refusing: "No."}, peer)
+            for _ in range(9):
+                queue.release(await acquire(queue, excluded={peer}), DONE)
+        assert not refusing.is_disabled
+
+    run(main)

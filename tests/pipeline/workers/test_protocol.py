@@ -51,7 +51,12 @@ def test_commands_and_statuses_survive_the_pipe() -> None:
     progress = Progress(clips=9, records=3)
     progress.rejects["refusal"] = 4
     snapshot = RunSnapshot(
-        progress, Counters(requests=7, usage=Usage(5, 6)), 2, BottleneckTimes(rpm=1.5), 8
+        progress,
+        Counters(requests=7, usage=Usage(5, 6)),
+        2,
+        BottleneckTimes(rpm=1.5),
+        8,
+        left_out=(("endpoint 2", "it refuses the key"),),
     )
     status = Status(snapshot=snapshot, done=True, error=("RunStopped", "two\nlines"))
     assert decode(Status, encode(status)) == status

@@ -5,7 +5,8 @@
 | OPEN     | as slots and rates allow |                                   |                  |
 | CLOSED   | nothing                  | a throttle, a failed probe        | time             |
 | PROBING  | one request at a time    | an outage (`circuit_breaker`)     | a probe's answer |
-| DISABLED | nothing                  | a refused key, an exhausted quota | never            |
+| DISABLED | nothing                  | a refused key, an exhausted quota,| never            |
+|          |                          | refusals that peers dispute       |                  |
 
 An outcome is reported once, by `release`: every controller has learned from it before another
 request can be sent.
@@ -31,6 +32,9 @@ from vcgen.engine.limits.permit import Disabled, Outcome, Permit, RequestSize, T
 from vcgen.engine.limits.rate_limits import RateLimits
 
 _log = logging.getLogger("vcgen")
+# Time after which an endpoint that lets nothing through is given up: one that has never been
+# reached has a wrong address, one that has been is worth waiting for.
+NEVER_REACHED_S, OUT_OF_REACH_S = 30.0, 600.0
 
 
 class LimiterState(Enum):
@@ -63,6 +67,7 @@ class EndpointLimiter:
 
     Attributes:
         is_taken: a request is being paid for; one at a time is.
+        disabled_because: why no request will be sent any more, None while one may be.
     """
 
     def __init__(
@@ -87,14 +92,14 @@ class EndpointLimiter:
         )
         self._on_release = tuple(controller.on_release for controller in controllers)
         self.is_taken = False
-        self._is_disabled = False
+        self.disabled_because: str | None = None
         self._is_stopped = False
         self._payment: anyio.CancelScope | None = None
 
     @property
     def state(self) -> LimiterState:
         """The state at this moment."""
-        if self._is_disabled:
+        if self.is_disabled:
             return LimiterState.DISABLED
         if _now() < self.backoff.opens_at:
             return LimiterState.CLOSED
@@ -103,7 +108,7 @@ class EndpointLimiter:
     @property
     def is_disabled(self) -> bool:
         """Whether no request will be sent any more."""
-        return self._is_disabled
+        return self.disabled_because is not None
 
     @property
     def opens_at(self) -> float:
@@ -118,7 +123,12 @@ class EndpointLimiter:
     @property
     def may_send(self) -> bool:
         """Whether a request may be sent now, once it is paid for."""
-        return not self._is_disabled and self.has_room and _now() >= self.opens_at
+        return not self.is_disabled and self.has_room and _now() >= self.opens_at
+
+    def is_given_up(self, now: float) -> bool:
+        """Whether it is disabled, or has let nothing through for too long."""
+        patience_s = NEVER_REACHED_S if self.circuit.is_absent else OUT_OF_REACH_S
+        return self.is_disabled or self.circuit.failing_s(now) >= patience_s
 
     def bottleneck(self) -> Limit:
         """The limit that holds the next request back."""
@@ -201,9 +211,9 @@ class EndpointLimiter:
 
     def disable(self, reason: str) -> None:
         """Send nothing more."""
-        if not self._is_disabled:
+        if self.disabled_because is None:
             _log.warning("%s is disabled: %s", self.name, reason)
-        self._is_disabled = True
+            self.disabled_because = reason
         self._interrupt()
 
     def stop(self) -> None:
@@ -217,7 +227,7 @@ class EndpointLimiter:
         try:
             with anyio.CancelScope() as self._payment:
                 await self.rates.pay()
-            is_open = not (self._is_disabled or self._is_stopped) and _now() >= self.opens_at
+            is_open = not (self.is_disabled or self._is_stopped) and _now() >= self.opens_at
             is_paid = is_open and not self._payment.cancelled_caught
         finally:
             self._payment = None

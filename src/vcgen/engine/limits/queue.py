@@ -2,15 +2,17 @@
 
 Work that has begun goes before new work. Each endpoint has a prefix cache of its own, so a request
 of such work waits for its preferred endpoint while the others begin new work instead. It does not
-wait for one that is closed, nor beyond `PATIENCE`, and no endpoint idles because of it.
+wait for one that is closed, nor beyond `PATIENCE`, and no endpoint idles because of it. A request
+that endpoints have refused waits for the others, however long they are closed.
 
-An endpoint takes the first of: `REQUEUED`; `CONTINUATION` without a preferred endpoint, or past its
-patience; its own `CONTINUATION`; `NEW`; the `CONTINUATION` of another endpoint; `HEDGE`.
+An endpoint takes the first of: requests that others have refused; `REQUEUED`; `CONTINUATION`
+without a preferred endpoint, or past its patience; its own `CONTINUATION`; `NEW`; the
+`CONTINUATION` of another endpoint; `HEDGE`.
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
@@ -66,6 +68,7 @@ class RequestQueue:
         self._by_preference: dict[EndpointLimiter, _Queue] = {}
         if len(limiters) > 1:
             self._by_preference = {limiter: deque() for limiter in limiters}
+        self._refused: dict[frozenset[EndpointLimiter], _Queue] = {}  # by the endpoints to avoid
         self._patience = PATIENCE * len(limiters)
         self._moves = 0
         self.waiting = 0
@@ -77,13 +80,43 @@ class RequestQueue:
             self._moves += 1  # no two are of the same age
             if preferred is not None:
                 queue = self._by_preference.get(preferred, queue)
-        while queue and queue[0][1].done():  # cancelled, and nothing may be taken for hours
-            self._pop(queue)
+        self._drop_cancelled(queue)
         queue.append((self._moves, waiter))
         self.waiting += 1
 
+    def join_refused(self, waiter: Waiter, excluded: frozenset[EndpointLimiter]) -> None:
+        """Queue a request for any endpoint but those that have refused it."""
+        queue = self._refused.setdefault(excluded, deque())
+        self._drop_cancelled(queue)
+        queue.append((self._moves, waiter))
+        self.waiting += 1
+
+    @property
+    def waiting_refused(self) -> int:
+        """Queued requests that endpoints have refused."""
+        return sum(map(len, self._refused.values()))
+
+    def take_refused(self, limiter: EndpointLimiter) -> Waiter | None:
+        """Remove the next request that others have refused, None without one."""
+        for excluded, queue in [*self._refused.items()]:
+            while queue and limiter not in excluded:
+                waiter = self._pop(queue)
+                if not waiter.done():
+                    return waiter
+            if not queue:
+                del self._refused[excluded]
+        return None
+
+    def take_stranded(self, usable: Collection[EndpointLimiter]) -> Iterator[Waiter]:
+        """Remove the requests that all `usable` endpoints have refused."""
+        for excluded in [*self._refused]:
+            if excluded.issuperset(usable):
+                yield from self._drain(self._refused.pop(excluded))
+
     def take(self, limiter: EndpointLimiter) -> Waiter | None:
         """Remove the next request for an endpoint with a free slot, None without one."""
+        if self._refused and (waiter := self.take_refused(limiter)) is not None:
+            return waiter
         while queue := self._next(limiter):
             if queue is self._hedges and not limiter.concurrency.has_spare_room:
                 return None
@@ -95,11 +128,21 @@ class RequestQueue:
 
     def take_all(self) -> Iterator[Waiter]:
         """Remove all requests."""
-        for queue in (*self._queues, *self._by_preference.values()):
-            while queue:
-                waiter = self._pop(queue)
-                if not waiter.done():
-                    yield waiter
+        refused = [*self._refused.values()]
+        self._refused.clear()
+        for queue in (*self._queues, *self._by_preference.values(), *refused):
+            yield from self._drain(queue)
+
+    def _drain(self, queue: _Queue) -> Iterator[Waiter]:
+        while queue:
+            waiter = self._pop(queue)
+            if not waiter.done():
+                yield waiter
+
+    def _drop_cancelled(self, queue: _Queue) -> None:
+        """Drop them at the head of a queue from which nothing may be taken for hours."""
+        while queue and queue[0][1].done():
+            self._pop(queue)
 
     def _pop(self, queue: _Queue) -> Waiter:
         self.waiting -= 1
