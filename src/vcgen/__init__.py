@@ -37,13 +37,16 @@ if TYPE_CHECKING:
     from vcgen.engine.transport.base import Reply as Reply, Transport as Transport
     from vcgen.engine.transport.httpx_client import HttpxTransport as HttpxTransport
     from vcgen.errors import (
+        BadCertificate as BadCertificate,
         BudgetSpent as BudgetSpent,
         ConnectFailed as ConnectFailed,
         ConnectionLost as ConnectionLost,
+        LocalError as LocalError,
         ReplyTooLarge as ReplyTooLarge,
         RequestFailed as RequestFailed,
         RunStopped as RunStopped,
         SampleRejected as SampleRejected,
+        StaleConnection as StaleConnection,
         StoreError as StoreError,
         TimedOut as TimedOut,
         TransportError as TransportError,
@@ -77,8 +80,9 @@ _MODULES = {
     "engine.transport.asyncio_http": "HttpTransport",
     "engine.transport.base": "Reply Transport",
     "engine.transport.httpx_client": "HttpxTransport",
-    "errors": "BudgetSpent ConnectFailed ConnectionLost ReplyTooLarge RequestFailed "
-    "RunStopped SampleRejected StoreError TimedOut TransportError UsageError VcgenError",
+    "errors": "BadCertificate BudgetSpent ConnectFailed ConnectionLost LocalError ReplyTooLarge "
+    "RequestFailed RunStopped SampleRejected StaleConnection StoreError TimedOut TransportError "
+    "UsageError VcgenError",
     "pipeline.api": "Result generate_batch run stream",
     "pipeline.session": "Options",
     "sim": "SimTransport",

@@ -10,7 +10,10 @@
     ├── RequestFailed       one request of an `Engine` has no answer; others may
     └── TransportError      no HTTP reply came
         ├── ConnectFailed   nothing was sent: refused, unknown host, no TLS
+        │   ├── BadCertificate    the server's certificate cannot be verified
+        │   └── LocalError        this machine has no descriptor, port or memory left
         ├── ConnectionLost  the connection broke before the reply was whole
+        │   └── StaleConnection   one kept from an earlier request, before the reply began
         ├── TimedOut        the attempt's deadline passed
         └── ReplyTooLarge   the reply exceeded the byte cap
 
@@ -100,8 +103,23 @@ class ConnectFailed(TransportError):
     """Nothing was sent: connection refused, unknown host, TLS failure."""
 
 
+class BadCertificate(ConnectFailed):
+    """The server's certificate cannot be verified; a person has to mend that."""
+
+
+class LocalError(ConnectFailed):
+    """This machine can open no connection: no descriptor, port or memory is left for it."""
+
+
 class ConnectionLost(TransportError):
     """The connection broke before the reply was whole."""
+
+
+class StaleConnection(ConnectionLost):
+    """A connection kept from an earlier request was lost before the first byte of the reply.
+
+    The server had most likely closed it while it was idle, and has not seen the request.
+    """
 
 
 class TimedOut(TransportError):

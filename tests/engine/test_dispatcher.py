@@ -13,10 +13,10 @@ from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.dispatcher import Dispatcher
 from vcgen.engine.endpoint_client import EndpointClient
 from vcgen.engine.limits.limiter import EndpointLimiter
-from vcgen.engine.limits.permit import Completed, RequestSize, Stray, Unreachable
+from vcgen.engine.limits.permit import Completed, RequestSize, Starved, Stray, Unreachable
 from vcgen.engine.limits.queue import Affinity
 from vcgen.engine.transport.base import Reply, Transport
-from vcgen.errors import BudgetSpent, ConnectFailed, RunStopped
+from vcgen.errors import BudgetSpent, ConnectFailed, LocalError, RunStopped
 from vcgen.sim import Outage, Scenario, SimTransport, Simulator, parse_faults
 
 REQUEST = ChatRequest(messages=(Message("user", "Hello."),), max_tokens=100)
@@ -122,6 +122,19 @@ def test_attempt_cancelled_in_the_queue_costs_the_budget_nothing() -> None:
             with anyio.move_on_after(1):
                 await sender.attempt(call())
         assert isinstance((await sender.attempt(call())).result, Completion)
+
+    run(main)
+
+
+def test_request_without_a_descriptor_costs_the_budget_nothing() -> None:
+    class Full(SimTransport):
+        async def post(self, *_: object, **__: object) -> Reply:
+            raise LocalError("no descriptor")
+
+    async def main() -> None:
+        sender = dispatcher(Full(), Budget(requests=1))
+        for _ in range(5):
+            assert (await sender.attempt(call())).outcome == Starved()
 
     run(main)
 

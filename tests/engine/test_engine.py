@@ -18,16 +18,24 @@ from vcgen.engine.engine import Engine, MapResult, default_transport
 from vcgen.engine.limits.limiter import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.limits.queue import Affinity
 from vcgen.engine.pool import BUFFERED
-from vcgen.engine.retry import REACH_AGAIN_S, FailureReason
+from vcgen.engine.retry import (
+    ATTEMPTS,
+    REACH_AGAIN_S,
+    STARVED_AGAIN_S,
+    FailureReason,
+)
 from vcgen.engine.transport.asyncio_http import HttpTransport
 from vcgen.engine.transport.base import Reply
 from vcgen.engine.transport.httpx_client import HttpxTransport
 from vcgen.errors import (
+    BadCertificate,
     BudgetSpent,
     ConnectFailed,
     ConnectionLost,
+    LocalError,
     RequestFailed,
     RunStopped,
+    StaleConnection,
     UsageError,
 )
 from vcgen.sim import SimTransport, Simulator, parse_faults
@@ -143,6 +151,40 @@ def test_endpoint_never_reached_stops_the_run() -> None:
     assert isinstance(ended, RunStopped)
     assert "Connection refused" in str(ended)
     assert NEVER_REACHED_S <= script.times[-1] <= NEVER_REACHED_S + REACH_AGAIN_S
+
+
+def test_bad_certificate_stops_the_run_at_once() -> None:
+    """Before any answer, and in the middle of a run: a person has to mend it."""
+    bad = BadCertificate("certificate verify failed: certificate has expired")
+    for events in ([bad], [error(500), bad]):
+        ended, script, _ = play(*events)
+        assert isinstance(ended, RunStopped)
+        assert "certificate has expired" in str(ended)
+        assert len(script.times) == len(events)
+
+
+def test_stale_connection_is_followed_at_once() -> None:
+    answer, script, engine = play(StaleConnection("closed"), completion("Hello."))
+    assert (answer.text, answer.attempts) == ("Hello.", 2)
+    assert script.times == pytest.approx([0.0, 0.0], abs=0.01)
+    assert (engine.counters.requests, engine.counters.retries) == (2, 1)
+
+
+def test_stale_connections_without_end_are_a_failure() -> None:
+    ended, script, _ = play(StaleConnection("closed"))
+    assert isinstance(ended, RequestFailed)
+    assert len(script.times) == ATTEMPTS + 1
+
+
+def test_want_of_descriptors_is_no_outage_and_stops_where_it_lasts() -> None:
+    full = LocalError("Too many open files: this process may open 64 files (ulimit -n)")
+    answer, script, _ = play(*[full] * 10, completion("Hello."))
+    assert answer.text == "Hello."
+    assert script.times == pytest.approx([at * STARVED_AGAIN_S for at in range(11)], abs=0.01)
+    ended, script, _ = play(full)
+    assert isinstance(ended, RunStopped)
+    assert "may open 64 files (ulimit -n)" in str(ended)
+    assert script.times[-1] == pytest.approx(NEVER_REACHED_S, abs=0.01)
 
 
 def test_an_endpoint_that_only_throttles_stops_the_run_later() -> None:

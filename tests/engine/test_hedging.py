@@ -1,5 +1,8 @@
 """Second copies of late requests: few, only where there is room, and paid for."""
 
+import asyncio
+import socket
+import time
 from itertools import count
 
 import anyio
@@ -11,7 +14,7 @@ from vcgen.engine.budget import Budget, BudgetLedger
 from vcgen.engine.chat import ChatRequest, Completion, Message
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
-from vcgen.engine.hedging import MOST_SHARE, HedgePolicy
+from vcgen.engine.hedging import MOST_SHARE, HedgePolicy, _wait
 from vcgen.engine.pricing import FREE
 from vcgen.sim import Latency, Scenario, SimTransport, Simulator
 
@@ -131,3 +134,30 @@ def test_copies_that_never_left_cost_the_budget_nothing() -> None:
     with pytest.raises(ExceptionGroup):  # of BudgetSpent
         work_off(engine, 2000, 64)
     assert simulator.requests == 1500
+
+
+def test_pause_of_the_loop_makes_no_request_late() -> None:
+    """Its answer came meanwhile, and is read before it counts as late."""
+
+    def stand_still() -> None:
+        trigger.recv(1)
+        time.sleep(0.2)
+        server.send(b"!")
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        reader, writer = await asyncio.open_connection(sock=client)
+        loop.add_reader(trigger, stand_still)  # in a reader: uvloop runs timers after those
+        answer = asyncio.ensure_future(reader.readexactly(1))
+        loop.call_later(0.05, starter.send, b"!")
+        in_time.append(await _wait([answer], 0.1))
+        loop.remove_reader(trigger)
+        await answer
+        writer.close()
+
+    in_time: list[bool] = []
+    server, client = socket.socketpair()
+    starter, trigger = socket.socketpair()
+    with server, starter, trigger:
+        anyio.run(main, backend_options={"use_uvloop": True})
+    assert in_time == [True]

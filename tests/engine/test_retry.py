@@ -12,6 +12,8 @@ from vcgen.engine.limits.permit import (
     Failed,
     Outcome,
     Refused,
+    Stale,
+    Starved,
     Stray,
     Throttled,
     Unreachable,
@@ -23,6 +25,7 @@ from vcgen.engine.retry import (
     REACH_AGAIN_S,
     RETRIES_A_SECOND,
     RETRIES_A_SUCCESS,
+    STARVED_AGAIN_S,
     STRAYS,
     AskElsewhere,
     Decision,
@@ -199,8 +202,37 @@ def test_no_connection_costs_an_attempt_unless_it_is_an_outage(
     assert isinstance(follow(failure, Situation(ATTEMPTS - 1)), Retry)
 
 
+def test_stale_connection_is_free_once_a_call() -> None:
+    failure = fail(0, kind=FailureKind.STALE_CONNECTION)
+    assert classify(failure) == Stale()
+    assert follow(failure, Situation(ATTEMPTS, stale=1)) == Requeue()
+    assert isinstance(follow(failure, Situation(1, stale=2)), Retry)
+    assert follow(failure, Situation(ATTEMPTS, stale=2)) == Fail(FailureReason.NETWORK)
+
+
+def test_want_of_descriptors_costs_no_attempt() -> None:
+    failure = fail(0, kind=FailureKind.LOCAL)
+    assert classify(failure) == Starved()
+    assert follow(failure, Situation(ATTEMPTS)) == Requeue()
+    assert follow(failure, Situation(ATTEMPTS, is_alone=True)) == Retry(STARVED_AGAIN_S)
+
+
+def test_bad_certificate_disables_at_once() -> None:
+    failure = fail(0, kind=FailureKind.BAD_CERTIFICATE, message="it has expired")
+    for is_reached in (False, True):
+        outcome = classify(failure, is_reached=is_reached)
+        assert outcome == Disabled("the endpoint's certificate cannot be verified: it has expired")
+
+
 @pytest.mark.parametrize(
-    "failure", [fail(429), fail(0, kind=FailureKind.NO_CONNECTION), fail(500)], ids=str
+    "failure",
+    [
+        fail(429),
+        fail(0, kind=FailureKind.NO_CONNECTION),
+        fail(0, kind=FailureKind.LOCAL),
+        fail(500),
+    ],
+    ids=str,
 )
 def test_endpoint_without_an_answer_for_too_long_stops(failure: Failure) -> None:
     assert follow(failure, Situation(stalled="for ever")) == StopRun("for ever")
@@ -256,7 +288,8 @@ def test_every_failure_comes_to_an_end(failure: Failure, attempts: int) -> None:
 @given(FAILURES, st.booleans())
 def test_no_failure_is_a_success(failure: Failure, is_reached: Literal[True, False]) -> None:
     outcome: Outcome = classify(failure, is_reached=is_reached)
-    assert isinstance(outcome, Disabled | Failed | Refused | Throttled | Unreachable)
+    possible = Disabled | Failed | Refused | Stale | Starved | Throttled | Unreachable
+    assert isinstance(outcome, possible)
 
 
 def test_many_retries_wait_for_successes() -> None:

@@ -18,7 +18,7 @@ from vcgen.engine.engine import Engine
 from vcgen.engine.transport.asyncio_http import HttpTransport, tls
 from vcgen.engine.transport.base import Transport
 from vcgen.engine.transport.httpx_client import HttpxTransport
-from vcgen.errors import ConnectFailed, RunStopped, UsageError
+from vcgen.errors import BadCertificate, ConnectFailed, RunStopped, UsageError
 from vcgen.sim import Simulator
 
 PROMPT = "What happens in this video, which nobody else may see?"
@@ -221,7 +221,7 @@ def test_nothing_is_sent_to_a_server_with_a_bad_certificate(
             monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
             host = f"{ORIGIN}:443" if through_a_proxy else f"localhost:{origin.port}"
             sender = transport()
-            with pytest.raises(ConnectFailed, match="certificate"):
+            with pytest.raises(BadCertificate, match="certificate"):
                 await sender.post(f"https://{host}/v1", {"authorization": KEY}, b"{}", 10)
             await sender.aclose()
         assert proxy.tunnels == through_a_proxy

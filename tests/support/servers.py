@@ -4,6 +4,7 @@ import asyncio
 import socket
 import ssl
 import struct
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
@@ -101,6 +102,39 @@ def black_hole() -> Iterator[str]:
         yield f"http://127.0.0.1:{full.getsockname()[1]}/v1"
         for one in waiting:
             one.close()
+
+
+class Leaving:
+    """What a server has seen that closes each connection after one reply.
+
+    Attributes:
+        requests: that arrived.
+        closed: released each time it has closed a connection.
+    """
+
+    def __init__(self) -> None:
+        self.requests = 0
+        self.closed = threading.Semaphore(0)
+
+
+@contextmanager
+def leaving_in_a_thread(reply: bytes) -> Iterator[tuple[str, Leaving]]:
+    """Close each connection after one reply, whatever the loop of the test does meanwhile."""
+    seen = Leaving()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError):  # the test is over
+                while True:
+                    with server.accept()[0] as peer:
+                        if peer.recv(1 << 16):
+                            seen.requests += 1
+                            peer.sendall(reply)
+                    seen.closed.release()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1", seen
+        server.shutdown(socket.SHUT_RDWR)
 
 
 async def read_body(reader: asyncio.StreamReader) -> bytes:

@@ -9,6 +9,7 @@ import orjson
 from vcgen.checks.language import code_of
 from vcgen.cli.app import EXIT_NO_RECORDS, EXIT_REJECTS, command
 from vcgen.cli.common import run_loop
+from vcgen.cli.connections import allow_connections
 from vcgen.cli.interactive import work_at_terminal
 from vcgen.cli.options import (
     AdvancedOptions,
@@ -27,6 +28,7 @@ from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.layout import require_fresh
 from vcgen.pipeline.workers.protocol import WorkerSpec
 from vcgen.pipeline.workers.supervisor import WorkerPool, most_workers
+from vcgen.sim import is_in_memory
 
 
 @command
@@ -61,6 +63,8 @@ def generate(
         workers=advanced.workers,
     )
     spec = replace(spec, workers=min(spec.workers, most_workers(spec.limits, spec.budget)))
+    if not is_in_memory(spec.endpoints[0].endpoint):
+        allow_connections(spec.limits, spec.workers)
     if output.no_resume:
         require_fresh(output.output)
     _warn_of_language(spec)

@@ -20,6 +20,7 @@ class Call:
         affinity: requests it shares a prefix with.
         attempts: used so far, the current one included; throttles and outages do not count.
         strays: throttles met while other requests passed.
+        stale: kept connections lost before the reply.
         sent: requests sent for it.
         failures: reason and message of each endpoint at which it has failed for good.
         refusals: messages of those that refused it.
@@ -31,6 +32,7 @@ class Call:
     affinity: Affinity
     attempts: int = 1
     strays: int = 0
+    stale: int = 0
     sent: int = 0
     failures: dict[EndpointLimiter, tuple[FailureReason, str]] = field(default_factory=dict)
     refusals: dict[EndpointLimiter, str] = field(default_factory=dict)

@@ -116,7 +116,10 @@ class FailureKind(Enum):
     ERROR_REPLY = "an error"
     INVALID_REPLY = "a reply that holds no completion"
     NO_CONNECTION = "no connection"
+    BAD_CERTIFICATE = "a certificate that cannot be verified"
+    LOCAL = "no connection, for want of descriptors, ports or memory here"
     CONNECTION_LOST = "a lost connection"
+    STALE_CONNECTION = "a lost connection that was kept from an earlier request"
     TIMED_OUT = "nothing within the deadline"
     REPLY_TOO_LARGE = "a reply above the byte cap"
 

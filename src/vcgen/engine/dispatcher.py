@@ -12,13 +12,21 @@ from vcgen.engine.chat import Completion, Failure, FailureKind, Usage
 from vcgen.engine.endpoint_client import EndpointClient
 from vcgen.engine.hedging import HedgePolicy, race
 from vcgen.engine.limits.per_limit import UNKNOWN
-from vcgen.engine.limits.permit import Abandoned, Completed, Outcome, Permit, RequestSize
+from vcgen.engine.limits.permit import (
+    Abandoned,
+    Completed,
+    Outcome,
+    Permit,
+    RequestSize,
+    Starved,
+)
 from vcgen.engine.limits.queue import Priority
 from vcgen.engine.limits.scheduler import Scheduler
 from vcgen.engine.retry import RetryBudget, classify
 from vcgen.errors import BudgetSpent, RunStopped
 
 _ABANDONED = Abandoned()
+_NOT_SENT = {FailureKind.NO_CONNECTION, FailureKind.BAD_CERTIFICATE}
 
 
 @dataclass(slots=True)
@@ -130,7 +138,9 @@ class Dispatcher:
             outcome = self._outcome(result, permit)
         finally:
             outcome = self.scheduler.release(permit, outcome, announced)
-            if self._ledger is not None and reservation is not None:
+            if isinstance(outcome, Starved):
+                self._cancel(reservation)
+            elif self._ledger is not None and reservation is not None:
                 self._ledger.settle(reservation, _usage(result))
         return Attempt(result, outcome, permit, client, capabilities)
 
@@ -179,5 +189,5 @@ def _usage(result: Completion | Failure | None) -> Usage | None:
         return None
     if isinstance(result, Completion):
         return result.usage if result.usage.is_known else None
-    was_refused = result.status not in {0, 200} or result.kind is FailureKind.NO_CONNECTION
+    was_refused = result.status not in {0, 200} or result.kind in _NOT_SENT
     return Usage() if was_refused else None

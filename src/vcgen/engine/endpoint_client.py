@@ -16,7 +16,15 @@ from vcgen.engine.models import Thinking, require_temperature, thinking_of
 from vcgen.engine.rate_headers import announced_limits
 from vcgen.engine.transport.base import Transport
 from vcgen.engine.wire.completions import Form, decode, encode
-from vcgen.errors import ConnectFailed, ReplyTooLarge, TimedOut, TransportError
+from vcgen.errors import (
+    BadCertificate,
+    ConnectFailed,
+    LocalError,
+    ReplyTooLarge,
+    StaleConnection,
+    TimedOut,
+    TransportError,
+)
 
 # Shorter keys are placeholders such as "none", which texts may hold.
 SHORTEST_SECRET = 16
@@ -24,6 +32,9 @@ HIDDEN = "(the key)"
 
 _KINDS = {
     ConnectFailed: FailureKind.NO_CONNECTION,
+    BadCertificate: FailureKind.BAD_CERTIFICATE,
+    LocalError: FailureKind.LOCAL,
+    StaleConnection: FailureKind.STALE_CONNECTION,
     TimedOut: FailureKind.TIMED_OUT,
     ReplyTooLarge: FailureKind.REPLY_TOO_LARGE,
 }

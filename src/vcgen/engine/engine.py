@@ -32,6 +32,8 @@ from vcgen.engine.limits.limiter import EndpointLimiter
 from vcgen.engine.limits.permit import (
     Failed,
     Refused,
+    Stale,
+    Starved,
     Stray,
     Throttled,
     Unreachable,
@@ -52,8 +54,9 @@ from vcgen.engine.retry import (
     StopRun,
     decide,
 )
-from vcgen.engine.transport.asyncio_http import HttpTransport, most_connections
+from vcgen.engine.transport.asyncio_http import HttpTransport
 from vcgen.engine.transport.base import Transport
+from vcgen.engine.transport.descriptors import MOST_FILES, divide, most_connections
 from vcgen.errors import BudgetSpent, RequestFailed, RunStopped, UsageError
 
 P = TypeVar("P", bound=Prompt)
@@ -270,10 +273,12 @@ class Engine:
         return stream_from(answer_all)
 
     def _limiters(self) -> list[EndpointLimiter]:
-        most = most_connections() // len(self.endpoints)
+        wanted = [limits.in_flight for limits in self._limits]
+        # A transport of the caller's may open no connection of this process.
+        most = divide(most_connections(), wanted) if self._is_owner else [MOST_FILES] * len(wanted)
         return [
-            EndpointLimiter(limits, self._random, most, urlsplit(endpoint.url).netloc)
-            for endpoint, limits in zip(self.endpoints, self._limits, strict=True)
+            EndpointLimiter(limits, self._random, bound, urlsplit(endpoint.url).netloc)
+            for endpoint, limits, bound in zip(self.endpoints, self._limits, most, strict=True)
         ]
 
     def _decide(self, call: Call, attempt: Attempt, failure: Failure) -> Decision:
@@ -282,12 +287,15 @@ class Engine:
         if isinstance(outcome, Throttled | Stray):
             self.counters.throttled += 1
         call.strays += isinstance(outcome, Stray)
+        call.stale += isinstance(outcome, Stale)
         # No connection is never the request's fault; an error reply may be.
         is_forgiven = isinstance(outcome, Unreachable) or circuit.failing_s(now) < FORGIVEN_S
         in_outage = circuit.is_open and is_forgiven
         situation = Situation(
             attempts=call.attempts,
             strays=call.strays,
+            stale=call.stale,
+            is_alone=not self._scheduler.in_flight,
             draw=self._random.random(),
             downgrade=attempt.client.downgrade(call.request, attempt.capabilities, failure),
             is_outage=circuit.explains(attempt.permit) or in_outage,
@@ -299,13 +307,15 @@ class Engine:
 
     def _stalled(self, attempt: Attempt, failure: Failure, now: float) -> str | None:
         """Why no endpoint can be waited for any longer, None while one can."""
-        circuit = attempt.permit.limiter.circuit
-        is_away = isinstance(attempt.outcome, Throttled | Unreachable) or (
+        limiter = attempt.permit.limiter
+        circuit = limiter.circuit
+        is_away = isinstance(attempt.outcome, Throttled | Unreachable | Starved) or (
             isinstance(attempt.outcome, Failed) and circuit.is_open
         )
         if not is_away or not all(limiter.is_given_up(now) for limiter in self._scheduler.limiters):
             return None
-        url, seconds = attempt.client.endpoint.url, circuit.failing_s(now)
+        seconds = max(circuit.failing_s(now), limiter.concurrency.starved_s(now))
+        url = attempt.client.endpoint.url
         return f"{url} has given no answer for {seconds:.0f} s: {failure.message}"
 
     async def _follow(self, decision: Decision, call: Call, attempt: Attempt) -> None:
@@ -334,7 +344,7 @@ class Engine:
 
     async def _pause(self, call: Call, attempt: Attempt, delay_s: float) -> None:
         """Wait before a retry; ends early when the engine stops."""
-        if not isinstance(attempt.outcome, Stray):
+        if not isinstance(attempt.outcome, Stray | Starved):
             call.attempts += 1
             owed_s = self._dispatcher.retry_budget.spend(anyio.current_time())
             self._scheduler.hold_failed(attempt.permit, owed_s)

@@ -13,6 +13,7 @@ from typing import Any
 
 from vcgen.engine.call import Attempt, Call
 from vcgen.engine.chat import Completion, Usage
+from vcgen.engine.transport.deadline import grace_s
 
 MOST_SHARE = 0.01  # of all requests, as the paper proposes
 MEDIAN = 0.5
@@ -84,9 +85,7 @@ async def race(
         while (attempt := _winner(tasks, max(1, call.sent - before))) is None:
             tasks = [task for task in tasks if not task.done() or task.result()]
             pending = [task for task in tasks if not task.done()]
-            done, _ = await asyncio.wait(
-                pending, timeout=policy.late_s, return_when=asyncio.FIRST_COMPLETED
-            )
+            done = await _wait(pending, policy.late_s)
             if not done and policy.may_copy and call.sent - before == len(tasks):
                 tasks.append(asyncio.ensure_future(copy()))
     finally:
@@ -100,6 +99,17 @@ async def race(
     cancelled = sum([attempt.result.usage] * copies, Usage())
     result = replace(attempt.result, usage=attempt.result.usage + cancelled)
     return attempt._replace(result=result), cancelled
+
+
+async def _wait(tasks: Sequence[asyncio.Task[Any]], late_s: float | None) -> bool:
+    """Wait for one of some tasks; False if they are late, and not because the loop stood still."""
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    done, _ = await asyncio.wait(tasks, timeout=late_s, return_when=asyncio.FIRST_COMPLETED)
+    if not done and late_s is not None:
+        read_s = grace_s(loop.time() - began - late_s)
+        done, _ = await asyncio.wait(tasks, timeout=read_s, return_when=asyncio.FIRST_COMPLETED)
+    return bool(done)
 
 
 def _winner(tasks: Sequence[asyncio.Task[Attempt | None]], sent: int) -> Attempt | None:

@@ -3,6 +3,8 @@
 | outcome               | decision                                                              |
 |-----------------------|-----------------------------------------------------------------------|
 | Throttled             | requeue at no cost; stop the run once nothing has got through for long |
+| Stale                 | requeue at no cost, once a call; then as Failed                       |
+| Starved               | requeue at no cost, after a second where no other request is in flight |
 | Stray                 | retry after its Retry-After; fail after `STRAYS`                       |
 | Failed, Unreachable   | requeue if an outage explains it; else retry; fail after `ATTEMPTS`    |
 | Refused               | ask in a simpler way if there is one; else fail                        |
@@ -23,6 +25,8 @@ from vcgen.engine.limits.permit import (
     Failed,
     Outcome,
     Refused,
+    Stale,
+    Starved,
     Stray,
     Throttled,
     Unreachable,
@@ -36,6 +40,7 @@ STRAYS = 20
 # A longer Retry-After means a daily quota: stop the run, which can be continued.
 LONGEST_WAIT_S = 600.0
 REACH_AGAIN_S = 2.0
+STARVED_AGAIN_S = 1.0
 # An outage costs no attempt for this long. With a single endpoint, an outage and a request that
 # always fails look the same.
 FORGIVEN_S = 180.0
@@ -113,6 +118,8 @@ class Situation(NamedTuple):
     Attributes:
         attempts: the request has used, this one included; throttles and outages do not count.
         strays: throttles it has met while others passed, this one included.
+        stale: kept connections that it has lost, this one included.
+        is_alone: no other request is in flight there, whose end could free a descriptor.
         draw: random number in 0..1, for the jitter.
         downgrade: simpler way to ask, None without one.
         is_outage: an outage of the endpoint explains the failure.
@@ -123,6 +130,8 @@ class Situation(NamedTuple):
 
     attempts: int = 1
     strays: int = 0
+    stale: int = 0
+    is_alone: bool = False
     draw: float = 0.5
     downgrade: Capabilities | None = None
     is_outage: bool = False
@@ -137,6 +146,10 @@ def classify(failure: Failure, *, is_reached: bool = True) -> Outcome:
         return Disabled(message)
     if _is_too_large(failure):
         return Refused()
+    if failure.kind is FailureKind.STALE_CONNECTION:
+        return Stale()
+    if failure.kind is FailureKind.LOCAL:
+        return Starved()
     if failure.kind is FailureKind.NO_CONNECTION:
         return Unreachable(None if is_reached else REACH_AGAIN_S)
     if _is_throttle(failure):
@@ -156,8 +169,8 @@ def decide(failure: Failure, outcome: Outcome, situation: Situation) -> Decision
         return StopRun(outcome.message) if situation.is_last else Requeue()
     if situation.stalled is not None:
         return StopRun(situation.stalled)
-    if isinstance(outcome, Throttled):
-        return Requeue()
+    if (free := _at_no_cost(outcome, situation)) is not None:
+        return free
     if isinstance(outcome, Refused):
         if situation.downgrade is not None:
             return Downgrade(situation.downgrade)
@@ -166,12 +179,21 @@ def decide(failure: Failure, outcome: Outcome, situation: Situation) -> Decision
         if situation.strays >= STRAYS:
             return _final(FailureReason.THROTTLED, situation)
         return Retry(outcome.retry_after_s or _jittered_s(situation.strays, situation.draw))
-    if situation.is_outage:
-        return Requeue()
     if situation.attempts >= ATTEMPTS:
         return _final(reason_of(failure), situation)
     hint_s = min(failure.retry_after_s or 0.0, LONGEST_WAIT_S)
     return Retry(max(_jittered_s(situation.attempts, situation.draw), hint_s))
+
+
+def _at_no_cost(outcome: Outcome, situation: Situation) -> Retry | Requeue | None:
+    """How to go on where the request is not to blame, None where it may be."""
+    if isinstance(outcome, Starved) and situation.is_alone:
+        return Retry(STARVED_AGAIN_S)
+    if isinstance(outcome, Throttled | Starved):
+        return Requeue()
+    is_first_stale = isinstance(outcome, Stale) and situation.stale <= 1
+    is_explained = isinstance(outcome, Failed | Unreachable | Stale) and situation.is_outage
+    return Requeue() if is_first_stale or is_explained else None
 
 
 def reason_of(failure: Failure) -> FailureReason:
@@ -199,6 +221,8 @@ def _jittered_s(count: int, draw: float) -> float:
 
 def _hopeless(failure: Failure) -> str | None:
     status, code = failure.status, failure.code
+    if failure.kind is FailureKind.BAD_CERTIFICATE:
+        return f"the endpoint's certificate cannot be verified: {failure.message}"
     if status in {401, 403}:
         return f"the endpoint refuses the key ({status}): {failure.message}"
     if status == 402 or code in _NO_MORE_MONEY:

@@ -5,9 +5,15 @@ import pytest
 from tests.support.permits import permit
 from vcgen.engine.chat import Usage
 from vcgen.engine.config import Limits
-from vcgen.engine.limits.concurrency import HEDGE_FROM, Concurrency
+from vcgen.engine.limits.concurrency import HEDGE_FROM, REGROWTH, Concurrency
 from vcgen.engine.limits.concurrency_search import FIRST
-from vcgen.engine.limits.permit import Abandoned, Completed, Failed, Outcome
+from vcgen.engine.limits.permit import (
+    Abandoned,
+    Completed,
+    Failed,
+    Outcome,
+    Starved,
+)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +60,42 @@ def test_fixed_number_ends_the_search() -> None:
     slots = Concurrency(Limits(), most=20)
     slots.fix(3)
     assert (slots.allowed, slots.is_searched, slots.may_grow_by) == (3, False, 0)
+
+
+def taken(slots: Concurrency, count: int) -> None:
+    for _ in range(count):
+        slots.on_acquire(permit(0.0), 0.0)
+
+
+def test_given_number_is_bounded_by_the_connections_there_can_be() -> None:
+    slots = Concurrency(Limits(concurrency=500), most=100)
+    assert slots.allowed == 100
+    slots.fix(700)
+    assert slots.allowed == 100
+
+
+def test_want_of_descriptors_leaves_the_slots_that_have_one() -> None:
+    """Three of ten find no connection: seven are in flight from then on, and slowly more."""
+    slots = Concurrency(Limits(concurrency=10), most=100)
+    taken(slots, 10)
+    for _ in range(3):
+        slots.on_release(permit(0.0), Starved(), 1.0)
+    assert (slots.allowed, slots.in_flight) == (7, 7)
+    completions = round(3 / REGROWTH)
+    for done in range(1, completions + 1):
+        slots.on_release(permit(0.0), Completed(Usage()), 2.0)
+        taken(slots, 1)
+        assert slots.allowed == min(10, 7 + int(done * REGROWTH))
+    assert slots.allowed == 10
+
+
+def test_time_without_any_connection_is_known() -> None:
+    slots = Concurrency(Limits(concurrency=10), most=100)
+    taken(slots, 2)
+    slots.on_release(permit(0.0), Starved(), 1.0)
+    assert slots.starved_s(5.0) == 0  # another request is in flight
+    slots.on_release(permit(0.0), Starved(), 2.0)
+    assert (slots.allowed, slots.starved_s(5.0)) == (1, 3.0)
+    taken(slots, 1)
+    slots.on_release(permit(0.0), Completed(Usage()), 6.0)
+    assert slots.starved_s(7.0) == 0

@@ -1,5 +1,6 @@
 """Token buckets: any minute stays within the limit, and every amount is paid for."""
 
+import asyncio
 import math
 
 import anyio
@@ -15,6 +16,7 @@ from vcgen.engine.limits.token_bucket import (
     bucket_size,
     excess,
 )
+from vcgen.sim.clock import VirtualClockLoop
 
 
 @given(st.floats(1, 1e7), st.sampled_from([BURST_S, SMOOTH_BURST_S]))
@@ -94,3 +96,28 @@ def test_lower_rate_counts_what_the_last_minute_sent_beyond_it() -> None:
 @pytest.mark.parametrize(("index", "limit"), [(0, "rpm"), (1, "tpm"), (2, "tpm"), (3, "tpm")])
 def test_bucket_names_the_bottleneck_it_is(index: int, limit: str) -> None:
     assert TokenBucket(index, None).limit == limit
+
+
+def test_pause_saves_up_no_more_than_the_burst() -> None:
+    """The clock jumps by an hour, as it does after SIGSTOP: the next seconds are as any others."""
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, VirtualClockLoop)
+        bucket, paid_at = TokenBucket(0, 600), list[float]()
+
+        async def pay(count: int) -> None:
+            for _ in range(count):
+                bucket.due = 1
+                await bucket.pay()
+                bucket.commit()
+                paid_at.append(loop.time())
+
+        await pay(20)
+        loop._virtual.now += 3600
+        await pay(700)
+        after = [at for at in paid_at if at >= 3600]
+        for began in after:
+            assert sum(began <= at <= began + WINDOW_S for at in after) <= 600
+
+    run(main)

@@ -9,10 +9,27 @@ import anyio
 import pytest
 import trustme
 
-from tests.support.servers import accepting, hang, own, own_on_uvloop, read_body, run_on
-from vcgen.engine.transport import asyncio_http as transport
+from tests.support.servers import (
+    accepting,
+    close,
+    hang,
+    leaving_in_a_thread,
+    own,
+    own_on_uvloop,
+    read_body,
+    reset,
+    run_on,
+)
+from vcgen.engine.transport import asyncio_http as transport, connection
 from vcgen.engine.transport.base import Transport
-from vcgen.errors import ConnectFailed, ConnectionLost, TimedOut, UsageError
+from vcgen.errors import (
+    BadCertificate,
+    ConnectFailed,
+    ConnectionLost,
+    StaleConnection,
+    TimedOut,
+    UsageError,
+)
 
 BODY = b'{"model":"sim","messages":[{"role":"user","content":"Say hello."}]}'
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -25,10 +42,16 @@ def use(request: pytest.FixtureRequest) -> Callable[[Main], None]:
 
 
 class Server:
-    """Answers some requests of each connection, then closes it without an answer."""
+    """Answers some requests of each connection, then closes it, in some way, without saying so.
 
-    def __init__(self, answers: int, reply: bytes = OK) -> None:
-        self.answers, self.reply = answers, reply
+    Attributes:
+        requests: that arrived, unanswered ones included.
+    """
+
+    def __init__(
+        self, answers: int, reply: bytes = OK, end: Callable[..., Awaitable[None]] = close
+    ) -> None:
+        self.answers, self.reply, self.end = answers, reply, end
         self.connections = self.requests = 0
 
     async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,6 +61,8 @@ class Server:
             self.requests += 1
             writer.write(self.reply)
         await read_body(reader)
+        self.requests += 1
+        await self.end(reader, writer)
 
 
 def test_a_connection_carries_one_request_after_another(use: Callable[[Main], None]) -> None:
@@ -55,15 +80,37 @@ def test_a_connection_carries_one_request_after_another(use: Callable[[Main], No
 def test_kept_connection_closed_meanwhile_costs_nothing(
     use: Callable[[Main], None],
 ) -> None:
-    server = Server(answers=1)
+    """Its end is found before a request is written, though the loop has not read it yet."""
+    with leaving_in_a_thread(OK) as (url, seen):
+
+        async def main(sender: Transport) -> None:
+            for sent in range(1, 6):
+                assert (await sender.post(url, {}, BODY, 10)).body == b"ok"
+                seen.closed.acquire()  # the loop stands still
+                assert seen.requests == sent
+
+        use(main)
+
+
+@pytest.mark.parametrize("end", [close, reset])
+def test_kept_connection_lost_after_writing_is_stale(
+    use: Callable[[Main], None], end: Callable[..., Awaitable[None]]
+) -> None:
+    """The request may have arrived, so it is not sent again here, and older connections go."""
+    server = Server(answers=1, end=end)
 
     async def main(sender: Transport) -> None:
         async with accepting(server) as url:
-            for _ in range(5):
-                assert (await sender.post(url, {}, BODY, 10)).body == b"ok"
+            async with anyio.create_task_group() as tasks:
+                for _ in range(3):
+                    tasks.start_soon(sender.post, url, {}, BODY, 10)
+            with pytest.raises(StaleConnection):
+                await sender.post(url, {}, BODY, 10)
+            assert server.requests == 4
+            assert (await sender.post(url, {}, BODY, 10)).body == b"ok"
 
     use(main)
-    assert (server.connections, server.requests) == (5, 5)
+    assert server.connections == 4
 
 
 def test_a_new_connection_closed_without_a_reply_is_lost_at_once(
@@ -83,7 +130,7 @@ def test_a_new_connection_closed_without_a_reply_is_lost_at_once(
 def test_a_connection_idle_for_too_long_is_not_used_again(
     use: Callable[[Main], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transport, "IDLE_S", 0.0)
+    monkeypatch.setattr(connection, "IDLE_S", 0.0)
     server = Server(answers=10)
 
     async def main(sender: Transport) -> None:
@@ -178,7 +225,7 @@ def test_tls_carries_one_request_after_another(
     assert server.connections == 1
 
 
-def test_bad_certificate_is_a_failed_connect(
+def test_bad_certificate_is_an_error_of_its_own(
     use: Callable[[Main], None], authority: trustme.CA
 ) -> None:
     server = Server(answers=1)
@@ -189,7 +236,7 @@ def test_bad_certificate_is_a_failed_connect(
             server_side(trustme.CA(), "localhost"),
         ):
             async with accepting(server, signed) as url:
-                with pytest.raises(ConnectFailed, match="certificate"):
+                with pytest.raises(BadCertificate, match="certificate"):
                     await sender.post(url.replace("127.0.0.1", "localhost"), {}, BODY, 10)
 
     use(main)

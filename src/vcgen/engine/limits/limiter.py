@@ -62,7 +62,7 @@ class EndpointLimiter:
     Args:
         limits: of the endpoint; unknown ones are searched for.
         random: of the jitter.
-        most: bound of a number of slots that is searched for.
+        most: connections that may be open to it.
         name: of the endpoint, for the log.
 
     Attributes:
@@ -126,9 +126,13 @@ class EndpointLimiter:
         return not self.is_disabled and self.has_room and _now() >= self.opens_at
 
     def is_given_up(self, now: float) -> bool:
-        """Whether it is disabled, or has let nothing through for too long."""
+        """Whether it is disabled, has let nothing through or could not be dialled for too long."""
         patience_s = NEVER_REACHED_S if self.circuit.is_absent else OUT_OF_REACH_S
-        return self.is_disabled or self.circuit.failing_s(now) >= patience_s
+        return (
+            self.is_disabled
+            or self.circuit.failing_s(now) >= patience_s
+            or self.concurrency.starved_s(now) >= NEVER_REACHED_S
+        )
 
     def bottleneck(self) -> Limit:
         """The limit that holds the next request back."""

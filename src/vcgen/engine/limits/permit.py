@@ -73,6 +73,14 @@ class Unreachable(NamedTuple):
     retry_after_s: float | None
 
 
+class Stale(NamedTuple):
+    """A kept connection was lost before the reply: this tells nothing of the endpoint."""
+
+
+class Starved(NamedTuple):
+    """This machine could open no connection: nothing was sent."""
+
+
 class Refused(NamedTuple):
     """The endpoint works and refuses this one request."""
 
@@ -87,4 +95,15 @@ class Abandoned(NamedTuple):
     """Cancelled, or a hedged copy that lost: nothing is known of it."""
 
 
-Outcome = Completed | Throttled | Stray | Failed | Unreachable | Refused | Disabled | Abandoned
+Outcome = (
+    Completed
+    | Throttled
+    | Stray
+    | Failed
+    | Unreachable
+    | Stale
+    | Starved
+    | Refused
+    | Disabled
+    | Abandoned
+)

@@ -13,6 +13,7 @@ from vcgen.engine.limits.permit import (
     Outcome,
     Permit,
     RequestSize,
+    Starved,
     Stray,
     Throttled,
     Unreachable,
@@ -144,7 +145,7 @@ class RateLimits:
         """Settle the difference between estimate and use; grow while nothing is refused."""
         if isinstance(outcome, Completed):
             self._complete(permit, outcome.usage, now)
-        elif isinstance(outcome, Unreachable):
+        elif isinstance(outcome, Unreachable | Starved):
             self._accepted.remove(permit.sent_at, self._share_of_a_minute(permit.amounts))
 
     def change(self, limits: Limits) -> None:

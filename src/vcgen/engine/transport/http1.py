@@ -13,7 +13,9 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 from vcgen.engine.transport.base import Reply
 from vcgen.errors import ConnectionLost, ReplyTooLarge, UsageError
 
-MAX_REPLY_BYTES = 16 << 20
+# Texts are used up to 262,144 characters: 1.5 MB where each is written as \\uXXXX. Thinking of
+# 128,000 tokens, written so and in two fields, as OpenRouter does, takes some 6 MB.
+MAX_REPLY_BYTES = 8 << 20
 MAX_HEAD_BYTES = 1 << 16
 _HTTP, _HTTPS = 80, 443
 _LETTERS = "/?%:@!$&'()*+,;=-._~"  # of paths and queries, RFC 3986, those quoted before included
@@ -74,6 +76,7 @@ class ReplyReader:
     """Reads the replies of one connection, one after another: `expect`, then `feed` or `end`.
 
     Attributes:
+        received_bytes: of the expected reply.
         begun: a byte of the expected reply has come.
         keep_alive: after a whole reply: the connection may carry another request.
     """
@@ -86,7 +89,7 @@ class ReplyReader:
         """Forget the last reply: the next bytes belong to a new one."""
         self.begun = self.keep_alive = self._has_head = False
         self._status = 0
-        self._received_bytes = 0
+        self.received_bytes = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._body = bytearray()
 
@@ -98,7 +101,7 @@ class ReplyReader:
             ReplyTooLarge: it exceeds `MAX_REPLY_BYTES`, packed or unpacked.
         """
         self.begun = True
-        self._received_bytes += len(data)
+        self.received_bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (HttpParserError, HttpParserUpgrade) as error:
@@ -106,7 +109,7 @@ class ReplyReader:
             if not self._status:  # bytes after a whole reply are dropped
                 raise ConnectionLost(f"the server does not speak HTTP/1.1: {error}") from error
         body_bytes = MAX_REPLY_BYTES if self._has_head else 0
-        if self._received_bytes > body_bytes + MAX_HEAD_BYTES:
+        if self.received_bytes > body_bytes + MAX_HEAD_BYTES:
             raise too_large()
         return self._reply() if self._status else None
 
@@ -121,6 +124,10 @@ class ReplyReader:
             raise ConnectionLost("the server closed the connection before the reply was whole")
         self._status = self._parser.get_status_code()
         return self._reply()
+
+    def drop_body(self) -> None:
+        """Free the memory of the last reply, which an idle connection would keep."""
+        self._body = bytearray()
 
     def on_message_begin(self) -> None:
         if self._status:

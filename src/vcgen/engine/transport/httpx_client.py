@@ -4,24 +4,37 @@ Slower than the default: httpx's pool costs milliseconds of CPU a request. The c
 caller's, or made here to use the proxies that the environment names.
 """
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any, Self
 
-import anyio
 import httpx
 
 from vcgen.engine.config import LOOPBACK
-from vcgen.engine.transport.asyncio_http import CONNECT_S, IDLE_S, tls
+from vcgen.engine.transport.asyncio_http import CONNECT_S, connect_failed, tls
 from vcgen.engine.transport.base import Reply
+from vcgen.engine.transport.connection import IDLE_S
+from vcgen.engine.transport.deadline import fail_at
 from vcgen.engine.transport.http1 import MAX_REPLY_BYTES, require_headers, too_large, unpacked
-from vcgen.errors import ConnectFailed, ConnectionLost, TimedOut, TransportError, UsageError
+from vcgen.engine.transport.large_replies import LARGE_BYTES, LargeReplies
+from vcgen.errors import (
+    ConnectFailed,
+    ConnectionLost,
+    StaleConnection,
+    TimedOut,
+    TransportError,
+    UsageError,
+)
 
 # The first event of httpcore on a connection that is already established.
 _ON_A_KEPT_CONNECTION = "http11.send_request_headers.started"
+_NO_BYTE_CAME = "Server disconnected without sending a response"
 
 
 class HttpxTransport:
     """Sends by a client that its owner closes; redirects are never followed.
+
+    A request is sent at most once, as by the default transport: httpx sends nothing again.
 
     Give the client a pool as large as the concurrency, `httpx.Limits(max_connections=None)`: a
     request that waits for a connection spends its deadline waiting.
@@ -29,6 +42,7 @@ class HttpxTransport:
 
     def __init__(self, client: httpx.AsyncClient) -> None:
         self._client = client
+        self._large = LargeReplies()
         self._is_ours = False
 
     @classmethod
@@ -75,33 +89,26 @@ class HttpxTransport:
             )
         except httpx.InvalidURL as error:
             raise UsageError(f"{url!r} is no address: {error}") from error
-        try:
-            with anyio.fail_after(timeout_s):
-                response = await self._send(request)
-                try:
-                    received = await _body(response)
-                finally:
-                    await response.aclose()
-        except TimeoutError as error:
-            raise TimedOut(f"no whole reply within {timeout_s:g} s") from error
-        except httpx.HTTPError as error:
-            raise _translate(error) from error
-        return Reply(response.status_code, dict(response.headers), received)
-
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        """As the default transport: once more where a kept connection closes before any reply."""
         events: list[str] = []
 
         async def note(event: str, _: Mapping[str, Any]) -> None:
             events.append(event)
 
         request.extensions["trace"] = note
+        response: httpx.Response | None = None
         try:
-            return await self._client.send(request, stream=True, follow_redirects=False)
-        except (httpx.NetworkError, httpx.RemoteProtocolError):
-            if events[:1] != [_ON_A_KEPT_CONNECTION]:
-                raise
-        return await self._client.send(request, stream=True, follow_redirects=False)
+            async with fail_at(asyncio.get_running_loop().time() + timeout_s):
+                response = await self._client.send(request, stream=True, follow_redirects=False)
+                try:
+                    received = await _body(response, self._large)
+                finally:
+                    await response.aclose()
+        except TimeoutError as error:
+            raise TimedOut(f"no whole reply within {timeout_s:g} s") from error
+        except httpx.HTTPError as error:
+            is_kept = response is None and events[:1] == [_ON_A_KEPT_CONNECTION]
+            raise _translate(error, is_kept=is_kept) from error
+        return Reply(response.status_code, dict(response.headers), received)
 
     async def aclose(self) -> None:
         """Close the client if it was made here."""
@@ -109,21 +116,43 @@ class HttpxTransport:
             await self._client.aclose()
 
 
-async def _body(response: httpx.Response) -> bytes:
+async def _body(response: httpx.Response, large: LargeReplies) -> bytes:
     # httpx unpacks 64 KiB into 64 MiB before its size can be checked, and takes a truncated body
     # for whole. A mock's response is already decoded.
     is_plain = response.is_stream_consumed
     received = bytearray()
-    async for piece in response.aiter_bytes() if is_plain else response.aiter_raw():
-        received += piece
-        if len(received) > MAX_REPLY_BYTES:
-            raise too_large()
+    place, is_large = None, False
+    try:
+        async for piece in response.aiter_bytes() if is_plain else response.aiter_raw():
+            received += piece
+            if len(received) > MAX_REPLY_BYTES:
+                raise too_large()
+            if len(received) > LARGE_BYTES and not is_large:
+                is_large, place = True, large.enter()
+                if place is not None:
+                    await place
+    finally:
+        if is_large:
+            large.leave(place)
     packing = "" if is_plain else response.headers.get("content-encoding", "")
     return unpacked(bytes(received), packing) if packing and received else bytes(received)
 
 
-def _translate(error: httpx.HTTPError) -> TransportError:
+def _translate(error: httpx.HTTPError, *, is_kept: bool) -> TransportError:
+    """The error of ours; `is_kept`: not a byte of a reply came on a connection used before."""
     message = str(error) or type(error).__name__
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout | httpx.ProxyError):
-        return ConnectFailed(message)
+        cause = _os_error(error)
+        return ConnectFailed(message) if cause is None else connect_failed(cause, message)
+    is_unanswered = isinstance(error, httpx.NetworkError) or message.startswith(_NO_BYTE_CAME)
+    if is_kept and is_unanswered:
+        return StaleConnection(message)
     return ConnectionLost(message)
+
+
+def _os_error(error: BaseException) -> OSError | None:
+    """The error of the system below one of httpx, None if there was none."""
+    below: BaseException | None = error
+    while below is not None and not isinstance(below, OSError):
+        below = below.__cause__ or below.__context__
+    return below
