@@ -14,10 +14,11 @@ import vcgen
 
 SOURCE = Path(vcgen.__file__).parent
 
-# Each package may import itself and these; everybody may import `errors` and `_version`.
+# Each package may import itself and these; everybody may import EVERYBODY_MAY.
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
+    "plain_text": set(),
     "engine": set(),
     "data": set(),
     "checks": {"data"},
@@ -29,7 +30,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "": {"pipeline", "tasks", "data", "engine", "sim"},  # `vcgen` itself: the public names
     "__main__": {"cli"},
 }
-EVERYBODY_MAY = {"errors", "_version"}
+EVERYBODY_MAY = {"errors", "_version", "plain_text"}
 # Who may use which part, where a package may use only part of another.
 ONLY_THROUGH = {
     ("pipeline", "sim"): ("pipeline.session", "sim"),
@@ -261,3 +262,28 @@ def test_what_is_unsafe_is_known_by_its_syntax(source: str) -> None:
 
 def test_nothing_runs_text_as_code_or_as_a_command() -> None:
     assert not {name: found for name, tree in modules().items() if (found := unsafe(tree))}
+
+
+def prints(tree: ast.Module) -> list[str]:
+    """What in a tree writes to a terminal by itself."""
+    found = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(func=ast.Name(id="print")):
+                found.append("print")
+            case ast.Attribute(value=ast.Name(id="typer" | "click"), attr="echo" | "secho" as name):
+                found.append(name)
+            case ast.Attribute(value=ast.Attribute(attr="stdout" | "stderr"), attr="write" as name):
+                found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("source", ["print(x)", "typer.echo(x)", "sys.stderr.write(x)"])
+def test_what_writes_to_a_terminal_is_known_by_its_syntax(source: str) -> None:
+    assert prints(ast.parse(source))
+
+
+def test_only_output_writes_to_a_terminal() -> None:
+    """`cli.output` makes text plain; what is drawn passes `cli.display`."""
+    printing = {name: found for name, tree in modules().items() if (found := prints(tree))}
+    assert printing.keys() == {"cli.output"}

@@ -5,6 +5,7 @@ from pathlib import Path
 import orjson
 
 from tests.support.common import CLIPS, Command
+from vcgen.plain_text import plain_lines
 
 
 def write(path: Path, *answers: str) -> Path:
@@ -41,3 +42,18 @@ def test_layout_of_a_directory_is_wrong_use(command: Command, tmp_path: Path) ->
     finished = command("check", run, "--layout", "llava")
     assert finished.code == 2
     assert "--layout llava applies to a file" in finished.err
+
+
+def test_an_example_is_one_plain_line(command: Command, tmp_path: Path) -> None:
+    data = tmp_path / "data.json"
+    turns = [
+        {"from": "human", "value": "<video>\nWhy?"},
+        {"from": "gpt", "value": "The caption says\x1b[2J\u202e that."},
+    ]
+    row = {"id": "a\x1b[31m\u202e\nforged: all is well", "video": "a.mp4", "conversations": turns}
+    data.write_bytes(orjson.dumps([row]))
+    finished = command("check", data)
+    assert r"a\x1b[31m\u202e forged: all is well" in finished.out
+    assert r"The caption says\x1b[2J\u202e that." in finished.out
+    assert "\nforged" not in finished.out
+    assert finished.out == plain_lines(finished.out)

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import anyio
 import pytest
+from rich.console import Console
 
 from tests.support.common import make_clips
 from vcgen import Endpoint, Limits
-from vcgen.cli.display import View, show_progress
+from vcgen.cli.display import View, _table, show_progress
 from vcgen.data.formatting import money
 from vcgen.data.readers.inputs import open_input
 from vcgen.pipeline.runner import Run
@@ -187,3 +188,12 @@ def test_an_input_that_vanishes_does_not_end_the_run(tmp_path: Path) -> None:
         return run.progress.records
 
     assert anyio.run(main) == 3
+
+
+def test_what_is_drawn_obeys_no_text() -> None:
+    """Neither a control character nor Rich's own marks for colours."""
+    console = Console(force_terminal=True, color_system=None, width=200)
+    with console.capture() as drawn:
+        console.print(_table({"judge": "\x1b[31m\u202e[red]a judge[/red]"}))
+    assert r"\x1b[31m\u202e[red]a judge[/red]" in drawn.get()
+    assert "\u202e" not in drawn.get()

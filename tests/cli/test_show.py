@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.common import CLIPS, Command, start_vcgen
+from vcgen.data.records import Record, Turn
+from vcgen.pipeline.store.layout import RECORDS
+from vcgen.pipeline.store.lines import encode_line
+from vcgen.plain_text import plain_lines
 
 
 @pytest.fixture
@@ -35,3 +39,23 @@ def test_show_counts_as_finished_when_its_reader_leaves(done: Path, limit: int) 
         shown.stdout.close()
         assert shown.wait(20) == 0
         assert shown.stderr.read() == ""
+
+
+def test_a_page_shows_what_a_terminal_would_obey(command: Command, done: Path) -> None:
+    """Records may come from a stranger, and so may their ids."""
+    hostile = "\x1b[31m\x9b2J\u202e\nforged/description/0   video a.mp4"
+    turn = Turn("causal", f"Why{hostile}?", f"Because {hostile}.")
+    record = Record(
+        id=hostile,
+        video=hostile,
+        clip_id="a",
+        task="description",
+        turns=(turn,),
+        meta={"model": hostile},
+    )
+    (done / RECORDS).write_bytes(encode_line(record))
+    shown = command("show", done)
+    assert shown.code == 0
+    assert shown.out == plain_lines(shown.out)
+    assert shown.out.count(r"\x1b[31m\x9b2J\u202e") == 5
+    assert "\nforged" not in shown.out

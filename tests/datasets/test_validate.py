@@ -189,7 +189,7 @@ def test_no_record_and_no_turn_are_not_clean() -> None:
     result, clean = validated(reject, empty)
     assert clean == [False, False]
     assert (result.unreadable, result.records) == (1, 1)
-    assert result.broken == ["rows.json:2: not[2J JSON"]
+    assert result.broken == [r"rows.json:2: not\x1b[2J JSON"]
 
 
 def test_the_order_of_codes_is_that_of_the_table() -> None:

@@ -20,7 +20,7 @@ import typer
 import typer.core
 
 from vcgen._version import __version__
-from vcgen.cli.output import tell
+from vcgen.cli.output import print_lines, tell
 from vcgen.errors import RunStopped, UsageError, VcgenError
 
 WrongUse = typer.TyperException
@@ -93,9 +93,9 @@ def _root(
     version: Annotated[bool, typer.Option("--version", help="Show the version.")] = False,
 ) -> None:
     if version:
-        print(f"vcgen {__version__}")
+        print_lines(f"vcgen {__version__}")
     elif context.invoked_subcommand is None:
-        print(context.get_help())
+        print_lines(context.get_help())
         raise Finish(EXIT_WRONG_USE)
 
 

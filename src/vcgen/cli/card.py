@@ -7,7 +7,7 @@ from pathlib import Path
 from vcgen.cli.app import command, option
 from vcgen.cli.common import ensure_distinct, report_damaged
 from vcgen.cli.options import RUN
-from vcgen.cli.output import tell
+from vcgen.cli.output import print_lines, tell
 from vcgen.data.records import Record
 from vcgen.datasets.card.card import Examples, require_license, write_card
 from vcgen.datasets.near_duplicates import NEAR_MISSING
@@ -59,7 +59,7 @@ def card(
     if statistics.duplicates.near_answers is None:
         tell(f"vcgen: {NEAR_MISSING}")
     if output is None:
-        print(text, end="")
+        print_lines(text)
         return
     with replacing_file(output) as file:
         file.write(text.encode())

@@ -4,12 +4,10 @@ import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import orjson
-
 from vcgen.cli.app import EXIT_REJECTS, argument, command, flag, option
 from vcgen.cli.common import ensure_distinct, read_known_clips
 from vcgen.cli.options import CLIP_FORMAT, JSON, LANGUAGE, TEMPLATES
-from vcgen.cli.output import tell
+from vcgen.cli.output import print_json, print_lines, tell
 from vcgen.data.clip_index import ClipIndex
 from vcgen.data.records import Record
 from vcgen.datasets.export.json_files import write_rows
@@ -70,7 +68,10 @@ def check(  # noqa: PLR0913 - one parameter an option, all by name
     else:
         write_rows(_clean(rows, validator, known), output, as_array=as_array)
     result = validator.validation()
-    print(orjson.dumps(result).decode() if as_json else _on_terminal(_page(result)))
+    if as_json:
+        print_json(result)
+    else:
+        print_lines(_page(result))
     if not result.near_duplicates:
         tell(f"vcgen: {NEAR_MISSING}")
     if output is not None:
@@ -136,8 +137,3 @@ def _page(result: Validation) -> str:
             if example.excerpt:
                 lines.append(f"      {example.excerpt}")
     return "\n".join(lines)
-
-
-def _on_terminal(text: str) -> str:
-    encoding = sys.stdout.encoding or "utf-8"
-    return text.encode(encoding, "backslashreplace").decode(encoding)

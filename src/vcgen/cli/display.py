@@ -20,6 +20,7 @@ from vcgen.cli.output import judge_line, largest_shares, left_out, tell, unless_
 from vcgen.data.formatting import duration, money
 from vcgen.errors import UsageError
 from vcgen.pipeline.workers.supervisor import RunHandle
+from vcgen.plain_text import plain
 
 REDRAW_S = 0.25
 LOOK_EVERY_S = 1.0
@@ -113,7 +114,7 @@ async def _print_lines(view: View) -> None:
 def _table(fields: dict[str, str]) -> Table:
     table = Table.grid(padding=(0, 2))
     for label, text in fields.items():
-        table.add_row(Text(label, style="dim"), Text(text))
+        table.add_row(Text(label, style="dim"), Text(plain(text)))
     return table
 
 

@@ -7,7 +7,7 @@ from typing import cast
 from vcgen.cli.app import REQUIRED, Finish, command, flag, option
 from vcgen.cli.common import ensure_distinct, report_damaged
 from vcgen.cli.options import RUN, split_names
-from vcgen.cli.output import tell
+from vcgen.cli.output import print_lines, tell
 from vcgen.data.records import KINDS, Kind
 from vcgen.datasets.export.export import export_records
 from vcgen.datasets.export.registry import FORMATS
@@ -24,7 +24,7 @@ def _list_formats(asked: bool) -> None:  # noqa: FBT001 - typer calls it
     if asked:
         width = max(map(len, FORMATS))
         for name, form in FORMATS.items():
-            print(f"{name:<{width}}  {form.purpose}")
+            print_lines(f"{name:<{width}}  {form.purpose}")
         raise Finish
 
 

@@ -4,8 +4,6 @@ import functools
 import sys
 from dataclasses import replace
 
-import orjson
-
 from vcgen.checks.language import code_of
 from vcgen.cli.app import EXIT_NO_RECORDS, EXIT_REJECTS, command
 from vcgen.cli.common import run_loop
@@ -20,7 +18,7 @@ from vcgen.cli.options import (
     OutputOptions,
     WhatToMake,
 )
-from vcgen.cli.output import print_summary, tell
+from vcgen.cli.output import print_json, print_summary, tell
 from vcgen.data.records import is_simulated
 from vcgen.errors import RunStopped, StoreError
 from vcgen.pipeline.progress import RunSummary
@@ -84,14 +82,15 @@ async def _generate(spec: WorkerSpec, *, as_json: bool) -> RunSummary:
         try:
             await work_at_terminal(work, spec.count_rows)
         except (RunStopped, StoreError) as error:
-            records = work.summary().records
-            error.add_note(
-                f"records so far: {records:,}, in {spec.output}; the same command continues"
-            )
+            if run.store is not None and not run.store.is_displaced:
+                records = work.summary().records
+                error.add_note(
+                    f"records so far: {records:,}, in {spec.output}; the same command continues"
+                )
             raise
         finally:
             if as_json:
-                print(orjson.dumps(work.summary()).decode())
+                print_json(work.summary())
         return work.summary()
 
 

@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from vcgen.data.formatting import duration, money
+from vcgen.plain_text import plain, plain_lines
 
 if TYPE_CHECKING:  # it takes a fifth of a second to load
     from vcgen.pipeline.progress import JudgeSummary, RunSummary
@@ -17,7 +18,22 @@ MOST_CODES = 5
 def tell(line: str) -> None:
     """Print a line on standard error, if that is still open."""
     with suppress(OSError):
-        print(line, file=sys.stderr, flush=True)
+        print(plain(line), file=sys.stderr, flush=True)
+
+
+def print_lines(text: str) -> None:
+    """Print lines on standard output, in the characters that it can show."""
+    encoding = sys.stdout.encoding or "utf-8"
+    print(
+        plain_lines(text.removesuffix("\n")).encode(encoding, "backslashreplace").decode(encoding)
+    )
+
+
+def print_json(value: object) -> None:
+    """Print a value on standard output for programs, which get every character."""
+    import orjson  # noqa: PLC0415 - most commands print none
+
+    print(orjson.dumps(value).decode())
 
 
 def print_summary(summary: "RunSummary") -> None:

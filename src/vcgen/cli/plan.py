@@ -2,12 +2,10 @@
 
 import functools
 
-import orjson
-
 from vcgen.cli.app import command, flag
 from vcgen.cli.common import run_loop
 from vcgen.cli.options import LATENCY, EndpointOptions, InputOptions, JudgeOptions, WhatToMake
-from vcgen.cli.output import aligned
+from vcgen.cli.output import aligned, print_json, print_lines
 from vcgen.data.formatting import duration, money
 from vcgen.engine.config import Limits
 from vcgen.pipeline.plan import Plan, estimate
@@ -47,9 +45,9 @@ def plan(
         )
     )
     if as_json:
-        print(orjson.dumps(planned).decode())
+        print_json(planned)
     else:
-        print("\n".join(_lines(planned)))
+        print_lines("\n".join(_lines(planned)))
 
 
 def _lines(plan: Plan) -> list[str]:

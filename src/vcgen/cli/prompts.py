@@ -6,6 +6,7 @@ from pathlib import Path
 from vcgen.cli.app import argument, command, option
 from vcgen.cli.common import run_loop
 from vcgen.cli.options import LANGUAGE, TASKS, TEMPLATES, split_names
+from vcgen.cli.output import print_lines
 from vcgen.data.clips import Clip
 from vcgen.data.readers.read import read_clips
 from vcgen.errors import UsageError
@@ -27,7 +28,7 @@ def prompts(
     """List the prompt templates, or show one filled for a clip."""
     if template is None:
         loaded = Templates(templates)
-        print("\n".join(f"{name:12} {loaded.digest(name)}" for name in loaded.names()))
+        print_lines("\n".join(f"{name:12} {loaded.digest(name)}" for name in loaded.names()))
         return
     Templates(templates).digest(template)  # an unknown name is reported before a missing clip
     if clip is None:
@@ -37,4 +38,4 @@ def prompts(
         raise UsageError(f"{clip} has no usable clip")
     render = functools.partial(preview, first, template, split_names(tasks), templates, language)
     for message in run_loop(render):
-        print(f"--- {message.role} ---\n{message.content}\n")
+        print_lines(f"--- {message.role} ---\n{message.content}\n\n")

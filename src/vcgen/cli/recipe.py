@@ -4,6 +4,7 @@ from functools import partial
 
 from vcgen.cli.app import argument, command, subcommands
 from vcgen.cli.options import RECIPES
+from vcgen.cli.output import print_lines
 from vcgen.tasks.recipe_files import builtin_recipes, read_recipe, recipe_text
 
 recipes = subcommands("recipe", "Show the built-in recipes.")
@@ -12,11 +13,11 @@ recipes = subcommands("recipe", "Show the built-in recipes.")
 @partial(command, name="list", group=recipes)
 def names() -> None:
     """List the recipes that come with vcgen."""
-    print("\n".join(builtin_recipes()))
+    print_lines("\n".join(builtin_recipes()))
 
 
 @partial(command, group=recipes)
 def show(name: str = argument("NAME", f"{RECIPES}, or a TOML file.")) -> None:
     """Print a recipe, as a start for your own; a file is checked."""
     read_recipe(name)
-    print(recipe_text(name), end="")
+    print_lines(recipe_text(name))

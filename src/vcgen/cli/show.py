@@ -5,10 +5,12 @@ from pathlib import Path
 
 from vcgen.cli.app import argument, command, option
 from vcgen.cli.options import RUN
+from vcgen.cli.output import print_lines
 from vcgen.data.records import Record
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.manifest import Manifest
 from vcgen.pipeline.store.read import read_records
+from vcgen.plain_text import plain
 
 
 @command
@@ -28,17 +30,18 @@ def show(
             continue
         if shown == max_shown:
             break
-        print(_page(record))
+        print_lines(_page(record))
         shown += 1
     if wanted is not None and not shown:
         raise UsageError(f"{run} has no record {wanted!r}")
 
 
 def _page(record: Record) -> str:
-    lines = [f"{record.id}   video {record.video}   model {record.meta.get('model', 'unknown')}"]
+    about = (record.id, f"video {record.video}", f"model {record.meta.get('model', 'unknown')}")
+    lines = ["   ".join(map(plain, about))]
     for turn in record.turns:
-        lines.append(f"  [{turn.kind}] Q: {turn.question}")
+        lines.append(f"  [{turn.kind}] Q: {plain(turn.question)}")
         lines.append(
             textwrap.fill(turn.answer, 100, initial_indent="    A: ", subsequent_indent=" " * 7)
         )
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", ""])

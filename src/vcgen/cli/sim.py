@@ -9,6 +9,7 @@ import anyio
 from vcgen.cli.app import command, option
 from vcgen.cli.common import run_loop
 from vcgen.cli.options import LATENCY
+from vcgen.cli.output import print_lines
 from vcgen.sim import FAULT_KINDS as FAULTS, Scenario, Simulator, parse_faults, serve
 
 
@@ -44,7 +45,7 @@ def sim(
 
 async def _serve(simulator: Simulator, port: int) -> None:
     async with serve(simulator, port=port) as base_url:
-        print(f"simulated endpoint at {base_url} (any key, model sim); Ctrl-C ends it")
+        print_lines(f"simulated endpoint at {base_url} (any key, model sim); Ctrl-C ends it")
         sys.stdout.flush()
         # Received by the loop: uvloop swallows an exception raised within one of its own callbacks.
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from vcgen.checks.checker import Checker
 from vcgen.checks.codes import CODES, Problem, SeverityOverride, apply_severities, problem
 from vcgen.checks.leaks import find_leaks
-from vcgen.data.cleaning import clean_text
 from vcgen.data.clips import Clip
 from vcgen.data.records import Outcome, Record
 from vcgen.datasets.near_duplicates import Duplicate, DuplicateIndex
+from vcgen.plain_text import plain
 from vcgen.tasks.evidence import render_evidence
 
 EXAMPLES = 3
@@ -192,4 +192,4 @@ def _example(record: Record, shown: Problem) -> Example:
 
 def _shown(text: str) -> str:
     # Control characters in the data could steer a terminal or break a line.
-    return clean_text(text[: 2 * _EXCERPT], Counter())
+    return plain(" ".join(text[: 2 * _EXCERPT].split()))

@@ -25,6 +25,7 @@ from vcgen.errors import (
     TimedOut,
     TransportError,
 )
+from vcgen.plain_text import plain
 
 # Shorter keys are placeholders such as "none", which texts may hold.
 SHORTEST_SECRET = 16
@@ -93,13 +94,13 @@ class EndpointClient:
         try:
             reply = await self._transport.post(self.endpoint.url, self._headers, body, timeout_s)
         except TransportError as error:
-            return self._without_secrets(_no_reply(error)), UNKNOWN
+            return self._presentable(_no_reply(error)), UNKNOWN
         content = reply.body
         for spelling in self._spellings:
             content = content.replace(spelling, HIDDEN.encode())
         result = decode(reply.status, reply.headers, content)
         if isinstance(result, Failure):
-            result = self._without_secrets(result)
+            result = self._presentable(result)
         return result, announced_limits(reply.headers)
 
     def downgrade(
@@ -134,10 +135,12 @@ class EndpointClient:
         elif capabilities != self.capabilities:
             self.capabilities = capabilities._replace(structured=self.capabilities.structured)
 
-    def _without_secrets(self, failure: Failure) -> Failure:
+    def _presentable(self, failure: Failure) -> Failure:
+        """A failure whose message may be shown."""
         message = failure.message
         for secret in self._secrets:
             message = message.replace(secret, HIDDEN)
+        message = plain(message)
         return failure if message == failure.message else replace(failure, message=message)
 
 

@@ -201,7 +201,7 @@ class Run:
             self._do_rows, self._end_grace, self._sync, self._watch_bottlenecks, self._end_in_time
         )
         if self.store is not None:
-            self.store.sync()
+            self.store.settle()
         if self.stopped is not None and not isinstance(self.stopped, BudgetSpent):
             raise self.stopped
 

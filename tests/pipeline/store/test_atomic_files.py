@@ -9,7 +9,14 @@ import pytest
 from tests.pipeline.store.test_directory import fill, opened, record
 from vcgen.datasets.export import export_records
 from vcgen.errors import UsageError
-from vcgen.pipeline.store.atomic_files import replacing
+from vcgen.pipeline.store.atomic_files import (
+    open_directory,
+    open_private,
+    open_regular,
+    read_bytes,
+    replacing,
+    replacing_in,
+)
 from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.read import read_records
 
@@ -114,3 +121,35 @@ def test_what_a_killed_process_left_is_not_in_the_way(tmp_path: Path) -> None:
         file.write(b"whole")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
     assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_a_file_is_replaced_in_the_open_directory_wherever_that_is(tmp_path: Path) -> None:
+    here, there = tmp_path / "here", tmp_path / "there"
+    here.mkdir()
+    directory = open_directory(here)
+    here.rename(there)
+    here.mkdir()
+    with replacing_in(directory, "file") as file:
+        file.write(b"whole")
+    os.close(directory)
+    assert [path.name for path in there.iterdir()] == ["file"]
+    assert not [*here.iterdir()]
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_WRONLY, os.O_RDWR])
+def test_a_pipe_is_refused_without_waiting(tmp_path: Path, flags: int) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    before = sorted(Path("/proc/self/fd").iterdir())
+    with pytest.raises(OSError, match=r"not a regular file: .*pipe"):
+        open_regular(tmp_path / "pipe", flags)
+    assert sorted(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_a_link_is_followed_to_read_only(tmp_path: Path) -> None:
+    """Caches of data sets are made of links."""
+    (tmp_path / "file").write_text("content")
+    (tmp_path / "link").symlink_to("file")
+    assert read_bytes(tmp_path / "link") == b"content"
+    with pytest.raises(OSError, match="symbolic links"):
+        open_private(tmp_path / "link", os.O_WRONLY)

@@ -13,7 +13,7 @@ import orjson
 
 from vcgen.datasets.export.output import Output, RowWriter
 from vcgen.errors import UsageError
-from vcgen.pipeline.store.atomic_files import replacing_file
+from vcgen.pipeline.store.atomic_files import read_bytes, replacing_file
 
 _ARRAY = (b"[\n", b",\n", b"\n]\n", b"]\n")
 _LINES = (b"", b"\n", b"\n", b"")
@@ -140,7 +140,9 @@ def _read_dataset_info(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}
     try:
-        entries = orjson.loads(path.read_bytes())
+        entries = orjson.loads(read_bytes(path))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path} is not valid JSON; repair it, or write elsewhere") from error
     if not isinstance(entries, dict):

@@ -18,7 +18,13 @@ from pathlib import Path
 import orjson
 
 from vcgen.errors import UsageError
-from vcgen.pipeline.store.atomic_files import lock, make_directory, require_unlocked, sync_path
+from vcgen.pipeline.store.atomic_files import (
+    lock,
+    make_directory,
+    read_bytes,
+    require_unlocked,
+    sync_path,
+)
 
 _LIST = ".vcgen-export"
 
@@ -76,8 +82,8 @@ def _listed(path: Path) -> set[str] | None:
     if path.is_symlink() or not path.is_dir():
         raise UsageError(f"{path} is not a directory; name another")
     try:
-        return {_LIST, *orjson.loads((path / _LIST).read_bytes())}
-    except (FileNotFoundError, ValueError, TypeError):
+        return {_LIST, *orjson.loads(read_bytes(path / _LIST))}
+    except (OSError, ValueError, TypeError):
         if any(path.iterdir()):
             raise UsageError(
                 f"{path} is not empty and was not written by an export; name another directory"

@@ -1,14 +1,19 @@
-"""Private files that survive a power cut and are never opened through a symbolic link.
+"""Private files that survive a power cut and are never written through a symbolic link.
 
 Files with replies have mode 0600 regardless of the umask: prompts and answers are private until
 their owner shares them. An existing file keeps its mode.
+
+    opening                    waits              is an error
+    a pipe, socket or device   never              always: only regular files hold lines
+    a symbolic link            never              to write; to read, it is followed
 """
 
 import fcntl
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
-from errno import EBUSY, EWOULDBLOCK
+from contextlib import contextmanager, suppress
+from errno import EBUSY, EINVAL, ELOOP, ENOENT, ENXIO, EWOULDBLOCK
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,13 +22,53 @@ from vcgen.pipeline.store.lines import line_id, salvage
 
 PRIVATE = 0o600
 PLAIN = 0o666  # minus the umask
+# A terminal must not become the one that controls this process.
+_AT_ONCE = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 _NO_LINK = os.O_CLOEXEC | os.O_NOFOLLOW
 _BUFFER_BYTES = 1 << 20
 
 
+def open_regular(path: Path | str, flags: int, directory: int | None = None) -> int:
+    """Open a regular file without waiting; a new one has mode `PRIVATE`.
+
+    Args:
+        path: of the file, below `directory` if that is given.
+        flags: as for `os.open`.
+        directory: descriptor of a directory, which may have been moved since it was opened.
+
+    Raises:
+        OSError: the disk refuses, or the path is a pipe, a socket, a device or a directory.
+    """
+    try:
+        descriptor = os.open(path, flags | _AT_ONCE, PRIVATE, dir_fd=directory)
+    except OSError as error:
+        if error.errno == ENXIO:  # a socket, or a pipe that no process reads
+            raise _not_regular(path) from error
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise _not_regular(path)
+    return descriptor
+
+
+def _not_regular(path: Path | str) -> OSError:
+    return OSError(EINVAL, "it is not a regular file", str(path))
+
+
 def open_private(path: Path, flags: int) -> int:
-    """Open a file that is not a symbolic link; a new one has mode `PRIVATE`."""
-    return os.open(path, flags | _NO_LINK, PRIVATE)
+    """Open a regular file that is not a symbolic link, to write."""
+    return open_regular(path, flags | os.O_NOFOLLOW)
+
+
+def open_directory(path: Path) -> int:
+    """Open a directory: to name files in it wherever it is moved to, or to sync its entries."""
+    return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a regular file; raise OSError if it is none."""
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+        return file.read()
 
 
 @contextmanager
@@ -32,22 +77,38 @@ def replacing(path: Path, mode: int = PRIVATE) -> Iterator[BinaryIO]:
 
     Raise OSError if the disk refuses, or another process is replacing it.
     """
-    temporary = path.with_name(f".{path.name}.new")
-    require_unlocked(temporary)
+    directory = open_directory(path.parent)
+    try:
+        with replacing_in(directory, path.name, mode) as file:
+            yield file
+    finally:
+        os.close(directory)
+
+
+@contextmanager
+def replacing_in(directory: int, name: str, mode: int = PRIVATE) -> Iterator[BinaryIO]:
+    """Do as `replacing` in an open directory, wherever that is now."""
+    temporary = f".{name}.new"
+    require_unlocked(temporary, directory)
     # Left by a killed process, or a symbolic link laid there.
-    temporary.unlink(missing_ok=True)
+    _remove(temporary, directory)
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINK
-    with os.fdopen(os.open(temporary, flags, mode), "wb") as file:
+    with os.fdopen(os.open(temporary, flags, mode, dir_fd=directory), "wb") as file:
         lock(file.fileno())
         try:
             yield file
             file.flush()
             os.fsync(file.fileno())
-            temporary.replace(path)
+            os.replace(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
         except BaseException:
-            temporary.unlink(missing_ok=True)
+            _remove(temporary, directory)
             raise
-    sync_path(path.parent)
+    os.fsync(directory)
+
+
+def _remove(name: str, directory: int) -> None:
+    with suppress(FileNotFoundError):
+        os.unlink(name, dir_fd=directory)
 
 
 @contextmanager
@@ -90,11 +151,14 @@ def lock(descriptor: int) -> None:
             raise OSError(EBUSY, "another process is writing it") from error
 
 
-def require_unlocked(path: Path) -> None:
-    """Raise OSError if another process holds a lock on `path`."""
-    if path.is_symlink() or not path.exists():
-        return
-    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | _NO_LINK)
+def require_unlocked(path: Path | str, directory: int | None = None) -> None:
+    """Raise OSError if another process holds a lock on `path`, below `directory` if given."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | _AT_ONCE | os.O_NOFOLLOW, dir_fd=directory)
+    except OSError as error:
+        if error.errno in {ENOENT, ELOOP}:  # nothing, or a symbolic link
+            return
+        raise
     try:
         lock(descriptor)
     finally:
@@ -111,7 +175,7 @@ def make_directory(path: Path) -> None:
 
 def sync_path(path: Path) -> None:
     """Return when a file, or the entries of a directory, are on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    descriptor = os.open(path, os.O_RDONLY | _AT_ONCE)
     try:
         os.fsync(descriptor)
     finally:
@@ -131,9 +195,9 @@ def scan_lines(path: Path) -> Iterator[tuple[list[tuple[str, bytes]], bytes | No
 
 
 def open_lines(path: Path) -> BinaryIO:
-    """Open a file to read; raise UsageError if that fails."""
+    """Open a regular file to read; raise UsageError if that fails."""
     try:
-        return path.open("rb", buffering=_BUFFER_BYTES)
+        return os.fdopen(open_regular(path, os.O_RDONLY), "rb", buffering=_BUFFER_BYTES)
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 

@@ -18,6 +18,10 @@ a symbolic link.
     a process      locks    repairs    holds the lock until
     opens          yes      yes        `close`, or its end
     joins          no       no         its end, by the inherited descriptor `lock_descriptor`
+
+Each process looks at its paths with each `sync` (see `watch`): a directory that was moved or
+deleted fails the run. Names are looked up in the open directory, so `run.json` is written where the
+directory is, not to what has taken its path.
 """
 
 import os
@@ -30,13 +34,14 @@ from pathlib import Path
 from typing import Any, Self
 
 from vcgen.data.records import Outcome, Record
-from vcgen.errors import StoreError, UsageError
+from vcgen.errors import StoreError, UsageError, VcgenError
 from vcgen.pipeline.store import atomic_files, layout
 from vcgen.pipeline.store.compact import CompactMap, CompactSet
 from vcgen.pipeline.store.layout import CALLS, LOCK, MANIFEST, RECORDS, REJECTS
 from vcgen.pipeline.store.lines import decode_line, encode_line
 from vcgen.pipeline.store.manifest import Manifest
 from vcgen.pipeline.store.totals import totals_of
+from vcgen.pipeline.store.watch import PathWatch
 
 
 class RunDirectory:
@@ -56,6 +61,9 @@ class RunDirectory:
         self.records = 0
         self.rejects: Counter[str] = Counter()
         self.lock_descriptor = -1
+        self._directory = -1
+        self._place = path.absolute()  # the process may change its working directory
+        self._watch = PathWatch()
         self._files: dict[str, int] = {}
         self._done = CompactSet()
         self._calls: dict[Path, CompactMap] = {}  # offsets of lines by call
@@ -76,6 +84,7 @@ class RunDirectory:
         run = cls(path)
         try:
             atomic_files.make_directory(path)
+            run._open_directory()
             run.lock_descriptor = atomic_files.open_private(path / LOCK, os.O_RDWR | os.O_CREAT)
             atomic_files.lock(run.lock_descriptor)
         except OSError as error:
@@ -83,13 +92,14 @@ class RunDirectory:
             if error.errno == EBUSY:
                 raise UsageError(f"{path}: another process is writing this run") from error
             raise UsageError(f"{path}: cannot write there: {error.strerror}") from error
+        run._watch.add(run._place / LOCK, run.lock_descriptor)
         try:
             run._settle_manifest(manifest)
             run._repair()
             run._open_files()
         except OSError as error:
             run.close()
-            raise StoreError(f"{path}: {error.strerror}") from error
+            raise StoreError(f"{error.filename or path}: {error.strerror}") from error
         except BaseException:
             run.close()
             raise
@@ -103,13 +113,14 @@ class RunDirectory:
         """
         run = cls(path, worker)
         try:
+            run._open_directory()
             for name in (RECORDS, REJECTS, CALLS):
                 for file in layout.parts(path, name):
                     run._index(name, file)
             run._open_files()
         except OSError as error:
             run.close()
-            raise StoreError(f"{path}: {error.strerror}") from error
+            raise StoreError(f"{error.filename or path}: {error.strerror}") from error
         return run
 
     def is_done(self, sample: str) -> bool:
@@ -139,11 +150,15 @@ class RunDirectory:
         self.rejects.update(rejects)
 
     def recount(self) -> None:
-        """Count the outcomes on the disk, after a worker died and its last report is missing.
+        """Count the outcomes at the path, after a worker or some files are missing.
 
         Raise StoreError if the disk refuses.
         """
+        if self.lock_descriptor < 0:  # the other files are not a worker's
+            return
         self.records, self.rejects = 0, Counter()
+        if self._watch.missing() == self._place:  # and what is there is not ours to repair
+            return
         try:
             self._repair()
         except OSError as error:
@@ -162,21 +177,29 @@ class RunDirectory:
         """Return a step's answer kept by an earlier process, or None."""
         for path, offsets in self._calls.items():
             if (offset := offsets.get(key)) is not None:
-                with path.open("rb") as file:
-                    file.seek(offset)
-                    row = decode_line(file.readline())
+                row = decode_line(self._read_line(path, offset))
                 if row["id"] == key:
                     return row
         return None
 
+    def _read_line(self, path: Path, offset: int) -> bytes:
+        try:
+            descriptor = atomic_files.open_regular(path.name, os.O_RDONLY, self._directory)
+            with os.fdopen(descriptor, "rb") as file:
+                file.seek(offset)
+                return file.readline()
+        except OSError as error:
+            raise StoreError(f"{path}: cannot read: {error.strerror}") from error
+
     def sync(self) -> None:
         """Return when all that was appended is on the disk. May run in a thread.
 
-        Raise StoreError if the disk failed, now or before; lines appended since the last sync that
-        returned may be lost.
+        Raise StoreError if the disk failed or a path was missing twice, now or before; lines
+        appended since the last sync that returned may be lost.
         """
         if self._failure:
             raise StoreError(self._failure)
+        self._fail_if(self._watch.look())
         if not self._dirty:
             return
         self._dirty = False
@@ -189,13 +212,54 @@ class RunDirectory:
                 self._failure = f"{path}: not on the disk: {error.strerror}"
                 raise StoreError(self._failure) from error
 
+    def settle(self) -> None:
+        """Do as `sync` at the end of a run; count what is at the path if lines have gone.
+
+        Raise StoreError as `sync` does, and if a path is missing.
+        """
+        try:
+            self.sync()
+            self._require_in_place()
+        except StoreError:
+            if self.is_displaced:
+                with suppress(VcgenError):  # files may still go; the first error counts
+                    self.recount()
+            raise
+
+    def _require_in_place(self) -> None:
+        self._watch.look()
+        self._fail_if(self._watch.look())
+
+    @property
+    def is_displaced(self) -> bool:
+        """Whether the directory or a file of this process is not at its path."""
+        return self._watch.missing() is not None
+
+    def _fail_if(self, missing: Path | None) -> None:
+        if missing is None:
+            return
+        shown = self.path if missing == self._place else self.path / missing.name
+        happened = "deleted or replaced" if self._watch.is_deleted(missing) else "moved"
+        if missing.name == LOCK:
+            then = "the same command continues"
+        elif happened != "moved":
+            then = "its lines are lost, and the same command makes their samples again"
+        elif missing == self._place:
+            then = "move it back or give its present path (-o), and the same command continues"
+        else:
+            then = "move it back, and the same command continues"
+        self._failure = f"{shown} was {happened} while the run wrote to it: {then}"
+        raise StoreError(self._failure)
+
     def close(self) -> None:
         """Close the files and unlock the directory, unless a worker still holds it."""
         while self._files:
             os.close(self._files.popitem()[1])
-        if self.lock_descriptor >= 0:
-            os.close(self.lock_descriptor)
-            self.lock_descriptor = -1
+        self._watch = PathWatch()
+        for descriptor in (self._directory, self.lock_descriptor):
+            if descriptor >= 0:
+                os.close(descriptor)
+        self._directory = self.lock_descriptor = -1
 
     def _append(self, name: str, line: bytes) -> None:
         self._dirty = True
@@ -212,10 +276,16 @@ class RunDirectory:
             raise StoreError(f"{path}: cannot write: {error.strerror}") from error
 
     def finish(self) -> None:
-        """Write the totals into the manifest; a run that added nothing leaves it unchanged."""
-        before = self._manifest.counts
+        """Write the totals into the manifest; a run that added nothing leaves it unchanged.
+
+        Raise StoreError if the disk refuses, or the directory is not at its path.
+        """
+        before, manifest = self._manifest.counts, self._manifest
         if (before.get("records"), before.get("rejects")) != (self.records, self.rejects):
-            self._write_manifest(replace(self._manifest, counts=totals_of(self.path).to_json()))
+            manifest = replace(manifest, counts=totals_of(self._place).to_json())
+        self._require_in_place()  # after the totals were read there
+        if manifest is not self._manifest:
+            self._write_manifest(manifest)
 
     def _settle_manifest(self, manifest: Manifest) -> None:
         if not (self.path / MANIFEST).exists():
@@ -234,17 +304,21 @@ class RunDirectory:
     def _write_manifest(self, manifest: Manifest) -> None:
         self._manifest = manifest
         try:
-            with atomic_files.replacing(self.path / MANIFEST) as file:
+            with atomic_files.replacing_in(self._directory, MANIFEST) as file:
                 file.write(manifest.encode())
         except OSError as error:
             raise StoreError(f"{self.path / MANIFEST}: cannot write: {error.strerror}") from error
 
+    def _open_directory(self) -> None:
+        self._directory = atomic_files.open_directory(self.path)
+        self._watch.add(self._place, self._directory)
+
     def _open_files(self) -> None:
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT
         for name in (RECORDS, REJECTS, CALLS):
-            self._files[name] = atomic_files.open_private(
-                layout.part(self.path, name, self._worker), flags
-            )
+            file = layout.part(self._place, name, self._worker)
+            self._files[name] = atomic_files.open_private(file, flags)
+            self._watch.add(file, self._files[name])
         atomic_files.sync_path(self.path)  # the file names
 
     def _repair(self) -> None:

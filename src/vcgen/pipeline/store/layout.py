@@ -26,6 +26,10 @@ def require_ours(path: Path) -> None:
                 f"{written} is a symbolic link, and a run writes to no file elsewhere: put the "
                 "file itself there, or choose another directory"
             )
+        if written.exists() and not written.is_file():
+            raise UsageError(
+                f"{written} is not a regular file: move it away, or choose another directory"
+            )
 
 
 def _strangers(path: Path) -> list[str]:

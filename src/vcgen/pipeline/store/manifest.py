@@ -13,6 +13,7 @@ import orjson
 
 from vcgen._version import __version__
 from vcgen.errors import UsageError
+from vcgen.pipeline.store.atomic_files import read_bytes
 from vcgen.pipeline.store.layout import MANIFEST
 from vcgen.tasks.recipe import with_current_names
 
@@ -64,7 +65,7 @@ class Manifest:
         """
         path = run / MANIFEST
         try:
-            content = orjson.loads(path.read_bytes())
+            content = orjson.loads(read_bytes(path))
             layout, _ = content["layout"], content["run"].keys()
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise UsageError(

@@ -21,7 +21,7 @@ from vcgen.engine.chat import Usage
 from vcgen.engine.config import Limits
 from vcgen.engine.limits.per_limit import WINDOW_S
 from vcgen.engine.limits.token_bucket import MARGIN_S
-from vcgen.errors import BudgetSpent, RunStopped, StoreError, UsageError
+from vcgen.errors import BudgetSpent, RunStopped, StoreError, UsageError, VcgenError
 from vcgen.pipeline.progress import RunSnapshot, RunSummary, sum_of
 from vcgen.pipeline.runner import GRACE_S, Run
 from vcgen.pipeline.store.directory import RunDirectory
@@ -104,7 +104,10 @@ class WorkerPool:
                 for worker in self._workers:
                     workers.start_soon(self._supervise, worker, background)
             background.cancel_scope.cancel()
-        if any(worker.ended_at is None for worker in self._workers):
+        if isinstance(self.stopped, StoreError):  # files with counted lines may be gone
+            with suppress(VcgenError):
+                self._store.recount()
+        elif any(worker.ended_at is None for worker in self._workers):
             self._store.recount()
         self.stopped = self.stopped or self._spent
         if self.stopped is not None and not isinstance(self.stopped, BudgetSpent):
