@@ -10,7 +10,7 @@ from tests.support.common import Command, Finished, Serving
 from vcgen.cli.main import main
 from vcgen.sim import serve
 
-pytest_plugins = ["tests.support.canary", "tests.support.servers"]
+pytest_plugins = ["tests.support.canary", "tests.support.servers", "tests.support.watchdog"]
 
 
 @pytest.fixture

@@ -193,7 +193,6 @@ def test_an_input_that_vanishes_does_not_end_the_run(tmp_path: Path) -> None:
 def test_what_is_drawn_obeys_no_text() -> None:
     """Neither a control character nor Rich's own marks for colours."""
     console = Console(force_terminal=True, color_system=None, width=200)
-    with console.capture() as drawn:
-        console.print(_table({"judge": "\x1b[31m\u202e[red]a judge[/red]"}))
-    assert r"\x1b[31m\u202e[red]a judge[/red]" in drawn.get()
-    assert "\u202e" not in drawn.get()
+    (drawn,) = _table(console, {"judge": "\x1b[31m\u202e[red]a judge[/red]"})
+    assert r"\x1b[31m\u202e[red]a judge[/red]" in drawn
+    assert "\u202e" not in drawn

@@ -298,6 +298,58 @@ def test_stop_ends_the_wait_before_a_retry() -> None:
     run(main)
 
 
+@pytest.mark.parametrize("rpm", [None, 30])
+def test_a_paused_engine_sends_nothing_and_loses_nothing(rpm: int | None) -> None:
+    """Neither from free slots, nor the request that waits for its payment."""
+
+    async def main() -> None:
+        simulator = Simulator(latency_s=1.0)
+        engine = Engine(
+            SIM, transport=SimTransport(simulator), limits=Limits(concurrency=2, rpm=rpm)
+        )
+        answers = []
+
+        async def ask() -> None:
+            answers.append(await engine.complete(HELLO))
+
+        async with anyio.create_task_group() as group:
+            for _ in range(9):
+                group.start_soon(ask)
+            await anyio.sleep(2.5)
+            engine.pause()
+            sent = simulator.requests
+            await anyio.sleep(3600)
+            assert simulator.requests == sent == len(answers) < 9
+            group.start_soon(ask)
+            await anyio.sleep(3600)
+            assert simulator.requests == sent
+            engine.resume()
+        assert simulator.requests == len(answers) == 10
+        assert engine.counters.requests == 10
+        assert engine.in_flight == 0
+
+    run(main)
+
+
+def test_a_stop_ends_calls_that_a_pause_holds() -> None:
+    async def main() -> None:
+        engine = Engine(SIM, transport=SimTransport(Simulator()))
+        engine.pause()
+        async with anyio.create_task_group() as group:
+
+            async def ask() -> None:
+                with pytest.raises(RunStopped, match="enough"):
+                    await engine.complete(HELLO)
+
+            group.start_soon(ask)
+            await anyio.sleep(60)
+            engine.resume()
+            engine.stop(RunStopped("enough"))
+        assert engine.counters.requests == 0
+
+    run(main)
+
+
 def test_default_transport_follows_the_endpoints() -> None:
     plain, proxied = Endpoint(model="m"), Endpoint(model="m", use_env_proxy=True)
     assert isinstance(default_transport([plain]), HttpTransport)

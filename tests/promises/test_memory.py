@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 import uvloop
 
 from tests.support.common import Serving
@@ -11,6 +12,7 @@ from vcgen.sim import Simulator
 RECORD_BYTES = 700  # of the shortest
 
 
+@pytest.mark.holds_loop("its transport answers without waiting: a turn lasts 1,000 clips")
 def test_nothing_of_a_clip_stays_in_memory_but_its_id(tmp_path: Path) -> None:
     grown = uvloop.run(growth(6000, 2000, tmp_path / "run"))
     assert grown.bytes_each < RECORD_BYTES / 2

@@ -63,6 +63,9 @@ _COMMON: Mapping[str, frozenset[str]] = {
         "setelah tidak sedang apa mengapa",
     }.items()
 }
+_END_OF_TAG = re.compile(r"[-_ (]")
+_OWN = {code: re.compile(f"[{script}]") for code, script in SCRIPTS.items()}
+_KANAS = re.compile(f"[{_KANA}]")
 _LETTER = re.compile(r"[^\W\d_]")
 _WIDE = re.compile(f"[{_HAN}{_KANA}{_HANGUL}]")
 _NOT_LATIN = re.compile(r"[\u0370-\u1dff\u2e80-\ud7ff\uf900-\ufaff]")
@@ -75,7 +78,7 @@ _FEW = 3
 def code_of(language: str) -> str:
     """Return `en` for `English`, `en` or `en-GB`; an empty string for an unknown language."""
     name = language.strip().lower()
-    tag = re.split(r"[-_ (]", name, maxsplit=1)[0]
+    tag = _END_OF_TAG.split(name, maxsplit=1)[0]
     found = _NAMES.get(name) or _NAMES.get(tag) or tag
     return found if found in _COMMON or found in SCRIPTS else ""
 
@@ -85,7 +88,7 @@ def find_other_language(side: Side, reading: TokenizedText, wanted: str) -> list
     if not wanted:
         return []
     if wanted in SCRIPTS:
-        wrong = _other_script(reading.text, SCRIPTS[wanted], wanted)
+        wrong = _other_script(reading.text, wanted)
     else:
         wrong = _mostly_not_latin(reading.text) or _other_words(reading, wanted)
     if not wrong:
@@ -97,13 +100,13 @@ def _weight(text: str) -> int:
     return len(_LETTER.findall(text)) + _WIDE_WORTH * len(_WIDE.findall(text))
 
 
-def _other_script(text: str, script: str, wanted: str) -> bool:
+def _other_script(text: str, wanted: str) -> bool:
     if text.isascii():
         return len(_LETTER.findall(text)) > _FEW
-    own = "".join(re.findall(f"[{script}]", text))
-    if wanted == "zh" and len(re.findall(f"[{_KANA}]", text)) * 5 > len(own):
+    own = "".join(_OWN[wanted].findall(text))
+    if wanted == "zh" and len(_KANAS.findall(text)) * 5 > len(own):
         return True
-    if wanted == "ja" and len(own) > 20 and not re.search(f"[{_KANA}]", text):
+    if wanted == "ja" and len(own) > 20 and not _KANAS.search(text):
         return True
     return 3 * _weight(own) < _weight(text)
 

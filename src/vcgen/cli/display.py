@@ -1,7 +1,8 @@
 """The progress of a run: a live table on a terminal, elsewhere a line every ten seconds.
 
 All of it goes to standard error; standard output is for results. A timer reads the run's counters,
-so the hot path does no work for it. Nothing shown can end a run.
+so the hot path does no work for it. Nothing shown can end a run or hold it: `stderr` writes in a
+thread of its own, and what a terminal does not take is not shown.
 """
 
 import sys
@@ -11,12 +12,12 @@ from threading import Thread
 
 import anyio
 from rich.console import Console
-from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from vcgen.cli.eta import Look, Window, expected_samples
-from vcgen.cli.output import judge_line, largest_shares, left_out, tell, unless_zero
+from vcgen.cli.output import judge_line, largest_shares, left_out, unless_zero
+from vcgen.cli.stderr import STDERR
 from vcgen.data.formatting import duration, money
 from vcgen.errors import UsageError
 from vcgen.pipeline.workers.supervisor import RunHandle
@@ -90,15 +91,18 @@ async def show_progress(run: RunHandle, count_rows: Callable[[], int]) -> None:
 
     # A daemon: the process does not wait at its end for a long file to be counted.
     Thread(target=count, daemon=True).start()
-    is_live = sys.stderr.isatty() and not console.is_dumb_terminal
+    is_live = sys.stderr is not None and sys.stderr.isatty() and not console.is_dumb_terminal
     await (_draw(console, view) if is_live else _print_lines(view))
 
 
 async def _draw(console: Console, view: View) -> None:
-    with Live(console=console, auto_refresh=False, transient=True) as live:
-        while True:
-            live.update(_table(view.fields(anyio.current_time())), refresh=True)
-            await anyio.sleep(REDRAW_S)
+    with STDERR.above_frame():
+        try:
+            while True:
+                STDERR.frame(_table(console, view.fields(anyio.current_time())))
+                await anyio.sleep(REDRAW_S)
+        finally:
+            STDERR.frame(())
 
 
 async def _print_lines(view: View) -> None:
@@ -107,15 +111,19 @@ async def _print_lines(view: View) -> None:
         fields = view.fields(now := anyio.current_time())
         if now >= line_at:
             line_at += LINE_EVERY_S
-            tell("; ".join(f"{label} {text}" for label, text in fields.items()))
+            if STDERR.is_idle:
+                STDERR.line(plain("; ".join(f"{label} {text}" for label, text in fields.items())))
         await anyio.sleep(LOOK_EVERY_S)
 
 
-def _table(fields: dict[str, str]) -> Table:
+def _table(console: Console, fields: dict[str, str]) -> list[str]:
+    """Return the lines of a table that fits the terminal, one line less than it has."""
     table = Table.grid(padding=(0, 2))
     for label, text in fields.items():
         table.add_row(Text(label, style="dim"), Text(plain(text)))
-    return table
+    with console.capture() as capture:
+        console.print(table)
+    return capture.get().splitlines()[: console.height - 1]
 
 
 def _of(count: int, limit: int | None) -> str:

@@ -19,6 +19,7 @@ from vcgen.engine.config import Endpoint, EndpointSpec, JsonMode, Limits
 from vcgen.errors import UsageError
 from vcgen.sim import in_memory
 
+_NOT_BARE = re.compile(r"[\s=;]")
 _VARIABLE = re.compile(r"[A-Z_][A-Z0-9_]*")
 _KEY_NAMES = {"key", "api-key", "apikey", "token", "secret"}
 _OPTION_LIKE = re.compile(r"[a-z]{1,12}([-_][a-z]{1,12})?")  # too short and plain to be a key
@@ -34,7 +35,7 @@ def _require_variable(name: str) -> str:
 
 
 def _require_bare_url(url: str) -> str:
-    if re.search(r"[\s=;]", url):
+    if _NOT_BARE.search(url):
         raise ValueError("must be the address alone (the rest may be a key and is not shown)")
     return url
 

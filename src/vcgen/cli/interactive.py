@@ -9,7 +9,7 @@ import anyio
 
 from vcgen.cli.app import Interrupted
 from vcgen.cli.display import show_progress
-from vcgen.cli.output import tell
+from vcgen.cli.stderr import STDERR
 from vcgen.errors import BudgetSpent
 from vcgen.pipeline.background import run_with_background
 from vcgen.pipeline.runner import GRACE_S
@@ -41,7 +41,7 @@ async def _stop_on_signals(run: RunHandle, scope: anyio.CancelScope) -> None:
                 scope.cancel()
                 return
             run.stop(Interrupted(number))
-            tell(
+            STDERR.line(
                 f"stopping: waiting up to {GRACE_S:.0f} s for requests in flight "
                 f"({run.snapshot().in_flight}); press Ctrl-C again to stop at once"
             )

@@ -2,9 +2,9 @@
 
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from vcgen.cli.stderr import STDERR
 from vcgen.data.formatting import duration, money
 from vcgen.plain_text import plain, plain_lines
 
@@ -16,9 +16,12 @@ MOST_CODES = 5
 
 
 def tell(line: str) -> None:
-    """Print a line on standard error, if that is still open."""
-    with suppress(OSError):
-        print(plain(line), file=sys.stderr, flush=True)
+    """Print a line on standard error; give up if nothing takes it.
+
+    In a running loop, post it by `STDERR.line` instead, which never waits.
+    """
+    STDERR.line(plain(line))
+    STDERR.wait()
 
 
 def print_lines(text: str) -> None:

@@ -201,6 +201,17 @@ class Engine:
         self._dispatcher.stop(reason)
         self._stopping.set()
 
+    def pause(self) -> None:
+        """Send nothing until `resume`: calls wait, requests in flight go on."""
+        for limiter in self._scheduler.limiters:
+            limiter.pause()
+
+    def resume(self) -> None:
+        """End a pause."""
+        for limiter in self._scheduler.limiters:
+            limiter.resume()
+        self._scheduler.offer_all()
+
     def change(self, limits: Sequence[Limits]) -> None:
         """Follow other limits, one an endpoint; a rate that is not given stays as it is."""
         self._limits = list(limits)

@@ -181,6 +181,16 @@ class Run:
             for engine in self._engines:
                 engine.stop(RunStopped(str(reason)))
 
+    def pause(self) -> None:
+        """Send nothing until `resume`; replies still arrive and are kept."""
+        for engine in self._engines:
+            engine.pause()
+
+    def resume(self) -> None:
+        """End a pause."""
+        for engine in self._engines:
+            engine.resume()
+
     def change(self, limits: Sequence[Limits]) -> None:
         """Apply other limits from now on, one an endpoint, the judge's last."""
         own = len(self.engine.endpoints)

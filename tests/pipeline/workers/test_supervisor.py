@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,41 @@ def test_workers_of_a_killed_parent_lock_until_they_end(
     assert finished.code == 0
     assert re.search(r"^done before +2$", finished.err, re.MULTILINE)
     assert simulator.requests == 8
+
+
+def test_workers_of_a_stopped_parent_send_nothing_until_it_goes_on(
+    serving: Serving, tmp_path: Path
+) -> None:
+    """As Ctrl-Z stops it; the signal does not reach workers, which have sessions of their own."""
+    run, simulator = tmp_path / "run", Simulator(latency_s=0.1)
+    clips = write_clips(tmp_path / "clips.jsonl", [f"clip-{at}" for at in range(80)])
+    arguments = ("generate", clips, *options(serving(simulator), run), "--concurrency", 4)
+    with start_vcgen(*arguments, "--json") as process:
+        wait_until(lambda: lines_of(run / "records.jsonl") and lines_of(run / "records-2.jsonl"))
+        process.send_signal(signal.SIGSTOP)
+        try:
+            wait_until(lambda: not requests_within(0.5, simulator))
+            sent = simulator.requests
+            assert not requests_within(1.5, simulator)
+        finally:
+            process.send_signal(signal.SIGCONT)
+        try:
+            out, _ = process.communicate(timeout=40)
+        finally:
+            process.kill()  # workers that stay paused would keep it from ending
+
+    assert process.returncode == 0
+    assert orjson.loads(out)["records"] == 160
+    ids = outcome_ids(run)
+    assert len(ids) == len({*ids}) == 160
+    assert sent < simulator.requests == 240
+
+
+def requests_within(seconds: float, simulator: Simulator) -> int:
+    """How many arrive in the next seconds; in flight there are requests all the time."""
+    before = simulator.requests
+    time.sleep(seconds)
+    return simulator.requests - before
 
 
 def test_workers_stop_a_run_with_the_message_of_one_process(

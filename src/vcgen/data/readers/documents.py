@@ -14,6 +14,7 @@ _HEADING = re.compile(
 )
 _SPEECH = re.compile(r"^[ \t]*(\d{1,6})[ \t]*-[ \t]*(\d{1,6})[ \t]*second:(.*)$", re.MULTILINE)
 _SECOND = re.compile(r"\bSecond (\d{1,6}) ?:")
+_SEPARATOR = re.compile(r"[,;]")
 _PIXEL_BOX = re.compile(r":[ \t]*\[[\d., \t-]*\]")
 _MIN_FRAMES = 8  # VideoChat-Text samples at least these
 
@@ -106,7 +107,7 @@ def _seconds(body: str) -> list[tuple[int, str]]:
 
 def _names(body: str) -> list[str]:
     # The variant with boxes gives pixels, but not the size of the frame.
-    listed = re.split(r"[,;]", _PIXEL_BOX.sub("", body).strip().rstrip(".; "))
+    listed = _SEPARATOR.split(_PIXEL_BOX.sub("", body).strip().rstrip(".; "))
     return [name.strip() for name in listed if name.strip()]
 
 

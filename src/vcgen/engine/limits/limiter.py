@@ -94,6 +94,7 @@ class EndpointLimiter:
         self.is_taken = False
         self.disabled_because: str | None = None
         self._is_stopped = False
+        self._is_paused = False
         self._payment: anyio.CancelScope | None = None
 
     @property
@@ -117,7 +118,9 @@ class EndpointLimiter:
 
     @property
     def has_room(self) -> bool:
-        """Whether a slot is free; an endpoint that is out has one."""
+        """Whether a slot is free; an endpoint that is out has one, a paused one has none."""
+        if self._is_paused:
+            return False
         return not self.circuit.is_probed if self.circuit.is_open else self.concurrency.has_room
 
     @property
@@ -225,13 +228,23 @@ class EndpointLimiter:
         self._is_stopped = True
         self._interrupt()
 
+    def pause(self) -> None:
+        """Permit nothing until `resume`."""
+        self._is_paused = True
+        self._interrupt()
+
+    def resume(self) -> None:
+        """Permit requests again."""
+        self._is_paused = False
+
     async def _wait_and_pay(self) -> bool:
         """Wait until the due request is paid for; False if the limiter has closed meanwhile."""
         began, is_paid = _now(), False
         try:
             with anyio.CancelScope() as self._payment:
                 await self.rates.pay()
-            is_open = not (self.is_disabled or self._is_stopped) and _now() >= self.opens_at
+            is_held = self.is_disabled or self._is_stopped or self._is_paused
+            is_open = not is_held and _now() >= self.opens_at
             is_paid = is_open and not self._payment.cancelled_caught
         finally:
             self._payment = None

@@ -1,7 +1,7 @@
 """Messages between the process of a run and its workers: JSON lines, never with a key.
 
 WorkerSpec    to the worker, once: its part of the run
-Command       to the worker, while it works: other limits, or stop
+Command       to the worker, while it works: other limits, or stop; an empty one once a second
 Status        from the worker, four times a second and at its end: its counts
 """
 
@@ -27,6 +27,9 @@ from vcgen.pipeline.progress import RunSnapshot
 from vcgen.pipeline.runner import Run
 from vcgen.pipeline.session import Options, open_run
 from vcgen.tasks.recipe import Recipe
+
+HEARTBEAT_S = 1.0
+SILENCE_S = 3.0  # of three heartbeats: the supervisor is stopped, and its workers pause
 
 T = TypeVar("T", "WorkerSpec", "Command", "Status")
 
@@ -114,7 +117,10 @@ class WorkerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """An instruction to a worker at work; None leaves a thing as it is."""
+    """An instruction to a worker at work; None leaves a thing as it is.
+
+    Without any field it is a heartbeat: the supervisor still runs.
+    """
 
     limits: tuple[Limits, ...] | None = None  # one an endpoint, in the order of `WorkerSpec.limits`
     stop: str | None = None  # the reason to stop

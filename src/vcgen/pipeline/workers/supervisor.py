@@ -3,6 +3,9 @@
 This process holds the run directory, starts the workers, divides the limits among them and adds up
 their counts; it sends no request. Its end, however it comes, ends the workers: each reads the end
 of its input. The directory stays locked until the last worker has ended.
+
+While this process is stopped (Ctrl-Z, SIGSTOP) it sends no heartbeats, and after `SILENCE_S` its
+workers send no requests. They go on with the first heartbeat.
 """
 
 import signal
@@ -25,7 +28,14 @@ from vcgen.errors import BudgetSpent, RunStopped, StoreError, UsageError, VcgenE
 from vcgen.pipeline.progress import RunSnapshot, RunSummary, sum_of
 from vcgen.pipeline.runner import GRACE_S, Run
 from vcgen.pipeline.store.directory import RunDirectory
-from vcgen.pipeline.workers.protocol import Command, Status, WorkerSpec, decode, encode
+from vcgen.pipeline.workers.protocol import (
+    HEARTBEAT_S,
+    Command,
+    Status,
+    WorkerSpec,
+    decode,
+    encode,
+)
 
 # -P: a file in the working directory may have the name of a module.
 COMMAND = (sys.executable, "-P", "-m", "vcgen.pipeline.workers.worker")
@@ -127,7 +137,10 @@ class WorkerPool:
             await worker.send(self._part(worker.number))
             if self.stopped is not None:
                 await worker.send(Command(stop=str(self.stopped)))
-            last = await self._read_statuses(worker, process)
+            async with anyio.create_task_group() as heart:
+                heart.start_soon(self._beat, worker)
+                last = await self._read_statuses(worker, process)
+                heart.cancel_scope.cancel()
             code = await process.wait()
         worker.snapshot = replace(worker.snapshot, in_flight=0)
         if last is None:
@@ -143,6 +156,11 @@ class WorkerPool:
             else:
                 self.stop(reason)
         background.start_soon(self._reassign)
+
+    async def _beat(self, worker: _Worker) -> None:
+        while True:
+            await anyio.sleep(HEARTBEAT_S)
+            await worker.send(Command())
 
     def _part(self, number: int) -> WorkerSpec:
         spec = self._spec.with_limits(self._divide_limits()[number - 1])
@@ -195,8 +213,8 @@ class WorkerPool:
 
     async def _end_grace(self, workers: TaskGroup) -> None:
         await self._stopping.wait()
-        for worker in self._workers:
-            await worker.send(Command(stop=str(self.stopped)))
+        for worker in self._workers:  # one that reads nothing must not keep the others from it
+            workers.start_soon(worker.send, Command(stop=str(self.stopped)))
         await anyio.sleep(GRACE_S + LATE_S)
         workers.cancel_scope.cancel()
 

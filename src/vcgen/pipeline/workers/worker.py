@@ -1,7 +1,8 @@
 """Worker process of a run: processes its part of the clips and writes its own files.
 
 Started by `supervisor` as `python -m vcgen.pipeline.workers.worker`. Reads a `WorkerSpec`, then
-`Command`s, from standard input; writes `Status` lines to standard output; ends with its input.
+`Command`s, from standard input; writes `Status` lines to standard output; ends with its input and
+pauses while that is silent.
 """
 
 import asyncio
@@ -9,7 +10,6 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import partial
 from io import TextIOWrapper
 from typing import Any, cast
@@ -25,7 +25,14 @@ from vcgen.errors import RunStopped, VcgenError
 from vcgen.pipeline.background import run_with_background
 from vcgen.pipeline.progress import RunSnapshot
 from vcgen.pipeline.runner import Run
-from vcgen.pipeline.workers.protocol import Command, Status, WorkerSpec, decode, encode
+from vcgen.pipeline.workers.protocol import (
+    SILENCE_S,
+    Command,
+    Status,
+    WorkerSpec,
+    decode,
+    encode,
+)
 
 REPORT_EVERY_S = 0.25
 ROWS_AT_ONCE = 1000
@@ -60,15 +67,39 @@ async def part_of(clips: InputStream, number: int, workers: int) -> InputStream:
 
 
 class StatusPipe:
-    """The descriptor that was standard output, to the process that started this worker."""
+    """The descriptor that was standard output, to the process that started this worker.
+
+    Non-blocking, so a supervisor that reads nothing holds nobody up: what does not fit is dropped.
+    A line of which a part was written is completed before any other.
+    """
 
     def __init__(self, descriptor: int) -> None:
+        os.set_blocking(descriptor, False)
         self._descriptor = descriptor
+        self._begun = b""  # the rest of a line of which a part was written
 
     def send(self, status: Status) -> None:
-        """Write a line, or drop it if the supervisor has ended: then our input ends too."""
-        with suppress(OSError):
-            os.write(self._descriptor, encode(status))
+        """Write a line, or drop it."""
+        self._begun = self._write(self._begun)
+        if not self._begun:
+            line = encode(status)
+            rest = self._write(line)
+            self._begun = b"" if len(rest) == len(line) else rest
+
+    async def send_last(self, status: Status) -> None:
+        """Write a line, waiting until it fits, or until the supervisor has ended."""
+        rest = self._begun + encode(status)
+        while rest := self._write(rest):
+            await anyio.wait_writable(self._descriptor)
+
+    def _write(self, data: bytes) -> bytes:
+        """Return the part that does not fit; without a supervisor there is none."""
+        try:
+            return data[os.write(self._descriptor, data) :] if data else data
+        except BlockingIOError:
+            return data
+        except OSError:  # the supervisor has ended: then our input ends too
+            return b""
 
 
 async def work(commands: asyncio.StreamReader, statuses: StatusPipe) -> None:
@@ -94,17 +125,28 @@ async def work(commands: asyncio.StreamReader, statuses: StatusPipe) -> None:
         error = type(failure).__name__, str(failure)
         if not isinstance(failure, VcgenError):
             error = "RunStopped", f"worker {spec.number}: {': '.join(error)}"
-    statuses.send(Status(snapshot=snapshot, done=True, error=error))
+    await statuses.send_last(Status(snapshot=snapshot, done=True, error=error))
 
 
 async def _obey(run: Run, commands: asyncio.StreamReader) -> None:
-    while line := await commands.readline():
+    while line := await _next_command(run, commands):
         command = decode(Command, line)
         if command.limits is not None:
             run.change(command.limits)
         if command.stop is not None:
             run.stop(RunStopped(command.stop))
     run.stop(RunStopped("the process that started this worker has ended"))
+
+
+async def _next_command(run: Run, commands: asyncio.StreamReader) -> bytes:
+    """Wait for a line; the run sends nothing while the supervisor is silent, as it is stopped."""
+    with anyio.move_on_after(SILENCE_S):
+        return await commands.readline()
+    run.pause()
+    try:
+        return await commands.readline()
+    finally:
+        run.resume()
 
 
 async def _report(run: Run, statuses: StatusPipe) -> None:
