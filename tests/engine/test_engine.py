@@ -1,208 +1,28 @@
-"""One call, whatever it takes: retried, stepped down, stopped; the key nowhere to be seen."""
+"""The engine: stop, pause, affinity, map, time; the key nowhere to be seen."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
-from itertools import pairwise
-from typing import Any
+from collections.abc import AsyncIterator
 
 import anyio
-import orjson
 import pytest
 from pydantic import SecretStr
 
 from tests.support.canary import KEY
-from tests.support.common import completion, run
+from tests.support.common import run
+from tests.support.script import HELLO, SIM, Event, Script, error
 from vcgen.engine.budget import Budget
-from vcgen.engine.chat import ChatRequest, Message, Schema
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine, MapResult, default_transport
-from vcgen.engine.limits.limiter import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.limits.queue import Affinity
 from vcgen.engine.pool import BUFFERED
-from vcgen.engine.retry import (
-    ATTEMPTS,
-    REACH_AGAIN_S,
-    STARVED_AGAIN_S,
-    FailureReason,
-)
 from vcgen.engine.transport.asyncio_http import HttpTransport
-from vcgen.engine.transport.base import Reply
 from vcgen.engine.transport.httpx_client import HttpxTransport
 from vcgen.errors import (
-    BadCertificate,
     BudgetSpent,
     ConnectFailed,
-    ConnectionLost,
-    LocalError,
-    RequestFailed,
     RunStopped,
-    StaleConnection,
     UsageError,
 )
 from vcgen.sim import SimTransport, Simulator, parse_faults
-
-HELLO = ChatRequest(messages=(Message("user", "Say hello in JSON."),))
-STRICT = ChatRequest(
-    messages=HELLO.messages,
-    schema=Schema("greeting", {"type": "object", "properties": {"text": {"type": "string"}}}),
-)
-SIM = Endpoint(model="sim")
-Event = Reply | Exception
-
-
-class Script:
-    """Plays events in turn and the last one for ever; notes what was sent, and when."""
-
-    def __init__(self, events: Iterable[Event]) -> None:
-        self.times: list[float] = []
-        self.headers: Mapping[str, str] = {}
-        self._events = list(events)
-
-    async def post(
-        self,
-        url: str,  # noqa: ARG002 - the script does not look
-        headers: Mapping[str, str],
-        body: bytes,  # noqa: ARG002 - as above
-        timeout_s: float,  # noqa: ARG002 - as above
-    ) -> Reply:
-        self.times.append(anyio.current_time())
-        self.headers = headers
-        event = self._events.pop(0) if len(self._events) > 1 else self._events[0]
-        if isinstance(event, Exception):
-            raise event
-        return event
-
-    async def aclose(self) -> None:
-        """Nothing is open."""
-
-
-def error(status: int, code: str = "", message: str = "said", **headers: str) -> Reply:
-    body = orjson.dumps({"error": {"code": code, "message": message}})
-    return Reply(status, {name.replace("_", "-"): text for name, text in headers.items()}, body)
-
-
-def play(*events: Event, request: ChatRequest = HELLO) -> tuple[Any, Script, Engine]:
-    """What a request comes to over these events: its completion or the error it raised."""
-    script = Script(events)
-    engine = Engine(SIM, transport=script)
-    ended: list[Any] = []
-
-    async def main() -> None:
-        try:
-            ended.append(await engine.complete(request))
-        except (RequestFailed, RunStopped) as raised:
-            ended.append(raised)
-
-    run(main)
-    assert engine.in_flight == 0
-    return ended[0], script, engine
-
-
-def test_an_answer_counts_its_requests_and_their_usage() -> None:
-    answer, _, engine = play(error(500), ConnectionLost("gone"), completion("Hello."))
-    assert (answer.text, answer.attempts) == ("Hello.", 3)
-    counters = engine.counters
-    assert (counters.requests, counters.retries, counters.completions) == (3, 2, 1)
-    assert counters.usage.prompt_tokens == 10
-
-
-def test_attempts_end_in_a_reject_with_the_last_word() -> None:
-    ended, script, _ = play(error(500, message="over capacity"))
-    assert isinstance(ended, RequestFailed)
-    assert (ended.reason, ended.message, ended.attempts) == (
-        FailureReason.SERVER_ERROR,
-        "over capacity",
-        len(script.times),
-    )
-
-
-def test_throttles_cost_no_attempt() -> None:
-    answer, script, engine = play(*[error(429, retry_after="2")] * 40, completion("Late."))
-    assert answer.text == "Late."
-    assert engine.counters.throttled == 40
-    gaps = [after - before for before, after in pairwise(script.times)]
-    assert min(gaps) >= 2
-
-
-@pytest.mark.parametrize(
-    "reply", [error(401), error(404, "model_not_found"), error(429, "insufficient_quota")]
-)
-def test_a_hopeless_reply_stops_everybody(reply: Reply) -> None:
-    script = Script([reply])
-    engine = Engine(SIM, transport=script, limits=Limits(concurrency=2))
-    stopped: list[RunStopped] = []
-
-    async def one() -> None:
-        with pytest.raises(RunStopped) as raised:
-            await engine.complete(HELLO)
-        stopped.append(raised.value)
-
-    async def main() -> None:
-        async with anyio.create_task_group() as tasks:
-            for _ in range(20):
-                tasks.start_soon(one)
-
-    run(main)
-    assert len(stopped) == 20
-    assert len(script.times) <= 2
-
-
-def test_endpoint_never_reached_stops_the_run() -> None:
-    ended, script, _ = play(ConnectFailed("Connection refused"))
-    assert isinstance(ended, RunStopped)
-    assert "Connection refused" in str(ended)
-    assert NEVER_REACHED_S <= script.times[-1] <= NEVER_REACHED_S + REACH_AGAIN_S
-
-
-def test_bad_certificate_stops_the_run_at_once() -> None:
-    """Before any answer, and in the middle of a run: a person has to mend it."""
-    bad = BadCertificate("certificate verify failed: certificate has expired")
-    for events in ([bad], [error(500), bad]):
-        ended, script, _ = play(*events)
-        assert isinstance(ended, RunStopped)
-        assert "certificate has expired" in str(ended)
-        assert len(script.times) == len(events)
-
-
-def test_stale_connection_is_followed_at_once() -> None:
-    answer, script, engine = play(StaleConnection("closed"), completion("Hello."))
-    assert (answer.text, answer.attempts) == ("Hello.", 2)
-    assert script.times == pytest.approx([0.0, 0.0], abs=0.01)
-    assert (engine.counters.requests, engine.counters.retries) == (2, 1)
-
-
-def test_stale_connections_without_end_are_a_failure() -> None:
-    ended, script, _ = play(StaleConnection("closed"))
-    assert isinstance(ended, RequestFailed)
-    assert len(script.times) == ATTEMPTS + 1
-
-
-def test_want_of_descriptors_is_no_outage_and_stops_where_it_lasts() -> None:
-    full = LocalError("Too many open files: this process may open 64 files (ulimit -n)")
-    answer, script, _ = play(*[full] * 10, completion("Hello."))
-    assert answer.text == "Hello."
-    assert script.times == pytest.approx([at * STARVED_AGAIN_S for at in range(11)], abs=0.01)
-    ended, script, _ = play(full)
-    assert isinstance(ended, RunStopped)
-    assert "may open 64 files (ulimit -n)" in str(ended)
-    assert script.times[-1] == pytest.approx(NEVER_REACHED_S, abs=0.01)
-
-
-def test_an_endpoint_that_only_throttles_stops_the_run_later() -> None:
-    ended, script, _ = play(error(429))
-    assert isinstance(ended, RunStopped)
-    assert OUT_OF_REACH_S <= script.times[-1] - script.times[0] < OUT_OF_REACH_S + 31
-
-
-def test_time_in_which_nothing_was_asked_is_no_outage() -> None:
-    script = Script([error(429), completion("One."), error(429), completion("Two.")])
-    engine = Engine(SIM, transport=script)
-
-    async def main() -> None:
-        await engine.complete(HELLO)
-        await anyio.sleep(10 * OUT_OF_REACH_S)
-        assert (await engine.complete(HELLO)).text == "Two."
-
-    run(main)
 
 
 def test_a_cancelled_call_leaves_nothing_in_flight() -> None:
@@ -243,19 +63,6 @@ def test_stop_ends_who_waits_and_spares_who_is_in_flight() -> None:
     assert ended[2] != "enough"
 
 
-def test_bad_request_after_a_proven_format_is_no_downgrade() -> None:
-    script = Script([completion("{}"), error(400, "context_length_exceeded")])
-    engine = Engine(SIM, transport=script)
-
-    async def main() -> None:
-        await engine.complete(STRICT)
-        with pytest.raises(RequestFailed):
-            await engine.complete(STRICT)
-
-    run(main)
-    assert len(script.times) == 2
-
-
 @pytest.mark.parametrize("where", ["error", "exception"])
 def test_the_key_is_repeated_by_no_message_and_no_repr(where: str) -> None:
     said = f"no key {KEY} here"
@@ -279,23 +86,6 @@ def test_a_deadline_that_is_none_is_wrong_use() -> None:
     for timeout_s in (0, -1, float("inf"), float("nan")):
         with pytest.raises(UsageError):
             Engine(SIM, timeout_s=timeout_s)
-
-
-def test_stop_ends_the_wait_before_a_retry() -> None:
-    engine = Engine(SIM, transport=Script([error(500, retry_after="500")]))
-
-    async def stop_later() -> None:
-        await anyio.sleep(3)
-        engine.stop(RunStopped("enough"))
-
-    async def main() -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(stop_later)
-            with pytest.raises(RunStopped, match="enough"):
-                await engine.complete(HELLO)
-        assert 3 <= anyio.current_time() < 4
-
-    run(main)
 
 
 @pytest.mark.parametrize("rpm", [None, 30])

@@ -12,7 +12,7 @@ with the outcome (from which all limits learn), decide how to go on.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Callable, Iterable, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -21,39 +21,18 @@ from urllib.parse import urlsplit
 import anyio
 
 from vcgen.engine.budget import Budget, BudgetLedger
-from vcgen.engine.call import Attempt, Call
-from vcgen.engine.chat import ChatRequest, Completion, Failure, Prompt
+from vcgen.engine.call import Call
+from vcgen.engine.chat import ChatRequest, Completion, Prompt
 from vcgen.engine.config import DEFAULT_TIMEOUT_S, Endpoint, Limits
 from vcgen.engine.dispatcher import Dispatcher
 from vcgen.engine.endpoint_client import EndpointClient
 from vcgen.engine.hedging import HedgePolicy
 from vcgen.engine.limits.bottleneck import Limit
 from vcgen.engine.limits.limiter import EndpointLimiter
-from vcgen.engine.limits.permit import (
-    Failed,
-    Refused,
-    Stale,
-    Starved,
-    Stray,
-    Throttled,
-    Unreachable,
-)
 from vcgen.engine.limits.queue import Affinity
-from vcgen.engine.limits.scheduler import NoEndpointLeft
 from vcgen.engine.pool import JobPool, running_loop, stream_from
 from vcgen.engine.pricing import price_of
-from vcgen.engine.retry import (
-    FORGIVEN_S,
-    AskElsewhere,
-    Decision,
-    Downgrade,
-    Fail,
-    Requeue,
-    Retry,
-    Situation,
-    StopRun,
-    decide,
-)
+from vcgen.engine.retrying import Retrying
 from vcgen.engine.transport.asyncio_http import HttpTransport
 from vcgen.engine.transport.base import Transport
 from vcgen.engine.transport.descriptors import MOST_FILES, divide, most_connections
@@ -126,8 +105,7 @@ class Engine:
         self.counters = self._dispatcher.counters
         self._seconds = budget.seconds if isinstance(budget, Budget) else None
         self._time_limit: asyncio.TimerHandle | None = None
-        self._stopping = anyio.Event()
-        self._pausing = 0
+        self._retrying = Retrying(self._dispatcher, self._random)
 
     async def __aenter__(self) -> Self:
         loop = running_loop()
@@ -189,7 +167,11 @@ class Engine:
         """
         slots = [limiter.concurrency for limiter in self._scheduler.limiters]
         elsewhere = min(self._scheduler.waiting_elsewhere, self.counters.completions)
-        return self._pausing + elsewhere + sum(each.allowed + each.may_grow_by for each in slots)
+        return (
+            self._retrying.pausing
+            + elsewhere
+            + sum(each.allowed + each.may_grow_by for each in slots)
+        )
 
     @property
     def bottleneck(self) -> Limit:
@@ -198,8 +180,7 @@ class Engine:
 
     def stop(self, reason: RunStopped) -> None:
         """Send nothing more: queued calls raise `reason`, requests in flight go on."""
-        self._dispatcher.stop(reason)
-        self._stopping.set()
+        self._retrying.stop(reason)
 
     def pause(self) -> None:
         """Send nothing until `resume`: calls wait, requests in flight go on."""
@@ -232,24 +213,7 @@ class Engine:
             RunStopped: nothing can be sent to any endpoint any more.
             BudgetSpent: the budget allows no further request.
         """
-        call = Call(ChatRequest.of(prompt), affinity or Affinity())
-        answered: EndpointLimiter | None = None
-        try:
-            while True:
-                attempt = await self._dispatcher.attempt(call)
-                if isinstance(attempt.result, Completion):
-                    answered = attempt.permit.limiter
-                    call.affinity.begun, call.affinity.preferred = True, answered
-                    attempt.client.learn(call.request, attempt.capabilities)
-                    result = attempt.result
-                    return result if call.sent == 1 else replace(result, attempts=call.sent)
-                await self._follow(self._decide(call, attempt, attempt.result), call, attempt)
-        except NoEndpointLeft:
-            reason, message = [*call.failures.values()][-1]
-            raise RequestFailed(reason, message, attempts=call.sent) from None
-        finally:
-            if call.refusals:
-                self._scheduler.settle(call.refusals, answered)
+        return await self._retrying.answer(Call(ChatRequest.of(prompt), affinity or Affinity()))
 
     def map(self, prompts: Iterable[P] | AsyncIterable[P]) -> AsyncGenerator[MapResult[P], None]:
         """Answer many prompts; yields results as they finish.
@@ -291,86 +255,6 @@ class Engine:
             EndpointLimiter(limits, self._random, bound, urlsplit(endpoint.url).netloc)
             for endpoint, limits, bound in zip(self.endpoints, self._limits, most, strict=True)
         ]
-
-    def _decide(self, call: Call, attempt: Attempt, failure: Failure) -> Decision:
-        outcome, circuit = attempt.outcome, attempt.permit.limiter.circuit
-        now = anyio.current_time()
-        if isinstance(outcome, Throttled | Stray):
-            self.counters.throttled += 1
-        call.strays += isinstance(outcome, Stray)
-        call.stale += isinstance(outcome, Stale)
-        # No connection is never the request's fault; an error reply may be.
-        is_forgiven = isinstance(outcome, Unreachable) or circuit.failing_s(now) < FORGIVEN_S
-        in_outage = circuit.is_open and is_forgiven
-        situation = Situation(
-            attempts=call.attempts,
-            strays=call.strays,
-            stale=call.stale,
-            is_alone=not self._scheduler.in_flight,
-            draw=self._random.random(),
-            downgrade=attempt.client.downgrade(call.request, attempt.capabilities, failure),
-            is_outage=circuit.explains(attempt.permit) or in_outage,
-            is_last=all(limiter.is_disabled for limiter in self._scheduler.limiters),
-            has_peer=self._scheduler.is_any_left({*call.failures, attempt.permit.limiter}),
-            stalled=self._stalled(attempt, failure, now),
-        )
-        return decide(failure, outcome, situation)
-
-    def _stalled(self, attempt: Attempt, failure: Failure, now: float) -> str | None:
-        """Why no endpoint can be waited for any longer, None while one can."""
-        limiter = attempt.permit.limiter
-        circuit = limiter.circuit
-        is_away = isinstance(attempt.outcome, Throttled | Unreachable | Starved) or (
-            isinstance(attempt.outcome, Failed) and circuit.is_open
-        )
-        if not is_away or not all(limiter.is_given_up(now) for limiter in self._scheduler.limiters):
-            return None
-        seconds = max(circuit.failing_s(now), limiter.concurrency.starved_s(now))
-        url = attempt.client.endpoint.url
-        return f"{url} has given no answer for {seconds:.0f} s: {failure.message}"
-
-    async def _follow(self, decision: Decision, call: Call, attempt: Attempt) -> None:
-        match decision:
-            case AskElsewhere(reason):
-                self.counters.retries += 1
-                limiter, message = attempt.permit.limiter, _message(attempt)
-                call.failures[limiter] = reason, message
-                if isinstance(attempt.outcome, Refused):
-                    call.refusals[limiter] = message
-                    self._scheduler.hold(limiter)
-            case Fail(reason):
-                message = _message(attempt)
-                raise RequestFailed(reason, message, attempts=call.sent)
-            case StopRun(message):
-                stopped = RunStopped(message)
-                self.stop(stopped)
-                raise stopped
-            case Downgrade(capabilities):
-                call.capabilities[attempt.client] = capabilities
-            case Retry(delay_s):
-                self.counters.retries += 1
-                await self._pause(call, attempt, delay_s)
-            case Requeue():
-                self.counters.retries += 1
-
-    async def _pause(self, call: Call, attempt: Attempt, delay_s: float) -> None:
-        """Wait before a retry; ends early when the engine stops."""
-        if not isinstance(attempt.outcome, Stray | Starved):
-            call.attempts += 1
-            owed_s = self._dispatcher.retry_budget.spend(anyio.current_time())
-            self._scheduler.hold_failed(attempt.permit, owed_s)
-            call.retry_at = self._scheduler.peer_of(attempt.permit.limiter)
-            delay_s = max(delay_s, owed_s)
-        self._pausing += 1
-        try:
-            with anyio.move_on_after(delay_s):
-                await self._stopping.wait()
-        finally:
-            self._pausing -= 1
-
-
-def _message(attempt: Attempt) -> str:
-    return attempt.result.message if isinstance(attempt.result, Failure) else ""
 
 
 def default_transport(endpoints: Sequence[Endpoint]) -> Transport:

@@ -105,7 +105,7 @@ class Faults:
         return self.faults[at] if at < len(self.faults) else None
 
 
-_FORM = re.compile(r"(?P<kind>[^:]*):(?P<share>[^@+]*)(?:@(?P<delay>[^+]*))?(?:\+(?P<hint>.*))?")
+_FORM = re.compile(r"\A(?P<kind>[^:]*+):(?P<share>[^@+]*)(?:@(?P<delay>[^+]*))?(?:\+(?P<hint>.*))?")
 
 
 def parse_faults(text: str) -> Faults:

@@ -250,7 +250,10 @@ def test_the_page_takes_the_place_of_another_whole_or_not(tmp_path: Path) -> Non
         (["{tmp}/run", "-o", "{tmp}/run/run.json"], "is an input of this command"),
         (["{tmp}/run", "-o", "{tmp}/run/records.jsonl"], "is an input of this command"),
         (["{tmp}/run", "-o", "{tmp}/c.jsonl", "--clips", "{tmp}/c.jsonl"], "is an input of this"),
-        (["{tmp}/odd", "-o", "{tmp}/page.html"], "records.jsonl cannot be read: Is a directory"),
+        (
+            ["{tmp}/odd", "-o", "{tmp}/page.html"],
+            "records.jsonl cannot be read: it is not a regular",
+        ),
     ],
 )
 def test_wrong_use_is_one_line(

@@ -1,0 +1,166 @@
+"""Answer one call: attempt it, decide, follow the decision, until it is answered or fails.
+
+`retry` decides, from the outcome and the situation that is put together here.
+"""
+
+from dataclasses import replace
+from random import Random
+
+import anyio
+
+from vcgen.engine.call import Attempt, Call
+from vcgen.engine.chat import Completion, Failure
+from vcgen.engine.dispatcher import Dispatcher
+from vcgen.engine.limits.limiter import EndpointLimiter
+from vcgen.engine.limits.permit import (
+    Failed,
+    Refused,
+    Stale,
+    Starved,
+    Stray,
+    Throttled,
+    Unreachable,
+)
+from vcgen.engine.limits.scheduler import NoEndpointLeft
+from vcgen.engine.retry import (
+    FORGIVEN_S,
+    AskElsewhere,
+    Decision,
+    Downgrade,
+    Fail,
+    Requeue,
+    Retry,
+    Situation,
+    StopRun,
+    decide,
+)
+from vcgen.errors import RequestFailed, RunStopped
+
+
+class Retrying:
+    """Answers calls.
+
+    Args:
+        dispatcher: sends each attempt.
+        random: of the jitter.
+
+    Attributes:
+        pausing: calls that wait for a retry.
+    """
+
+    def __init__(self, dispatcher: Dispatcher, random: Random) -> None:
+        self.pausing = 0
+        self._dispatcher = dispatcher
+        self._scheduler = dispatcher.scheduler
+        self._counters = dispatcher.counters
+        self._random = random
+        self._stopping = anyio.Event()
+
+    def stop(self, reason: RunStopped) -> None:
+        """Send nothing more: queued calls raise `reason`, and those that wait try no longer."""
+        self._dispatcher.stop(reason)
+        self._stopping.set()
+
+    async def answer(self, call: Call) -> Completion:
+        """Answer a call.
+
+        Raises:
+            RequestFailed, RunStopped, BudgetSpent: as `Engine.complete`.
+        """
+        answered: EndpointLimiter | None = None
+        try:
+            while True:
+                attempt = await self._dispatcher.attempt(call)
+                if isinstance(attempt.result, Completion):
+                    answered = attempt.permit.limiter
+                    call.affinity.begun, call.affinity.preferred = True, answered
+                    attempt.client.learn(call.request, attempt.capabilities)
+                    result = attempt.result
+                    return result if call.sent == 1 else replace(result, attempts=call.sent)
+                await self._follow(self._decide(call, attempt, attempt.result), call, attempt)
+        except NoEndpointLeft:
+            reason, message = [*call.failures.values()][-1]
+            raise RequestFailed(reason, message, attempts=call.sent) from None
+        finally:
+            if call.refusals:
+                self._scheduler.settle(call.refusals, answered)
+
+    def _decide(self, call: Call, attempt: Attempt, failure: Failure) -> Decision:
+        outcome, circuit = attempt.outcome, attempt.permit.limiter.circuit
+        now = anyio.current_time()
+        if isinstance(outcome, Throttled | Stray):
+            self._counters.throttled += 1
+        call.strays += isinstance(outcome, Stray)
+        call.stale += isinstance(outcome, Stale)
+        # No connection is never the request's fault; an error reply may be.
+        is_forgiven = isinstance(outcome, Unreachable) or circuit.failing_s(now) < FORGIVEN_S
+        in_outage = circuit.is_open and is_forgiven
+        situation = Situation(
+            attempts=call.attempts,
+            strays=call.strays,
+            stale=call.stale,
+            is_alone=not self._scheduler.in_flight,
+            draw=self._random.random(),
+            downgrade=attempt.client.downgrade(call.request, attempt.capabilities, failure),
+            is_outage=circuit.explains(attempt.permit) or in_outage,
+            is_last=all(limiter.is_disabled for limiter in self._scheduler.limiters),
+            has_peer=self._scheduler.is_any_left({*call.failures, attempt.permit.limiter}),
+            stalled=self._stalled(attempt, failure, now),
+        )
+        return decide(failure, outcome, situation)
+
+    def _stalled(self, attempt: Attempt, failure: Failure, now: float) -> str | None:
+        """Why no endpoint can be waited for any longer, None while one can."""
+        limiter = attempt.permit.limiter
+        circuit = limiter.circuit
+        is_away = isinstance(attempt.outcome, Throttled | Unreachable | Starved) or (
+            isinstance(attempt.outcome, Failed) and circuit.is_open
+        )
+        if not is_away or not all(limiter.is_given_up(now) for limiter in self._scheduler.limiters):
+            return None
+        seconds = max(circuit.failing_s(now), limiter.concurrency.starved_s(now))
+        url = attempt.client.endpoint.url
+        return f"{url} has given no answer for {seconds:.0f} s: {failure.message}"
+
+    async def _follow(self, decision: Decision, call: Call, attempt: Attempt) -> None:
+        match decision:
+            case AskElsewhere(reason):
+                self._counters.retries += 1
+                limiter, message = attempt.permit.limiter, _message(attempt)
+                call.failures[limiter] = reason, message
+                if isinstance(attempt.outcome, Refused):
+                    call.refusals[limiter] = message
+                    self._scheduler.hold(limiter)
+            case Fail(reason):
+                message = _message(attempt)
+                raise RequestFailed(reason, message, attempts=call.sent)
+            case StopRun(message):
+                stopped = RunStopped(message)
+                self.stop(stopped)
+                raise stopped
+            case Downgrade(capabilities):
+                call.capabilities[attempt.client] = capabilities
+            case Retry(delay_s):
+                self._counters.retries += 1
+                await self._pause(call, attempt, delay_s)
+            case Requeue():
+                self._counters.retries += 1
+
+    async def _pause(self, call: Call, attempt: Attempt, delay_s: float) -> None:
+        """Wait before a retry; ends early when the engine stops."""
+        if not isinstance(attempt.outcome, Stray | Starved):
+            call.attempts += 1
+            owed_s = self._dispatcher.retry_budget.spend(anyio.current_time())
+            self._scheduler.hold_failed(attempt.permit, owed_s)
+            call.retry_at = self._scheduler.peer_of(attempt.permit.limiter)
+            delay_s = max(delay_s, owed_s)
+        self.pausing += 1
+        try:
+            with anyio.move_on_after(delay_s):
+                await self._stopping.wait()
+        finally:
+            self.pausing -= 1
+
+
+def _message(attempt: Attempt) -> str:
+    return attempt.result.message if isinstance(attempt.result, Failure) else ""
