@@ -8,7 +8,8 @@ from typing import Any, Literal, NamedTuple, Self
 from vcgen.engine.models import Effort
 
 
-@dataclass(frozen=True, slots=True)
+# Values, though not frozen: to build a frozen one takes three times as long, for every reply.
+@dataclass(slots=True, unsafe_hash=True)
 class Usage:
     """Tokens of one call or of several.
 
@@ -89,7 +90,7 @@ FinishReason = Literal["stop", "length", "content_filter"]
 Prompt = str | Sequence[Message] | ChatRequest
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, unsafe_hash=True)  # not frozen: as `Usage`
 class Completion:
     """One answer.
 

@@ -63,6 +63,7 @@ class EndpointClient:
         self.capabilities = endpoint.capabilities
         self._is_proven = endpoint.json_mode != "auto"
         self._headers = _headers(endpoint)
+        self._least_thinking = thinking_of(endpoint.model, "least")
         secrets = [*([endpoint.key] if endpoint.key else []), *endpoint.headers.values()]
         self._secrets = tuple(secret.get_secret_value() for secret in secrets)
         self._spellings = tuple(chain.from_iterable(map(_spellings, self._secrets)))
@@ -84,6 +85,8 @@ class EndpointClient:
         return request.max_tokens + self._thinking(request).room_tokens
 
     def _thinking(self, request: ChatRequest) -> Thinking:
+        if request.effort == "least" and request.thinking_room is None:
+            return self._least_thinking
         return thinking_of(self.endpoint.model, request.effort, request.thinking_room)
 
     async def send(
