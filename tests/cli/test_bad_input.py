@@ -204,8 +204,6 @@ def test_what_no_other_request_can_survive_stops_the_run(
         ("turns", {"failed_checks": 6}),
         ("length", {"truncated": 12}),
         ("refusal", {"refusal": 12}),
-        ("html", {"invalid_response": 12}),
-        ("empty", {"invalid_response": 12}),
         ("cut", {"invalid_response": 12}),
         ("500", {"server_error": 12}),
         ("reset", {"network": 12}),
@@ -231,6 +229,18 @@ def test_a_bad_reply_costs_its_own_sample_at_most(
     assert len(list(read_records(tmp_path / "run"))) == 12 - sum(rejects.values())
     shown = dict(re.findall(r"^  (\w+) +(\d+)   \S", finished.err, re.MULTILINE))
     assert {reason: int(count) for reason, count in shown.items()} == rejects
+
+
+@pytest.mark.parametrize("fault", ["html", "empty"])
+def test_an_endpoint_that_answers_everything_alike_stops_the_run(
+    command: Command, serving: Serving, tmp_path: Path, fault: str
+) -> None:
+    """A page in front of the endpoint, for example: no sample is to blame."""
+    base_url = serving(Simulator(faults=parse_faults(f"{fault}:1")))
+    run = tmp_path / "run"
+    finished = command("generate", CLIPS, "--model", "sim", "--base-url", base_url, "-o", run)
+    assert_one_line(finished, 1, "refuses all requests alike", "no chat completion")
+    assert list(read_rejects(run)) == []
 
 
 def test_a_clip_id_used_twice_is_a_reject_that_names_its_line(

@@ -21,7 +21,9 @@ def generate(base_url: str, run: Path) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["SIGINT", "SIGTERM"]
+    ("number", "code"),
+    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)],
+    ids=["SIGINT", "SIGTERM", "SIGHUP"],
 )
 def test_the_first_signal_stops_sending_and_keeps_what_arrives(
     command: Command, serving: Serving, tmp_path: Path, number: signal.Signals, code: int

@@ -25,8 +25,8 @@ from vcgen.engine.retry import (
     REACH_AGAIN_S,
     RETRIES_A_SECOND,
     RETRIES_A_SUCCESS,
-    STARVED_AGAIN_S,
     STRAYS,
+    UNUSABLE_ATTEMPTS,
     AskElsewhere,
     Decision,
     Downgrade,
@@ -69,7 +69,7 @@ def follow(failure: Failure, situation: Situation = Situation()) -> Decision:
     return decide(failure, classify(failure), situation)
 
 
-@pytest.mark.parametrize("status", [400, 404, 413, 422, 405, 451])
+@pytest.mark.parametrize("status", [400, 404, 422, 405])
 def test_refused_request_fails_at_once(status: int) -> None:
     assert classify(fail(status)) == Refused()
     assert follow(fail(status)) == Fail(FailureReason.BAD_REQUEST)
@@ -103,7 +103,6 @@ def test_stray_is_asked_elsewhere_after_its_last_retry() -> None:
 
 HOPELESS = [
     (401, ""),
-    (403, "anything"),
     (402, ""),
     (429, "insufficient_quota"),
     (400, "billing_hard_limit_reached"),
@@ -174,7 +173,10 @@ def test_request_larger_than_a_minutes_tokens_fails() -> None:
         (fail(503), FailureReason.SERVER_ERROR),
         (fail(408), FailureReason.BAD_REQUEST),
         (fail(409), FailureReason.BAD_REQUEST),
-        (fail(200, kind=FailureKind.INVALID_REPLY), FailureReason.INVALID_RESPONSE),
+        (fail(424), FailureReason.BAD_REQUEST),
+        (fail(425), FailureReason.BAD_REQUEST),
+        (fail(498), FailureReason.BAD_REQUEST),
+        (fail(499), FailureReason.BAD_REQUEST),
         (fail(0, kind=FailureKind.CONNECTION_LOST), FailureReason.NETWORK),
         (fail(0, kind=FailureKind.TIMED_OUT), FailureReason.TIMEOUT),
     ],
@@ -214,7 +216,6 @@ def test_want_of_descriptors_costs_no_attempt() -> None:
     failure = fail(0, kind=FailureKind.LOCAL)
     assert classify(failure) == Starved()
     assert follow(failure, Situation(ATTEMPTS)) == Requeue()
-    assert follow(failure, Situation(ATTEMPTS, is_alone=True)) == Retry(STARVED_AGAIN_S)
 
 
 def test_bad_certificate_disables_at_once() -> None:
@@ -238,11 +239,40 @@ def test_endpoint_without_an_answer_for_too_long_stops(failure: Failure) -> None
     assert follow(failure, Situation(stalled="for ever")) == StopRun("for ever")
 
 
-def test_simpler_way_is_asked_after_a_refusal_only() -> None:
+def test_simpler_way_is_asked_if_there_is_one() -> None:
     simpler = Capabilities(Structured.PROMPT)
     situation = Situation(ATTEMPTS, downgrade=simpler)
     assert follow(fail(400), situation) == Downgrade(simpler)
-    assert follow(fail(500), situation) == Fail(FailureReason.SERVER_ERROR)
+    assert follow(fail(500), situation) == Downgrade(simpler)
+    assert follow(fail(500), situation._replace(is_outage=True)) == Requeue()
+
+
+@pytest.mark.parametrize("failure", [fail(200), fail(400, "json_validate_failed")])
+def test_unusable_reply_is_asked_for_three_times_and_is_no_outage(failure: Failure) -> None:
+    assert classify(failure) == Refused()
+    for attempts in range(1, UNUSABLE_ATTEMPTS):
+        assert isinstance(follow(failure, Situation(attempts)), Retry)
+    assert follow(failure, Situation(UNUSABLE_ATTEMPTS)) == Fail(FailureReason.INVALID_RESPONSE)
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (fail(413), FailureReason.PROMPT_TOO_LARGE),
+        (fail(413, "rate_limit_exceeded"), FailureReason.PROMPT_TOO_LARGE),
+        (fail(400, "context_length_exceeded"), FailureReason.PROMPT_TOO_LARGE),
+        (fail(403), FailureReason.CONTENT_FILTER),
+        (fail(451), FailureReason.CONTENT_FILTER),
+    ],
+)
+def test_one_prompts_refusal_is_its_own(failure: Failure, reason: FailureReason) -> None:
+    assert follow(failure) == Fail(reason)
+
+
+@pytest.mark.parametrize("status", [403, 404, 405])
+def test_status_before_any_answer_is_the_configurations(status: int) -> None:
+    assert isinstance(classify(fail(status), has_answered=False), Disabled)
+    assert classify(fail(status), has_answered=True) == Refused()
 
 
 def test_endpoints_word_on_retrying_wins() -> None:

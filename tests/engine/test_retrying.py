@@ -1,19 +1,20 @@
 """One call, whatever it takes: retried, stepped down, stopped."""
 
+from collections.abc import Mapping
 from itertools import pairwise
 
 import anyio
 import pytest
 
-from tests.support.common import completion, run
+from tests.support.common import Watched, completion, run
 from tests.support.script import HELLO, SIM, STRICT, Script, error, play
-from vcgen.engine.config import Limits
+from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
+from vcgen.engine.limits.backoff import STARVED_AGAIN_S
 from vcgen.engine.limits.limiter import NEVER_REACHED_S, OUT_OF_REACH_S
 from vcgen.engine.retry import (
     ATTEMPTS,
     REACH_AGAIN_S,
-    STARVED_AGAIN_S,
     FailureReason,
 )
 from vcgen.engine.transport.base import Reply
@@ -26,6 +27,7 @@ from vcgen.errors import (
     RunStopped,
     StaleConnection,
 )
+from vcgen.sim import Simulator
 
 
 def test_an_answer_counts_its_requests_and_their_usage() -> None:
@@ -116,6 +118,43 @@ def test_want_of_descriptors_is_no_outage_and_stops_where_it_lasts() -> None:
     assert isinstance(ended, RunStopped)
     assert "may open 64 files (ulimit -n)" in str(ended)
     assert script.times[-1] == pytest.approx(NEVER_REACHED_S, abs=0.01)
+
+
+class OutOfPorts(Watched):
+    """A transport that opens no connection to one host, and whose other replies take a second."""
+
+    def __init__(self) -> None:
+        super().__init__(Simulator(latency_s=1.0))
+        self.tried_at: list[float] = []
+
+    async def post(
+        self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
+    ) -> Reply:
+        if "full.test" not in url:
+            return await super().post(url, headers, body, timeout_s)
+        self.tried_at.append(anyio.current_time())
+        await anyio.sleep(0.001)
+        raise LocalError("Cannot assign requested address")
+
+
+def test_an_endpoint_without_ports_is_tried_once_a_second_beside_a_busy_one() -> None:
+    """Requests in flight at the other can free no port of this one."""
+    transport, slots = OutOfPorts(), 4
+    endpoints = [
+        Endpoint(model="sim", base_url=f"https://{host}/v1", limits=Limits(concurrency=slots))
+        for host in ("good.test", "full.test")
+    ]
+
+    async def main() -> None:
+        async with Engine(endpoints, transport=transport) as engine:
+            async for result in engine.map(f"Say {number}." for number in range(80)):
+                assert result.completion is not None
+        later = transport.tried_at[slots:]
+        assert len(later) > 10
+        gaps = [after - before for before, after in pairwise(later)]
+        assert min(gaps) >= STARVED_AGAIN_S
+
+    run(main)
 
 
 def test_an_endpoint_that_only_throttles_stops_the_run_later() -> None:

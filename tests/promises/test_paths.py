@@ -54,6 +54,10 @@ MEDDLING: dict[str, tuple[Callable[[Path], object], str]] = {
         "records.jsonl was deleted or replaced",
     ),
     "with other records": (replace_records, "records.jsonl was deleted or replaced"),
+    "with emptied records": (
+        lambda run: os.truncate(run / "records.jsonl", 0),
+        "records.jsonl was cut short",
+    ),
     "without its lock": (lambda run: (run / ".lock").unlink(), ".lock was deleted or replaced"),
 }
 
@@ -252,3 +256,20 @@ def test_what_is_no_regular_file_is_an_error_and_no_wait(
     for which in failed:
         assert finished[which].code in {1, 2}
         assert finished[which].err.count("\n") == 1
+
+
+def test_a_run_of_another_directory_is_not_repaired(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A task may change the working directory, and the path of the run may be relative."""
+    torn = tmp_path / "b/run/records.jsonl"
+    for place in (tmp_path / "a", torn.parent):
+        place.mkdir(parents=True)
+    torn.write_text("another run's line")
+    monkeypatch.chdir(tmp_path / "a")
+    store = RunDirectory.open(Path("run"), Manifest(model="sim"))
+    monkeypatch.chdir(tmp_path / "b")
+    (tmp_path / "a/run/rejects.jsonl").unlink()
+    with closing(store), pytest.raises(StoreError, match="was deleted"):
+        store.settle()
+    assert torn.read_text() == "another run's line"

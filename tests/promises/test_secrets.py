@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from subprocess import run
 from typing import Any
+from zlib import crc32
 
 import orjson
 import pytest
@@ -27,17 +28,18 @@ LONG = "x" * 480
 
 
 class Repeating(Simulator):
-    """An endpoint that repeats the key it was sent, each time in another way."""
+    """An endpoint that repeats the key it was sent, for each prompt in another way."""
 
     def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
         answer = super().answer(headers, body, now)
         key = headers["authorization"].removeprefix("Bearer ")
         # The second is cut short in the middle of the key.
-        said = [f"bad key {key}", f"{LONG} {key}", "none"][self.requests % 3]
-        if answer.status == 200 and self.requests % 3 == 2:
+        number = crc32(body)
+        said = [f"bad key {key}", f"{LONG} {key}", "none"][number % 3]
+        if number % 3 == 2:
             said_of_text = answer.body.replace(b" a ", b" %b " % key.encode())
             return answer._replace(body=said_of_text.replace(b'"sim"', b'"sim %b"' % key.encode()))
-        refusal = {"error": {"message": said, "code": key, "type": key}}
+        refusal = {"error": {"message": said, "code": f"{key} {number}", "type": key}}
         return answer._replace(status=400, body=orjson.dumps(refusal))
 
 
@@ -46,7 +48,8 @@ def test_key_that_the_endpoint_repeats_is_in_no_file(
     command: Command, serving: Serving, tmp_path: Path, workers: int
 ) -> None:
     where = ("--model", "sim", "--base-url", serving(Repeating()), "-o", tmp_path)
-    finished = command("generate", CLIPS, *where, "--workers", workers, "--tasks", "description")
+    tasks = ("--tasks", "description", "--no-refine")
+    finished = command("generate", CLIPS, *where, "--workers", workers, *tasks)
     assert finished.code == 0
     written = [lines_of(path) for path in sorted(tmp_path.glob("[cr]*.jsonl"))]
     shown = [line for lines in written for line in lines if HIDDEN in line]
@@ -66,7 +69,8 @@ def test_a_key_is_known_however_json_writes_it(
     class Escaping(Simulator):
         def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
             answer = super().answer(headers, body, now)
-            said = orjson.dumps({"error": {"message": LONG + key}})
+            error = {"message": LONG + key, "code": f"refusal {self.requests}"}
+            said = orjson.dumps({"error": error})
             return answer._replace(status=400, body=said.replace(b"/", b"\\/"))
 
     monkeypatch.setenv("OPENAI_API_KEY", key)

@@ -9,6 +9,7 @@ import anyio
 
 from vcgen.cli.app import Interrupted
 from vcgen.cli.display import show_progress
+from vcgen.cli.signals import ENDING
 from vcgen.cli.stderr import STDERR
 from vcgen.errors import BudgetSpent
 from vcgen.pipeline.background import run_with_background
@@ -19,8 +20,8 @@ from vcgen.pipeline.workers.supervisor import RunHandle
 async def work_at_terminal(run: RunHandle, count_rows: Callable[[], int]) -> None:
     """Do the run and show its progress; `count_rows` counts the rows of its input.
 
-    The first SIGINT or SIGTERM stops sending and waits for requests in flight, the second ends the
-    run at once.
+    The first SIGINT, SIGTERM or SIGHUP stops sending and waits for requests in flight, the second
+    ends the run at once.
 
     Raises:
         Interrupted: a signal ended the run.
@@ -50,7 +51,7 @@ async def _stop_on_signals(run: RunHandle, scope: anyio.CancelScope) -> None:
 @contextmanager
 def _signals() -> Iterator[AsyncIterator[signal.Signals]]:
     """Receive signals, and restore their handlers afterwards, which a loop does not do."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    handlers = {number: signal.getsignal(number) for number in ENDING}
     try:
         with anyio.open_signal_receiver(*handlers) as signals:
             yield signals

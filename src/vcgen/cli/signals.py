@@ -1,4 +1,6 @@
-"""Handlers of SIGINT and SIGTERM outside of a run's work, for which see `vcgen.cli.interactive`.
+"""Handlers of the signals that end a process outside of a run's work.
+
+During the work of a run, `vcgen.cli.interactive` receives them.
 
 Uses only the standard library: it is loaded before anything else is imported.
 """
@@ -9,12 +11,15 @@ import sys
 from collections.abc import Callable
 from types import FrameType
 
+# A closed terminal sends SIGHUP, unless `nohup` has made the process ignore it.
+_HANGS_UP = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN
+ENDING = (signal.SIGINT, signal.SIGTERM, *([signal.SIGHUP] if _HANGS_UP else []))
 Handler = Callable[[int, FrameType | None], None]
 
 
 def install_handlers(handler: Handler | signal.Handlers) -> None:
-    """Handle SIGINT and SIGTERM with `handler`."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    """Handle the signals of `ENDING` with `handler`."""
+    for number in ENDING:
         signal.signal(number, handler)
 
 

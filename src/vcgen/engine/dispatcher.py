@@ -146,7 +146,10 @@ class Dispatcher:
 
     def _outcome(self, result: Completion | Failure, permit: Permit) -> Outcome:
         if isinstance(result, Failure):
-            return classify(result, is_reached=permit.limiter.circuit.is_reached)
+            circuit = permit.limiter.circuit
+            return classify(
+                result, is_reached=circuit.is_reached, has_answered=circuit.has_answered
+            )
         self.counters.completions += 1
         self.counters.unmetered += not result.usage.is_known
         self.counters.usage += result.usage

@@ -1,5 +1,6 @@
 """Speak to one endpoint: encode, send, decode; learn which ways of asking it understands."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import chain
@@ -30,6 +31,10 @@ from vcgen.plain_text import plain
 # Shorter keys are placeholders such as "none", which texts may hold.
 SHORTEST_SECRET = 16
 HIDDEN = "(the key)"
+# Statuses of servers that do not know a response format, though they know the address; llama.cpp's
+# answers 500 and names the formats it knows.
+_NO_SUCH_FORM = frozenset({404, 405, 415, 501})
+_FORM_WORDS = re.compile(r"response_format|json_schema|json_object")
 
 _KINDS = {
     ConnectFailed: FailureKind.NO_CONNECTION,
@@ -62,6 +67,7 @@ class EndpointClient:
         self._timeout_s = timeout_s
         self.capabilities = endpoint.capabilities
         self._is_proven = endpoint.json_mode != "auto"
+        self._has_answered = False
         self._headers = _headers(endpoint)
         self._least_thinking = thinking_of(endpoint.model, "least")
         secrets = [*([endpoint.key] if endpoint.key else []), *endpoint.headers.values()]
@@ -110,7 +116,7 @@ class EndpointClient:
         self, request: ChatRequest, capabilities: Capabilities, failure: Failure
     ) -> Capabilities | None:
         """A simpler way to ask, after a refusal of one that the endpoint has never accepted."""
-        if failure.status not in {400, 422}:
+        if not self._may_be_about_form(failure):
             return None
         if "max_completion_tokens" in failure.message and capabilities.token_limit == "max_tokens":  # noqa: S105 - a parameter's name
             return capabilities._replace(token_limit="max_completion_tokens")  # noqa: S106 - as above
@@ -130,8 +136,15 @@ class EndpointClient:
             return capabilities._replace(structured=known)
         return None
 
+    def _may_be_about_form(self, failure: Failure) -> bool:
+        """Whether an endpoint may refuse with this the way in which it was asked."""
+        if failure.status in {400, 422} or (failure.status in _NO_SUCH_FORM and self._has_answered):
+            return True
+        return failure.status >= 500 and _FORM_WORDS.search(failure.message) is not None
+
     def learn(self, request: ChatRequest, capabilities: Capabilities) -> None:
         """Learn from an answer that the endpoint has understood."""
+        self._has_answered = True
         if request.schema is not None and not self._is_proven:
             self._is_proven = True
             self.capabilities = capabilities

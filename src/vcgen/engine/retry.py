@@ -2,12 +2,12 @@
 
 | outcome               | decision                                                              |
 |-----------------------|-----------------------------------------------------------------------|
-| Throttled             | requeue at no cost; stop the run once nothing has got through for long |
+| Throttled, Starved    | requeue at no cost; stop the run once nothing has got through for long |
 | Stale                 | requeue at no cost, once a call; then as Failed                       |
-| Starved               | requeue at no cost, after a second where no other request is in flight |
 | Stray                 | retry after its Retry-After; fail after `STRAYS`                       |
 | Failed, Unreachable   | requeue if an outage explains it; else retry; fail after `ATTEMPTS`    |
-| Refused               | ask in a simpler way if there is one; else fail                        |
+| Refused               | ask in a simpler way if there is one; ask again for what is unusable;  |
+|                       | else fail                                                              |
 | Disabled              | requeue if another endpoint is left; else stop the run                 |
 
 What fails at one endpoint is asked at each other one before it counts (`AskElsewhere`). A rate
@@ -20,6 +20,7 @@ from typing import NamedTuple
 
 from vcgen.engine.chat import Failure, FailureKind
 from vcgen.engine.config import Capabilities
+from vcgen.engine.error_meaning import ErrorMeaning, meaning_of
 from vcgen.engine.limits.permit import (
     Disabled,
     Failed,
@@ -40,7 +41,6 @@ STRAYS = 20
 # A longer Retry-After means a daily quota: stop the run, which can be continued.
 LONGEST_WAIT_S = 600.0
 REACH_AGAIN_S = 2.0
-STARVED_AGAIN_S = 1.0
 # An outage costs no attempt for this long. With a single endpoint, an outage and a request that
 # always fails look the same.
 FORGIVEN_S = 180.0
@@ -48,17 +48,25 @@ FORGIVEN_S = 180.0
 # Finagle's defaults: https://twitter.github.io/finagle/guide/Clients.html#retries
 RETRIES_A_SUCCESS, RETRIES_A_SECOND, MOST_RETRIES = 0.2, 10.0, 100.0
 
-_NO_MORE_MONEY = frozenset(
+# Any other sample would meet the same.
+_HOPELESS = frozenset(
     {
-        "insufficient_quota",
-        "billing_hard_limit_reached",
-        "billing_not_active",
-        "insufficient_credits",
+        ErrorMeaning.KEY,
+        ErrorMeaning.QUOTA,
+        ErrorMeaning.MODEL,
+        ErrorMeaning.REDIRECT,
+        ErrorMeaning.ADDRESS,
+        ErrorMeaning.CERTIFICATE,
     }
 )
-# The second is vLLM's.
-_NO_SUCH_MODEL = frozenset({"model_not_found", "NotFoundError"})
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_ADVICE = {
+    ErrorMeaning.REDIRECT: "; give the final address as the base URL",
+    ErrorMeaning.ADDRESS: "; correct the base URL, which often ends in /v1",
+}
+# A reply without a completion, or a text that the server finds unusable, is asked for again.
+UNUSABLE_ATTEMPTS = 3
+# 424, 498 and 499 are those of TGI and Groq for what passes.
+_PASSING = frozenset({0, 408, 409, 424, 425, 498, 499})
 _OVERLOADED = frozenset({"rate_limit_exceeded", "rate_limit_error", "overloaded_error"})
 
 
@@ -73,6 +81,13 @@ class FailureReason(StrEnum):
     THROTTLED = "throttled"
     INVALID_RESPONSE = "invalid_response"
     CONTENT_FILTER = "content_filter"
+
+
+_REASONS = {
+    ErrorMeaning.PROMPT_TOO_LARGE: FailureReason.PROMPT_TOO_LARGE,
+    ErrorMeaning.FILTERED: FailureReason.CONTENT_FILTER,
+    ErrorMeaning.UNUSABLE_TEXT: FailureReason.INVALID_RESPONSE,
+}
 
 
 class Retry(NamedTuple):
@@ -119,7 +134,6 @@ class Situation(NamedTuple):
         attempts: the request has used, this one included; throttles and outages do not count.
         strays: throttles it has met while others passed, this one included.
         stale: kept connections that it has lost, this one included.
-        is_alone: no other request is in flight there, whose end could free a descriptor.
         draw: random number in 0..1, for the jitter.
         downgrade: simpler way to ask, None without one.
         is_outage: an outage of the endpoint explains the failure.
@@ -131,7 +145,6 @@ class Situation(NamedTuple):
     attempts: int = 1
     strays: int = 0
     stale: int = 0
-    is_alone: bool = False
     draw: float = 0.5
     downgrade: Capabilities | None = None
     is_outage: bool = False
@@ -140,11 +153,20 @@ class Situation(NamedTuple):
     stalled: str | None = None
 
 
-def classify(failure: Failure, *, is_reached: bool = True) -> Outcome:
-    """The outcome to report for a failure. `is_reached`: the endpoint has replied before."""
-    if (message := _hopeless(failure)) is not None:
-        return Disabled(message)
-    if _is_too_large(failure):
+def classify(failure: Failure, *, is_reached: bool = True, has_answered: bool = True) -> Outcome:
+    """The outcome to report for a failure.
+
+    Args:
+        failure: of a request.
+        is_reached: the endpoint has replied before, if only by an error.
+        has_answered: it has answered before.
+    """
+    meaning = meaning_of(failure, has_answered=has_answered)
+    if meaning in _HOPELESS:
+        advice = _ADVICE.get(meaning, "")
+        status = f" ({failure.status})" if failure.status else ""
+        return Disabled(f"{meaning.value}{status}: {failure.message}{advice}")
+    if meaning is not ErrorMeaning.OTHER:
         return Refused()
     if failure.kind is FailureKind.STALE_CONNECTION:
         return Stale()
@@ -158,7 +180,8 @@ def classify(failure: Failure, *, is_reached: bool = True) -> Outcome:
             return Disabled(f"the endpoint asks to wait {wait_s:.0f} s: {failure.message}")
         # Zero seconds would open the limiter to the next refusal at once.
         return Throttled(wait_s or None, failure.is_exhausted)
-    if failure.should_retry is False or not _is_transient(failure):
+    # Status 200 is never an outage: the endpoint works.
+    if failure.status == 200 or failure.should_retry is False or not _is_transient(failure):
         return Refused()
     return Failed(has_replied=failure.status > 0)
 
@@ -171,9 +194,11 @@ def decide(failure: Failure, outcome: Outcome, situation: Situation) -> Decision
         return StopRun(situation.stalled)
     if (free := _at_no_cost(outcome, situation)) is not None:
         return free
+    if situation.downgrade is not None and isinstance(outcome, Refused | Failed):
+        return Downgrade(situation.downgrade)
     if isinstance(outcome, Refused):
-        if situation.downgrade is not None:
-            return Downgrade(situation.downgrade)
+        if _is_unusable(failure) and situation.attempts < UNUSABLE_ATTEMPTS:
+            return Retry(_jittered_s(situation.attempts, situation.draw))
         return _final(reason_of(failure), situation)
     if isinstance(outcome, Stray):
         if situation.strays >= STRAYS:
@@ -185,10 +210,8 @@ def decide(failure: Failure, outcome: Outcome, situation: Situation) -> Decision
     return Retry(max(_jittered_s(situation.attempts, situation.draw), hint_s))
 
 
-def _at_no_cost(outcome: Outcome, situation: Situation) -> Retry | Requeue | None:
+def _at_no_cost(outcome: Outcome, situation: Situation) -> Requeue | None:
     """How to go on where the request is not to blame, None where it may be."""
-    if isinstance(outcome, Starved) and situation.is_alone:
-        return Retry(STARVED_AGAIN_S)
     if isinstance(outcome, Throttled | Starved):
         return Requeue()
     is_first_stale = isinstance(outcome, Stale) and situation.stale <= 1
@@ -198,10 +221,9 @@ def _at_no_cost(outcome: Outcome, situation: Situation) -> Retry | Requeue | Non
 
 def reason_of(failure: Failure) -> FailureReason:
     """The reason to give for a failure that is final."""
-    if _is_too_large(failure):
-        return FailureReason.PROMPT_TOO_LARGE
-    if failure.code == "content_filter":
-        return FailureReason.CONTENT_FILTER
+    meaning = meaning_of(failure, has_answered=True)
+    if meaning in _REASONS:
+        return _REASONS[meaning]
     if failure.kind is FailureKind.TIMED_OUT:
         return FailureReason.TIMEOUT
     if failure.status == 0:
@@ -219,27 +241,6 @@ def _jittered_s(count: int, draw: float) -> float:
     return draw * float(min(CAP_S, BASE_S * 2**count))
 
 
-def _hopeless(failure: Failure) -> str | None:
-    status, code = failure.status, failure.code
-    if failure.kind is FailureKind.BAD_CERTIFICATE:
-        return f"the endpoint's certificate cannot be verified: {failure.message}"
-    if status in {401, 403}:
-        return f"the endpoint refuses the key ({status}): {failure.message}"
-    if status == 402 or code in _NO_MORE_MONEY:
-        return f"the account has no quota left ({status}): {failure.message}"
-    if status == 404 and code in _NO_SUCH_MODEL:
-        return f"the endpoint has no such model (404): {failure.message}"
-    if status in _REDIRECTS:
-        redirect = f"the endpoint redirects ({status}): {failure.message}"
-        return f"{redirect}; give the final address as the base URL"
-    return None
-
-
-def _is_too_large(failure: Failure) -> bool:
-    """Whether this is OpenAI's 429 for a request larger than a whole minute's tokens."""
-    return failure.status == 429 and failure.message.lower().startswith("request too large")
-
-
 def _is_throttle(failure: Failure) -> bool:
     return (
         failure.status in {429, 529}
@@ -249,11 +250,13 @@ def _is_throttle(failure: Failure) -> bool:
 
 
 def _is_transient(failure: Failure) -> bool:
-    return (
-        failure.should_retry is True
-        or failure.status in {0, 200, 408, 409}
-        or failure.status >= 500
-    )
+    passes = failure.status in _PASSING or failure.status >= 500
+    return failure.should_retry is True or passes
+
+
+def _is_unusable(failure: Failure) -> bool:
+    is_text = meaning_of(failure, has_answered=True) is ErrorMeaning.UNUSABLE_TEXT
+    return is_text or failure.status == 200
 
 
 class RetryBudget:

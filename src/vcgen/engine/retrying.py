@@ -22,12 +22,14 @@ from vcgen.engine.limits.permit import (
     Unreachable,
 )
 from vcgen.engine.limits.scheduler import NoEndpointLeft
+from vcgen.engine.refused_alike import CONFIGURED, FIRST, RefusedAlike
 from vcgen.engine.retry import (
     FORGIVEN_S,
     AskElsewhere,
     Decision,
     Downgrade,
     Fail,
+    FailureReason,
     Requeue,
     Retry,
     Situation,
@@ -35,6 +37,9 @@ from vcgen.engine.retry import (
     decide,
 )
 from vcgen.errors import RequestFailed, RunStopped
+
+# How long a refused call waits for others, where nothing is answered and nothing is in flight.
+UNPROVEN_S = 1.0
 
 
 class Retrying:
@@ -44,22 +49,28 @@ class Retrying:
         dispatcher: sends each attempt.
         random: of the jitter.
 
-    Attributes:
-        pausing: calls that wait for a retry.
     """
 
     def __init__(self, dispatcher: Dispatcher, random: Random) -> None:
-        self.pausing = 0
+        self._pausing = self._held = 0
         self._dispatcher = dispatcher
         self._scheduler = dispatcher.scheduler
         self._counters = dispatcher.counters
         self._random = random
+        self._alike = {limiter: RefusedAlike() for limiter in dispatcher.clients}
+        self._learned = anyio.Event()
         self._stopping = anyio.Event()
+
+    @property
+    def pausing(self) -> int:
+        """Calls that wait for a retry; of those whose refusal is held, as many as prove it."""
+        return self._pausing + min(self._held, FIRST)
 
     def stop(self, reason: RunStopped) -> None:
         """Send nothing more: queued calls raise `reason`, and those that wait try no longer."""
         self._dispatcher.stop(reason)
         self._stopping.set()
+        self._learn()
 
     async def answer(self, call: Call) -> Completion:
         """Answer a call.
@@ -73,11 +84,15 @@ class Retrying:
                 attempt = await self._dispatcher.attempt(call)
                 if isinstance(attempt.result, Completion):
                     answered = attempt.permit.limiter
+                    self._on_answered(answered)
                     call.affinity.begun, call.affinity.preferred = True, answered
                     attempt.client.learn(call.request, attempt.capabilities)
                     result = attempt.result
                     return result if call.sent == 1 else replace(result, attempts=call.sent)
-                await self._follow(self._decide(call, attempt, attempt.result), call, attempt)
+                decision = self._decide(call, attempt, attempt.result)
+                if isinstance(decision, Fail | AskElsewhere):
+                    decision = await self._blamed(decision, call, attempt)
+                await self._follow(decision, call, attempt)
         except NoEndpointLeft:
             reason, message = [*call.failures.values()][-1]
             raise RequestFailed(reason, message, attempts=call.sent) from None
@@ -86,7 +101,8 @@ class Retrying:
                 self._scheduler.settle(call.refusals, answered)
 
     def _decide(self, call: Call, attempt: Attempt, failure: Failure) -> Decision:
-        outcome, circuit = attempt.outcome, attempt.permit.limiter.circuit
+        outcome, limiter = attempt.outcome, attempt.permit.limiter
+        circuit = limiter.circuit
         now = anyio.current_time()
         if isinstance(outcome, Throttled | Stray):
             self._counters.throttled += 1
@@ -99,7 +115,6 @@ class Retrying:
             attempts=call.attempts,
             strays=call.strays,
             stale=call.stale,
-            is_alone=not self._scheduler.in_flight,
             draw=self._random.random(),
             downgrade=attempt.client.downgrade(call.request, attempt.capabilities, failure),
             is_outage=circuit.explains(attempt.permit) or in_outage,
@@ -108,6 +123,59 @@ class Retrying:
             stalled=self._stalled(attempt, failure, now),
         )
         return decide(failure, outcome, situation)
+
+    async def _blamed(
+        self, decision: Fail | AskElsewhere, call: Call, attempt: Attempt
+    ) -> Decision:
+        """Decide whether a refusal is the call's fault, or that of a wrong configuration.
+
+        Where that is not known yet, the call waits until another is answered, or nothing is in
+        flight any more.
+        """
+        limiter, failure = attempt.permit.limiter, attempt.result
+        alike = self._alike[limiter]
+        if isinstance(failure, Completion) or not _may_be_configured(failure, decision.reason):
+            return decision
+        alike.on_refused(call, failure.code or failure.message)
+        if isinstance(decision, AskElsewhere):
+            return decision
+        await self._until_known(limiter, alike, failure)
+        if not limiter.is_disabled:
+            return decision
+        is_last = all(each.is_disabled for each in self._scheduler.limiters)
+        return StopRun(limiter.disabled_because or "") if is_last else Requeue()
+
+    async def _until_known(
+        self, limiter: EndpointLimiter, alike: RefusedAlike, failure: Failure
+    ) -> None:
+        """Wait until the endpoint has answered, or its configuration is to blame."""
+        self._held += 1
+        try:
+            while alike.is_held and not (limiter.is_disabled or self._stopping.is_set()):
+                is_idle = not limiter.concurrency.in_flight
+                if is_idle and alike.is_long:
+                    limiter.disable(f"the endpoint refuses all requests alike: {failure.message}")
+                    self._scheduler.settle({}, None)
+                    self._learn()
+                    return
+                with anyio.move_on_after(UNPROVEN_S) as waiting:
+                    await self._learned.wait()
+                if waiting.cancelled_caught and is_idle:
+                    return
+        finally:
+            self._held -= 1
+
+    def _on_answered(self, limiter: EndpointLimiter) -> None:
+        alike = self._alike[limiter]
+        was_held = alike.is_held
+        alike.on_answered()
+        if was_held:
+            self._learn()
+
+    def _learn(self) -> None:
+        """Wake calls that wait to learn whose fault their refusals are."""
+        self._learned.set()
+        self._learned = anyio.Event()
 
     def _stalled(self, attempt: Attempt, failure: Failure, now: float) -> str | None:
         """Why no endpoint can be waited for any longer, None while one can."""
@@ -148,18 +216,23 @@ class Retrying:
 
     async def _pause(self, call: Call, attempt: Attempt, delay_s: float) -> None:
         """Wait before a retry; ends early when the engine stops."""
-        if not isinstance(attempt.outcome, Stray | Starved):
+        if not isinstance(attempt.outcome, Stray):
             call.attempts += 1
             owed_s = self._dispatcher.retry_budget.spend(anyio.current_time())
             self._scheduler.hold_failed(attempt.permit, owed_s)
             call.retry_at = self._scheduler.peer_of(attempt.permit.limiter)
             delay_s = max(delay_s, owed_s)
-        self.pausing += 1
+        self._pausing += 1
         try:
             with anyio.move_on_after(delay_s):
                 await self._stopping.wait()
         finally:
-            self.pausing -= 1
+            self._pausing -= 1
+
+
+def _may_be_configured(failure: Failure, reason: FailureReason) -> bool:
+    """Whether the key, a parameter or the address may be to blame for a refusal."""
+    return reason in CONFIGURED or failure.status == 403
 
 
 def _message(attempt: Attempt) -> str:

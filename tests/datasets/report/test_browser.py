@@ -17,6 +17,7 @@ from vcgen.data.records import Turn
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), None)
 pytestmark = [
+    pytest.mark.holds_loop("the loop is that of the browser's driver"),
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed"),
     pytest.mark.timeout(180),
 ]

@@ -7,20 +7,24 @@ from hypothesis import given, strategies as st
 
 from tests.support.permits import permit, release
 from vcgen.engine.chat import Usage
+from vcgen.engine.config import Limits
 from vcgen.engine.limits.backoff import (
     BACKOFF_CAP_S,
     BACKOFF_S,
     LONGEST_TEST_S,
+    STARVED_AGAIN_S,
     Backoff,
     backoff_s,
 )
 from vcgen.engine.limits.circuit_breaker import CircuitBreaker
+from vcgen.engine.limits.concurrency import Concurrency
 from vcgen.engine.limits.permit import (
     Abandoned,
     Completed,
     Failed,
     Outcome,
     Refused,
+    Starved,
     Stray,
     Throttled,
     Unreachable,
@@ -37,7 +41,8 @@ class Longest(Random):
 
 
 def make(*, is_rate_known: bool = True) -> Backoff:
-    return Backoff(CircuitBreaker(), Longest(), is_rate_known=is_rate_known)
+    slots = Concurrency(Limits(concurrency=8), most=8)
+    return Backoff(CircuitBreaker(), slots, Longest(), is_rate_known=is_rate_known)
 
 
 def send(backoff: Backoff, now: float) -> None:
@@ -106,6 +111,16 @@ def test_outcome_of_one_request_closes_nothing(outcome: Outcome) -> None:
     backoff = make()
     release(backoff, outcome, 1.0, 2.0)
     assert backoff.opens_at < 0
+
+
+def test_want_of_a_connection_closes_where_no_request_can_free_one() -> None:
+    backoff = make()
+    backoff.concurrency.in_flight = 1
+    release(backoff, Starved(), 1.0, 2.0)
+    assert backoff.opens_at < 0
+    backoff.concurrency.in_flight = 0
+    release(backoff, Starved(), 1.0, 2.0)
+    assert (backoff.closings, backoff.opens_at) == (0, 2.0 + STARVED_AGAIN_S)
 
 
 def test_lost_connection_closes_and_so_does_a_failed_probe() -> None:

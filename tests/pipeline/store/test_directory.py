@@ -386,3 +386,14 @@ def test_counts_include_lines_a_dead_worker_left(tmp_path: Path) -> None:
         worker.close()
         run.recount()
         assert (run.records, run.rejects) == (4, {"refusal": 3})
+
+
+def test_a_directory_without_an_outcome_takes_another_run(tmp_path: Path) -> None:
+    """What stopped the first run, such as a wrong parameter, may be corrected."""
+    RunDirectory.open(tmp_path, Manifest(model="a", recipe={"seed": 1})).close()
+    store = RunDirectory.open(tmp_path, Manifest(model="b"))
+    store.add(Reject(id="x", reason=Reason.REFUSAL, message="no"))
+    store.close()
+    assert Manifest.read(tmp_path).model == "b"
+    with pytest.raises(UsageError, match="model was b, is a"):
+        RunDirectory.open(tmp_path, Manifest(model="a"))

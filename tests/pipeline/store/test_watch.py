@@ -94,3 +94,14 @@ def test_where_a_file_has_two_numbers_only_its_absence_counts(
         assert watch.missing() is None
         path.unlink()
         assert watch.missing() == path
+
+
+def test_a_file_with_fewer_bytes_than_were_written_is_cut_short(file: tuple[Path, int]) -> None:
+    path, descriptor = file
+    watch = watch_of(path, descriptor)
+    for _ in range(2):
+        os.write(descriptor, b"line\n")
+        watch.expect(path, 5)
+    assert watch.cut_short() is None
+    os.truncate(path, 9)
+    assert watch.cut_short() == path

@@ -34,7 +34,7 @@ def test_endpoint_that_refuses_at_once_costs_no_sample() -> None:
                 assert not answered.failures
                 [(name, reason)] = engine.left_out.items()
                 assert first in name
-                assert reason.endswith("no such path")
+                assert "no such path" in reason
 
     on_uvloop(main)
     assert good.requests == 700

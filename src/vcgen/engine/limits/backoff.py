@@ -8,12 +8,23 @@ from dataclasses import dataclass
 from random import Random
 
 from vcgen.engine.limits.circuit_breaker import CircuitBreaker
-from vcgen.engine.limits.permit import Completed, Failed, Outcome, Permit, Throttled, Unreachable
+from vcgen.engine.limits.concurrency import Concurrency
+from vcgen.engine.limits.permit import (
+    Completed,
+    Failed,
+    Outcome,
+    Permit,
+    Starved,
+    Throttled,
+    Unreachable,
+)
 
 # Official clients begin with 0.5 s and stop at 8 s, which a throttled server feels.
 BACKOFF_S, BACKOFF_CAP_S = 1.0, 30.0
 # How long the request that tests an endpoint goes alone, at most: refusals take less.
 LONGEST_TEST_S = 5.0
+# When to dial again where no request in flight there can free what this machine is short of.
+STARVED_AGAIN_S = 1.0
 
 
 def backoff_s(closings: int, draw: float) -> float:
@@ -31,6 +42,7 @@ class Backoff:
     """
 
     circuit: CircuitBreaker
+    concurrency: Concurrency
     random: Random
     opens_at: float = float("-inf")
     closings: int = 0
@@ -51,7 +63,7 @@ class Backoff:
             self.opens_at = now + min(LONGEST_TEST_S, 1.5 * self._refusal_s)
 
     def on_release(self, permit: Permit, outcome: Outcome, now: float) -> None:
-        """Close after a throttle, or a failure of an endpoint that is out."""
+        """Close after a throttle, a failure in an outage, or where no connection can be made."""
         match outcome:
             case Completed() if permit.sent_at > self._closed_at:
                 self._is_tested, self._test_sent, self.closings = False, False, 0
@@ -62,6 +74,8 @@ class Backoff:
                 self._close(permit.sent_at, now, retry_after_s, is_tested=False)
             case Failed() if self.circuit.is_open:
                 self._close(permit.sent_at, now, None, is_tested=False)
+            case Starved() if not self.concurrency.in_flight:
+                self.opens_at = max(self.opens_at, now + STARVED_AGAIN_S)
 
     def _close(self, sent_at: float, now: float, delay_s: float | None, *, is_tested: bool) -> None:
         draw = self.random.random()

@@ -54,6 +54,7 @@ class CircuitBreaker:
     Attributes:
         opened_at: None while closed.
         is_reached: the endpoint has replied at least once.
+        has_answered: it has answered at least once, so key, model and address are right.
         is_absent: it never has, and refuses connections.
         failing_since: when the first request was sent since which none has got through.
     """
@@ -61,6 +62,7 @@ class CircuitBreaker:
     late_s: Callable[[], float] = lambda: inf
     opened_at: float | None = None
     is_reached: bool = False
+    has_answered: bool = False
     is_absent: bool = False
     failing_since: float | None = None
     _succeeded_at: float = float("-inf")
@@ -126,6 +128,7 @@ class CircuitBreaker:
             self.is_reached, self.is_absent = True, False
 
     def _succeed(self, sent_at: float) -> None:
+        self.has_answered = True
         self.failing_since = None
         self._succeeded_at = max(self._succeeded_at, sent_at)
         if sent_at >= self._first_at:

@@ -75,7 +75,8 @@ class Concurrency:
             self._starved_since = None
         self.in_flight -= 1
         if isinstance(outcome, Starved):
-            self._openable = self.in_flight
+            # Not at once to those in flight: connections kept from others are open as well.
+            self._openable = max(self.in_flight, self.allowed - 1)
             self._bound()
             if not self.in_flight and self._starved_since is None:
                 self._starved_since = now

@@ -3,7 +3,8 @@
 | state    | may be sent              | entered by                        | left by          |
 |----------|--------------------------|-----------------------------------|------------------|
 | OPEN     | as slots and rates allow |                                   |                  |
-| CLOSED   | nothing                  | a throttle, a failed probe        | time             |
+| CLOSED   | nothing                  | a throttle, a failed probe, no    | time             |
+|          |                          | connection that this machine opens|                  |
 | PROBING  | one request at a time    | an outage (`circuit_breaker`)     | a probe's answer |
 | DISABLED | nothing                  | a refused key, an exhausted quota,| never            |
 |          |                          | refusals that peers dispute       |                  |
@@ -78,8 +79,8 @@ class EndpointLimiter:
         self.rates = RateLimits(limits, name)
         self.latency = LatencyEstimate()
         self.circuit = CircuitBreaker(lambda: self.latency.late_s)
-        self.backoff = Backoff(self.circuit, random)
-        # In this order: the backoff reads the circuit's and the rates' state.
+        self.backoff = Backoff(self.circuit, self.concurrency, random)
+        # In this order: the backoff reads the state of the circuit, the slots and the rates.
         controllers: tuple[Controller, ...] = (
             self.concurrency,
             self.latency,

@@ -114,9 +114,8 @@ class RunDirectory:
         run = cls(path, worker)
         try:
             run._open_directory()
-            for name in (RECORDS, REJECTS, CALLS):
-                for file in layout.parts(path, name):
-                    run._index(name, file)
+            for name, file in layout.all_parts(path):
+                run._index(name, file)
             run._open_files()
         except OSError as error:
             run.close()
@@ -176,10 +175,10 @@ class RunDirectory:
     def find_call(self, key: str) -> Mapping[str, Any] | None:
         """Return a step's answer kept by an earlier process, or None."""
         for path, offsets in self._calls.items():
-            if (offset := offsets.get(key)) is not None:
-                row = decode_line(self._read_line(path, offset))
-                if row["id"] == key:
-                    return row
+            offset = offsets.get(key)
+            row = None if offset is None else decode_line(self._read_line(path, offset))
+            if row is not None and row["id"] == key:
+                return row
         return None
 
     def _read_line(self, path: Path, offset: int) -> bytes:
@@ -232,14 +231,16 @@ class RunDirectory:
 
     @property
     def is_displaced(self) -> bool:
-        """Whether the directory or a file of this process is not at its path."""
-        return self._watch.missing() is not None
+        """Whether the directory or a file of this process is not whole at its path."""
+        return (self._watch.missing() or self._watch.cut_short()) is not None
 
     def _fail_if(self, missing: Path | None) -> None:
-        if missing is None:
+        cut = self._watch.cut_short()
+        if (missing := missing or cut) is None:
             return
         shown = self.path if missing == self._place else self.path / missing.name
-        happened = "deleted or replaced" if self._watch.is_deleted(missing) else "moved"
+        is_gone = self._watch.is_deleted(missing)
+        happened = "cut short" if cut else "deleted or replaced" if is_gone else "moved"
         if missing.name == LOCK:
             then = "the same command continues"
         elif happened != "moved":
@@ -274,6 +275,7 @@ class RunDirectory:
                 os.ftruncate(file, os.fstat(file).st_size - (len(line) - len(left)))
             path = layout.part(self.path, name, self._worker)
             raise StoreError(f"{path}: cannot write: {error.strerror}") from error
+        self._watch.expect(layout.part(self._place, name, self._worker), len(line))
 
     def finish(self) -> None:
         """Write the totals into the manifest; a run that added nothing leaves it unchanged.
@@ -292,6 +294,12 @@ class RunDirectory:
             self._write_manifest(manifest)
             return
         self._manifest = Manifest.read(self.path)
+        if not self._manifest.changes(manifest) or layout.has_outcomes(self.path):
+            self._continue(manifest)
+        else:  # what was wrong may be corrected
+            self._write_manifest(manifest)
+
+    def _continue(self, manifest: Manifest) -> None:
         if changed := self._manifest.changes(manifest):
             raise UsageError(
                 f"{self.path} holds another run ({'; '.join(changed)}); choose another directory"
@@ -319,17 +327,17 @@ class RunDirectory:
             file = layout.part(self._place, name, self._worker)
             self._files[name] = atomic_files.open_private(file, flags)
             self._watch.add(file, self._files[name])
+            self._watch.expect(file, os.fstat(self._files[name]).st_size)
         atomic_files.sync_path(self.path)  # the file names
 
     def _repair(self) -> None:
-        for name in (RECORDS, REJECTS, CALLS):
-            for path in layout.parts(self.path, name):
-                end, damaged = self._index(name, path)
-                if damaged:
-                    self._quarantine(path, damaged)
-                else:
-                    atomic_files.truncate_at(path, end)
-                atomic_files.sync_path(path)  # a killed process may not have
+        for name, path in layout.all_parts(self._place):
+            end, damaged = self._index(name, path)
+            if damaged:
+                self._quarantine(path, damaged)
+            else:
+                atomic_files.truncate_at(path, end)
+            atomic_files.sync_path(path)  # a killed process may not have
 
     def _index(self, name: str, path: Path) -> tuple[int, list[bytes]]:
         """Index a file; returns its length without damage, and its damaged lines."""
@@ -367,7 +375,7 @@ class RunDirectory:
             aside.writelines(line + b"\n" for line in damaged)
             aside.flush()
             os.fsync(aside.fileno())
-        atomic_files.sync_path(self.path)
+        atomic_files.sync_path(self._place)
         self.damaged[path.name] = len(damaged)
         with atomic_files.replacing(path) as file:
             file.writelines(

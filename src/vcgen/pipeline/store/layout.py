@@ -46,9 +46,20 @@ def _strangers(path: Path) -> list[str]:
 
 def own_files(path: Path) -> list[Path]:
     """List the files of a run directory, those of damaged lines included."""
-    lines = [file for name in (RECORDS, REJECTS, CALLS) for file in parts(path, name)]
+    lines = [file for _, file in all_parts(path)]
     aside = (path / RETRIED, path / RETRIED_CALLS)
     return [path / MANIFEST, path / LOCK, *lines, *map(bad, lines), *aside]
+
+
+def all_parts(path: Path) -> list[tuple[str, Path]]:
+    """List the files of records, rejects and calls, each with the name it is a part of."""
+    return [(name, file) for name in (RECORDS, REJECTS, CALLS) for file in parts(path, name)]
+
+
+def has_outcomes(path: Path) -> bool:
+    """Whether a run directory holds a record or a reject."""
+    files = [*parts(path, RECORDS), *parts(path, REJECTS)]
+    return any(file.stat().st_size for file in files)
 
 
 def part(path: Path, name: str, worker: int) -> Path:

@@ -8,6 +8,8 @@ A descriptor outlives its path: what is written to a deleted file is lost withou
     names another file                missing, unless the file system gave two numbers to the one
                                       file when it was opened, as some network file systems do
     cannot be looked at               in place: nothing is known, and writing reports its own errors
+    names a file that is shorter      cut short, at once: another program has emptied it
+    than what was written to it
 
 The descriptor's numbers are read at each look, as an overlay changes them when it copies a file up.
 A path counts only if two looks in a row miss one, so that a moment's answer of a network file
@@ -24,11 +26,23 @@ class PathWatch:
 
     def __init__(self) -> None:
         self._paths: dict[Path, tuple[int, bool]] = {}
+        self._sizes: dict[Path, int] = {}  # at least
         self._has_missed = False
 
     def add(self, path: Path, descriptor: int) -> None:
         """Look for an absolute path from now on."""
         self._paths[path] = descriptor, _names(path, descriptor)
+
+    def expect(self, path: Path, size_bytes: int) -> None:
+        """Expect a file to have so many bytes more than before."""
+        self._sizes[path] = self._sizes.get(path, 0) + size_bytes
+
+    def cut_short(self) -> Path | None:
+        """Return the first path whose file has fewer bytes than expected, None if all have them."""
+        for path, size_bytes in self._sizes.items():
+            if os.fstat(self._paths[path][0]).st_size < size_bytes:
+                return path
+        return None
 
     def missing(self) -> Path | None:
         """Return the first path that does not name its file, None if all do."""
