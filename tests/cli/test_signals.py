@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from vcgen.cli.signals import end, install_handlers
+from vcgen.cli.signals import ENDING, end, install_handlers
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -18,11 +18,10 @@ def test_a_signal_ends_the_process_by_its_number(number: signal.Signals) -> None
 
 
 def test_all_signals_get_the_handler_and_give_it_back() -> None:
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    before = {number: signal.getsignal(number) for number in numbers}
+    before = {number: signal.getsignal(number) for number in ENDING}
     try:
         install_handlers(end)
-        assert {signal.getsignal(number) for number in numbers} == {end}
+        assert {signal.getsignal(number) for number in ENDING} == {end}
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

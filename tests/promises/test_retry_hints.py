@@ -8,6 +8,7 @@ import orjson
 import pytest
 
 from tests.support.common import Watched, completion, generate, make_clips, outcome_ids, run
+from vcgen.data.records import Reason
 from vcgen.engine.chat import ChatRequest, Message
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
@@ -15,6 +16,7 @@ from vcgen.engine.refused_alike import FIRST, LATER
 from vcgen.engine.retry import LONGEST_WAIT_S
 from vcgen.engine.transport.base import Reply
 from vcgen.errors import RequestFailed, RunStopped
+from vcgen.pipeline.store.retry import set_aside
 from vcgen.sim import SimReply, Simulator
 
 DATE = "Thu, 01 Jan 2026 12:00:00 GMT"
@@ -165,5 +167,6 @@ def test_account_at_its_end_is_asked_one_flight_more(
     # After answers a 403 may be one prompt's: it takes a row of them.
     row = LATER + FIRST if status == 403 and granted else 0
     assert simulator.requests - granted <= 16 + row
+    assert set_aside(tmp_path, [Reason.CONTENT_FILTER]).total() <= row
     assert not generate(clips, limits=limits, output=tmp_path).rejects
     assert len(set(outcome_ids(tmp_path))) == len(outcome_ids(tmp_path)) == 120
