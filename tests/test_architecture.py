@@ -18,7 +18,6 @@ SOURCE = Path(vcgen.__file__).parent
 MAY_IMPORT: dict[str, set[str]] = {
     "errors": set(),
     "_version": set(),
-    "plain_text": set(),
     "engine": set(),
     "data": set(),
     "checks": {"data"},
@@ -30,7 +29,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "": {"pipeline", "tasks", "data", "engine", "sim"},  # `vcgen` itself: the public names
     "__main__": {"cli"},
 }
-EVERYBODY_MAY = {"errors", "_version", "plain_text"}
+EVERYBODY_MAY = {"errors", "_version"}
 # Who may use which part, where a package may use only part of another.
 ONLY_THROUGH = {
     ("pipeline", "sim"): ("pipeline.session", "sim"),

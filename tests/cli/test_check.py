@@ -5,7 +5,7 @@ from pathlib import Path
 import orjson
 
 from tests.support.common import CLIPS, Command
-from vcgen.plain_text import plain_lines
+from vcgen.engine.plain_text import plain_lines
 
 
 def write(path: Path, *answers: str) -> Path:

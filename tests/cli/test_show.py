@@ -7,9 +7,9 @@ import pytest
 
 from tests.support.common import CLIPS, Command, start_vcgen
 from vcgen.data.records import Record, Turn
+from vcgen.engine.plain_text import plain_lines
 from vcgen.pipeline.store.layout import RECORDS
 from vcgen.pipeline.store.lines import encode_line
-from vcgen.plain_text import plain_lines
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from tests.support.common import CLIPS, Command, Serving
 from vcgen.engine.config import Endpoint
 from vcgen.engine.engine import Engine
+from vcgen.engine.plain_text import plain, plain_lines
 from vcgen.errors import RunStopped
-from vcgen.plain_text import plain, plain_lines
 from vcgen.sim import SimReply, Simulator, serve
 
 KEY = "sk-secret-0123456789"

@@ -19,9 +19,9 @@ from vcgen.cli.eta import Look, Window, expected_samples
 from vcgen.cli.output import judge_line, largest_shares, left_out, unless_zero
 from vcgen.cli.stderr import STDERR
 from vcgen.data.formatting import duration, money
+from vcgen.engine.plain_text import plain
 from vcgen.errors import UsageError
 from vcgen.pipeline.workers.supervisor import RunHandle
-from vcgen.plain_text import plain
 
 REDRAW_S = 0.25
 LOOK_EVERY_S = 1.0

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from vcgen.cli.stderr import STDERR
 from vcgen.data.formatting import duration, money
-from vcgen.plain_text import plain, plain_lines
+from vcgen.engine.plain_text import plain, plain_lines
 
 if TYPE_CHECKING:  # it takes a fifth of a second to load
     from vcgen.pipeline.progress import JudgeSummary, RunSummary

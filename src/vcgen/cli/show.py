@@ -7,10 +7,10 @@ from vcgen.cli.app import argument, command, option
 from vcgen.cli.options import RUN
 from vcgen.cli.output import print_lines
 from vcgen.data.records import Record
+from vcgen.engine.plain_text import plain
 from vcgen.errors import UsageError
 from vcgen.pipeline.store.manifest import Manifest
 from vcgen.pipeline.store.read import read_records
-from vcgen.plain_text import plain
 
 
 @command

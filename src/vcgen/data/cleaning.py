@@ -12,12 +12,19 @@ from itertools import pairwise
 from math import inf
 from typing import NamedTuple, Protocol
 
-from vcgen.plain_text import INVISIBLE
-
 CANARY = "vqz7k4"
 """Opens the mark of each fence and stands in system prompts; an answer that has it is a leak."""
 
 Box = tuple[float, float, float, float]
+
+INVISIBLE = (
+    "\u0000-\u0008\u000e-\u001f\u007f-\u009f\u00ad\u061c\u200b\u200e\u200f"
+    "\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f"
+)
+"""Ranges of a regular expression: characters that take no room, without white space.
+
+Zero-width joiner and non-joiner are not among them: Persian, Indic scripts and emoji need them.
+"""
 
 _SPACES = re.compile(r"\s+")
 _INVISIBLE = re.compile(f"[{INVISIBLE}]")

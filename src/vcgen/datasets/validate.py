@@ -14,7 +14,7 @@ from vcgen.checks.leaks import find_leaks
 from vcgen.data.clips import Clip
 from vcgen.data.records import Outcome, Record
 from vcgen.datasets.near_duplicates import Duplicate, DuplicateIndex
-from vcgen.plain_text import plain
+from vcgen.engine.plain_text import plain
 from vcgen.tasks.evidence import render_evidence
 
 EXAMPLES = 3

@@ -14,6 +14,7 @@ from vcgen.engine.limits.limiter import EndpointLimiter
 from vcgen.engine.limits.per_limit import UNKNOWN, PerLimit
 from vcgen.engine.limits.permit import Permit
 from vcgen.engine.models import Thinking, require_temperature, thinking_of
+from vcgen.engine.plain_text import plain
 from vcgen.engine.rate_headers import announced_limits
 from vcgen.engine.transport.base import Transport
 from vcgen.engine.wire.completions import Form, decode, encode
@@ -26,7 +27,6 @@ from vcgen.errors import (
     TimedOut,
     TransportError,
 )
-from vcgen.plain_text import plain
 
 # Shorter keys are placeholders such as "none", which texts may hold.
 SHORTEST_SECRET = 16

@@ -5,7 +5,9 @@ import unicodedata
 
 import pytest
 
-from vcgen.plain_text import plain, plain_lines
+from vcgen.data import cleaning
+from vcgen.engine import plain_text
+from vcgen.engine.plain_text import plain, plain_lines
 
 # Format characters that are seen, or without which words are wrong.
 JOINERS = "\u200c\u200d"
@@ -38,3 +40,7 @@ def test_what_is_escaped_can_be_read() -> None:
 )
 def test_words_of_any_language_stay(text: str) -> None:
     assert plain(text) == plain_lines(text) == text
+
+
+def test_what_is_escaped_is_what_evidence_is_cleaned_of() -> None:
+    assert cleaning.INVISIBLE == plain_text.INVISIBLE
