@@ -5,7 +5,8 @@
 | Throttled, Starved    | requeue at no cost; stop the run once nothing has got through for long |
 | Stale                 | requeue at no cost, once a call; then as Failed                       |
 | Stray                 | retry after its Retry-After; fail after `STRAYS`                       |
-| Failed, Unreachable   | requeue if an outage explains it; else retry; fail after `ATTEMPTS`    |
+| Failed                | requeue if an outage explains it; else retry; fail after `ATTEMPTS`    |
+| Unreachable           | requeue if an outage explains it; else retry at no cost, and never fail |
 | Refused               | ask in a simpler way if there is one; ask again for what is unusable;  |
 |                       | else fail                                                              |
 | Disabled              | requeue if another endpoint is left; else stop the run                 |
@@ -204,7 +205,7 @@ def decide(failure: Failure, outcome: Outcome, situation: Situation) -> Decision
         if situation.strays >= STRAYS:
             return _final(FailureReason.THROTTLED, situation)
         return Retry(outcome.retry_after_s or _jittered_s(situation.strays, situation.draw))
-    if situation.attempts >= ATTEMPTS:
+    if situation.attempts >= ATTEMPTS and not isinstance(outcome, Unreachable):
         return _final(reason_of(failure), situation)
     hint_s = min(failure.retry_after_s or 0.0, LONGEST_WAIT_S)
     return Retry(max(_jittered_s(situation.attempts, situation.draw), hint_s))

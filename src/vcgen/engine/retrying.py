@@ -217,7 +217,7 @@ class Retrying:
     async def _pause(self, call: Call, attempt: Attempt, delay_s: float) -> None:
         """Wait before a retry; ends early when the engine stops."""
         if not isinstance(attempt.outcome, Stray):
-            call.attempts += 1
+            call.attempts += not isinstance(attempt.outcome, Unreachable)
             owed_s = self._dispatcher.retry_budget.spend(anyio.current_time())
             self._scheduler.hold_failed(attempt.permit, owed_s)
             call.retry_at = self._scheduler.peer_of(attempt.permit.limiter)

@@ -23,6 +23,7 @@ from tests.support.permits import (
 from vcgen.engine.chat import ChatRequest, Message
 from vcgen.engine.config import Endpoint, Limits
 from vcgen.engine.engine import Engine
+from vcgen.engine.limits.circuit_breaker import UNREACHED
 from vcgen.engine.limits.estimates import LEAST_PROBE_S
 from vcgen.engine.limits.limiter import EndpointLimiter, LimiterState
 from vcgen.engine.limits.permit import Disabled, Stray, Throttled, Unreachable
@@ -139,7 +140,8 @@ def test_probe_has_a_shorter_deadline() -> None:
         before = await limiter.acquire(SIZE)
         assert before is not None
         assert limiter.timeout_s(before, 120.0) == 120
-        limiter.release(before, Unreachable(None))
+        for _ in range(UNREACHED):
+            limiter.release(before, Unreachable(None))
         states = [limiter.state]
         await anyio.sleep(2)
         assert [*states, limiter.state] == [LimiterState.CLOSED, LimiterState.PROBING]

@@ -1,31 +1,29 @@
 """Distinguish outages of an endpoint from single failures, and probe it by single requests.
 
-The circuit breaker of M. Nygard, *Release It!*. Pure: time is an argument.
+The circuit breaker of M. Nygard, *Release It!*. Failures are quick and replies slow: when a failure
+comes, the replies to requests sent beside it are still on their way. So failures are compared with
+the requests sent in the same time, answered or not: those sent within `COHORT_S` are a cohort, and
+cohorts in a row are lost if `LOST` of them has failed.
 
-Failures come back sooner than replies, which take seconds: of the requests sent in one second, all
-that failed may be known while all that succeed are still on their way. So failures are compared
-with the requests in flight that may still succeed, not with the replies that have come.
+| state  | may be sent         | entered by                                   | left by            |
+|--------|---------------------|----------------------------------------------|--------------------|
+| closed | as limits allow     |                                              | an outage          |
+| open   | one request a time  | enough failures in lost cohorts in a row, of | a success of a     |
+|        |                     | requests sent after the last that succeeded  | request sent since |
 
-| event                             | opens if                                                |
-|-----------------------------------|---------------------------------------------------------|
-| a connection fails                | most requests fail                                      |
-| a request fails in another way    | most requests fail, `FAILURES` at least, sent over      |
-|                                   | `OVER_S` at least                                       |
-| a reply to a request sent since   | (closes)                                                |
-| it opened                         |                                                         |
+Enough are `UNREACHED` refused connections, or `FAILURES` failures sent over `OVER_S`, more where
+failures are frequent anyway. The breakers of resilience4j, Envoy and Finagle count a call when it
+ends, by number or in a sliding window: with replies of 8 s and 512 in flight, 1 % of quick failures
+are the only calls that have ended for 8 s, and look like an outage.
 
-Most requests fail: those that failed in a row outnumber those in flight that may still succeed. A
-row ends with a reply to a request sent since its first. A request in flight for longer than a late
-reply takes is not expected to succeed.
-
-Other breakers count failures in a window of requests by when they end (resilience4j, Envoy,
-Finagle): with slow replies, such a window holds little else than failures.
+Pure: time is an argument.
 """
 
-from collections.abc import Callable
+from bisect import bisect_right
+from collections import deque
 from dataclasses import dataclass, field
-from itertools import islice, takewhile
-from math import inf
+from math import log
+from operator import attrgetter
 
 from vcgen.engine.limits.permit import (
     Completed,
@@ -38,18 +36,37 @@ from vcgen.engine.limits.permit import (
     Unreachable,
 )
 
-# An endpoint that fails every third request has five failures in a row once in 243 times, and
-# seldom without a success sent between the first and the last of them.
-FAILURES = 5
+# At ten requests a second a cohort is one request, so an outage begins with a cohort of its own.
+COHORT_S = 0.1
+# A tenth may hang where an endpoint dies; one that still answers a tenth is not out.
+LOST = 0.9
+# Failures in a row that chance does not explain: once in 100,000 times at the share that fails at
+# any rate, which is at least `SHARE` and is counted over some `MEMORY` requests.
+BY_CHANCE, SHARE, MEMORY = 1e-5, 0.02, 400
+# A server that restarts fails whatever it has in hand, and is back: five within a second prove
+# nothing. A refused connection says more, for nobody listens.
+FAILURES, UNREACHED = 5, 3
 OVER_S = 1.0
+# Cohorts kept. They begin with a request sent, so what hangs in an outage is among the last.
+COHORTS = 2048
+
+
+@dataclass(slots=True)
+class Cohort:
+    """Requests sent in the same time, numbered from `first`, and how many of them have failed."""
+
+    first: int
+    began_at: float
+    failed: int = 0
+    failed_sent_at: float = 0.0
+
+
+_first = attrgetter("first")
 
 
 @dataclass(slots=True)
 class CircuitBreaker:
     """Open while an endpoint is out; then one probe at a time is sent.
-
-    Args:
-        late_s: gives the seconds after which a reply is late.
 
     Attributes:
         opened_at: None while closed.
@@ -59,17 +76,18 @@ class CircuitBreaker:
         failing_since: when the first request was sent since which none has got through.
     """
 
-    late_s: Callable[[], float] = lambda: inf
     opened_at: float | None = None
     is_reached: bool = False
     has_answered: bool = False
     is_absent: bool = False
     failing_since: float | None = None
     _succeeded_at: float = float("-inf")
-    _failures: int = 0
-    _first_at: float = 0.0
     _probe: int | None = None
-    _in_flight: dict[int, float] = field(default_factory=dict)  # sent at, the latest last
+    _cohorts: deque[Cohort] = field(default_factory=lambda: deque(maxlen=COHORTS))
+    _next_cohort_at: float = float("-inf")
+    _last: int = 0
+    _failures: float = 0.0  # of the requests sent after `_counted_from`
+    _counted_from: int = 0
 
     @property
     def is_open(self) -> bool:
@@ -94,14 +112,16 @@ class CircuitBreaker:
         return self.opened_at is not None and permit.sent_at <= self.opened_at
 
     def on_acquire(self, permit: Permit, now: float) -> None:
-        """Note that a request is in flight, and whether it is the probe."""
-        self._in_flight[permit.number] = now
+        """Note which request is the probe, and which were sent in the same time."""
         if self.is_open:
             self._probe = permit.number
+        if now >= self._next_cohort_at:
+            self._cohorts.append(Cohort(permit.number, now))
+            self._next_cohort_at = now + COHORT_S
+        self._last = permit.number
 
     def on_release(self, permit: Permit, outcome: Outcome, now: float) -> None:
         """Open after failures, close after a success."""
-        self._in_flight.pop(permit.number, None)
         if self.is_probe(permit):
             self._probe = None
         match outcome:
@@ -110,20 +130,12 @@ class CircuitBreaker:
             case Failed(has_replied):
                 self.is_reached |= has_replied
                 self.is_absent = False
-                self._count_failure(permit.sent_at)
-                lasts = self._failures >= FAILURES and permit.sent_at - self._first_at >= OVER_S
-                if lasts and self._most_fail(now):
-                    self._open(now)
-                if self.is_open:
-                    self._note_failing(permit.sent_at)
+                self._fail(permit, now, FAILURES, OVER_S)
             case Throttled():
                 self._note_failing(permit.sent_at)
             case Unreachable():
                 self.is_absent = not self.is_reached
-                self._count_failure(permit.sent_at)
-                if self.is_open or self._most_fail(now):
-                    self._open(now)
-                    self._note_failing(permit.sent_at)
+                self._fail(permit, now, UNREACHED, 0.0)
         if isinstance(outcome, Completed | Refused | Disabled | Throttled):
             self.is_reached, self.is_absent = True, False
 
@@ -131,24 +143,61 @@ class CircuitBreaker:
         self.has_answered = True
         self.failing_since = None
         self._succeeded_at = max(self._succeeded_at, sent_at)
-        if sent_at >= self._first_at:
-            self._failures = 0
         if self.opened_at is not None and sent_at > self.opened_at:
             self.opened_at = None
 
-    def _count_failure(self, sent_at: float) -> None:
-        if not self.is_open and sent_at > self._succeeded_at:
-            self._first_at = min(self._first_at, sent_at) if self._failures else sent_at
-            self._failures += 1
+    def _fail(self, permit: Permit, now: float, least: int, over_s: float) -> None:
+        """Count a failure, and open if it belongs to an outage."""
+        if self.is_open:
+            self._note_failing(permit.sent_at)
+            return
+        at = bisect_right(self._cohorts, permit.number, key=_first) - 1
+        if at < 0:
+            return
+        cohort = self._cohorts[at]
+        cohort.failed += 1
+        cohort.failed_sent_at = max(cohort.failed_sent_at, permit.sent_at)
+        self._count()
+        lost = self._lost_around(at)
+        if not lost:
+            return
+        failed = sum(cohort.failed for cohort in lost)
+        is_over = lost[-1].failed_sent_at - lost[0].began_at >= over_s
+        if is_over and failed >= max(least, self._by_chance(failed)):
+            self.opened_at = now
+            self._note_failing(lost[0].began_at)
+            self._failures = max(0.0, self._failures - failed)
 
-    def _most_fail(self, now: float) -> bool:
-        """Whether the failures in a row outnumber the requests that may still succeed."""
-        oldest = now - self.late_s()
-        possible = takewhile(lambda sent_at: sent_at >= oldest, reversed(self._in_flight.values()))
-        return sum(1 for _ in islice(possible, self._failures)) < self._failures
+    def _count(self) -> None:
+        self._failures += 1
+        if self._last - self._counted_from >= 2 * MEMORY:
+            self._failures /= 2
+            self._counted_from = self._last - MEMORY
 
-    def _open(self, now: float) -> None:
-        self.opened_at, self._failures = now, 0
+    def _lost_around(self, at: int) -> deque[Cohort]:
+        """Cohorts with failures, in a row around that one, that together are lost; may be none."""
+        lost, failed, sent = deque[Cohort](), 0, 0
+        for numbers in range(at, -1, -1), range(at + 1, len(self._cohorts)):
+            for each in numbers:
+                cohort = self._cohorts[each]
+                all_failed, all_sent = failed + cohort.failed, sent + self._size(each)
+                if cohort.began_at <= self._succeeded_at or all_failed < LOST * all_sent:
+                    break
+                failed, sent = all_failed, all_sent
+                if cohort.failed:
+                    lost.appendleft(cohort) if each <= at else lost.append(cohort)
+        return lost
+
+    def _size(self, at: int) -> int:
+        after = at + 1
+        end = self._cohorts[after].first if after < len(self._cohorts) else self._last + 1
+        return end - self._cohorts[at].first
+
+    def _by_chance(self, failed: int) -> float:
+        """The number of failures in a row beyond which chance does not explain them."""
+        sent = max(self._last - self._counted_from, MEMORY)
+        share = max(SHARE, (self._failures - failed) / sent)
+        return log(BY_CHANCE) / log(min(share, 0.5))
 
     def _note_failing(self, sent_at: float) -> None:
         if self.failing_since is None:

@@ -78,7 +78,7 @@ class EndpointLimiter:
         self.concurrency = Concurrency(limits, most)
         self.rates = RateLimits(limits, name)
         self.latency = LatencyEstimate()
-        self.circuit = CircuitBreaker(lambda: self.latency.late_s)
+        self.circuit = CircuitBreaker()
         self.backoff = Backoff(self.circuit, self.concurrency, random)
         # In this order: the backoff reads the state of the circuit, the slots and the rates.
         controllers: tuple[Controller, ...] = (
