@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 import anyio
+import orjson
 import pytest
 from pydantic import SecretStr
 
@@ -279,6 +280,53 @@ def test_endpoint_that_refuses_what_its_peer_answers_is_left_out(
     if share == 1:
         assert good.seen == 600
         assert outcome.seconds <= 600 / in_flight + 1
+
+
+class Withholding(Refusing):
+    """Answers some of its requests within 10 ms by a completion without the text asked for."""
+
+    def __init__(self, message: Mapping[str, str], share: float = 1.0) -> None:
+        super().__init__(200, share)
+        self._message = message
+
+    def answer(self, headers: Mapping[str, str], body: bytes, now: float) -> SimReply:
+        reply = super().answer(headers, body, now)
+        if reply.delay_s > 0.01:
+            return reply
+        choice = {"message": self._message, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 9, "completion_tokens": 1}
+        return reply._replace(body=orjson.dumps({"choices": [choice], "usage": usage}))
+
+
+WITHHELD = [
+    {"content": ""},
+    {"content": "<think>Nothing.</think>"},
+    {"content": "I'm sorry, but I can't help with that."},
+    {"content": "", "refusal": "No."},
+]
+
+
+@pytest.mark.parametrize("message", WITHHELD, ids=repr)
+def test_endpoint_that_answers_without_a_text_is_left_out(message: Mapping[str, str]) -> None:
+    bad, good = Withholding(message), Refusing(200, 0.0)
+    servers = Servers([bad, good])
+    limits = Limits(concurrency=64)
+    result = generate(make_clips(300), model=servers.endpoints, transport=servers, limits=limits)
+    assert len(result.records) == 600
+    assert not result.rejects
+    [reason] = result.summary.left_out.values()
+    assert "an answer without usable text" in reason
+    assert bad.seen <= 64 + UNTIL_LEFT_OUT
+    assert sum(record.meta["usage"]["completion_tokens"] for record in result.records) > bad.seen
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_models_that_refuse_at_random_alike_are_both_kept(share: float) -> None:
+    both = [Withholding({"content": ""}, share) for _ in range(2)]
+    outcome = ask_all(both, 4000, 64)
+    assert not outcome.left_out
+    refused = sum(not result.completion.text for result in outcome.results if result.completion)
+    assert refused < 2 * share**2 * 4000
 
 
 @pytest.mark.parametrize("in_flight", [1, 64])

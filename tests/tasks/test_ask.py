@@ -10,6 +10,7 @@ from vcgen.checks.codes import MAX_PROBLEMS, problem
 from vcgen.data.records import Reason
 from vcgen.engine.chat import Usage
 from vcgen.engine.transport.base import Reply
+from vcgen.errors import RunStopped
 from vcgen.sim import Simulator, parse_faults
 from vcgen.tasks.ask import Answer, Ask
 from vcgen.tasks.conversation import Conversation
@@ -172,7 +173,6 @@ def test_withheld_reply_is_rejected_at_once(reply: Reply, reason: Reason) -> Non
         ("badjson", Reason.INVALID_REPLY),
         ("html", Reason.INVALID_RESPONSE),
         ("500", Reason.SERVER_ERROR),
-        ("hang", Reason.TIMEOUT),
         ("fence", None),
         ("comma", None),
     ],
@@ -187,6 +187,11 @@ def test_endpoint_faults_end_as_answers_or_rejects(fault: str, reason: Reason | 
         assert isinstance(asking(transport, do).data, Conversation)
     else:
         assert rejected(transport, do).reason is reason
+
+
+def test_endpoint_that_hangs_on_every_request_rejects_nothing() -> None:
+    with pytest.raises(RunStopped, match="no whole reply within 120 s"):
+        asking(Watched(Simulator(faults=parse_faults("hang:1"))), describe)
 
 
 def test_continued_conversation_has_one_system_message() -> None:

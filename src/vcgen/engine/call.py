@@ -24,6 +24,7 @@ class Call:
         sent: requests sent for it.
         failures: reason and message of each endpoint at which it has failed for good.
         refusals: messages of those that refused it.
+        unusable: the last completion that the caller cannot use, with the usage of all of them.
         retry_at: a peer of the endpoint where the last attempt failed; a retry prefers it.
         capabilities: to assume of an endpoint that has refused its usual ones.
     """
@@ -36,6 +37,7 @@ class Call:
     sent: int = 0
     failures: dict[EndpointLimiter, tuple[FailureReason, str]] = field(default_factory=dict)
     refusals: dict[EndpointLimiter, str] = field(default_factory=dict)
+    unusable: Completion | None = None
     retry_at: EndpointLimiter | None = None
     capabilities: dict[EndpointClient, Capabilities] = field(default_factory=dict)
     _body: bytes = b""

@@ -41,6 +41,12 @@ from vcgen.errors import BudgetSpent, RequestFailed, RunStopped, UsageError
 P = TypeVar("P", bound=Prompt)
 
 
+def has_text(completion: Completion) -> bool:
+    """Whether a completion has a text, cut or whole, and no filter withheld it."""
+    is_withheld = completion.finish_reason == "content_filter" or completion.refusal
+    return not is_withheld and bool(completion.text or completion.finish_reason == "length")
+
+
 @dataclass(frozen=True, slots=True)
 class MapResult(Generic[P]):
     """A prompt of `Engine.map` with its answer or its error.
@@ -71,6 +77,8 @@ class Engine:
         seed: of the jitter.
         hedge: send late requests a second time while slots are spare, one in a hundred at most.
             The first answer wins, both are paid for.
+        is_usable: whether the caller can use a completion. One that it cannot use is asked for at
+            each other endpoint; the last one is returned.
 
     Raises:
         UsageError: no endpoint, a timeout that is not above 0, or a budget without a price.
@@ -86,6 +94,7 @@ class Engine:
         transport: Transport | None = None,
         seed: int = 0,
         hedge: bool = False,
+        is_usable: Callable[[Completion], bool] = has_text,
     ) -> None:
         if not 0 < timeout_s < float("inf"):
             raise UsageError(f"the timeout must be a number of seconds above 0, not {timeout_s}")
@@ -105,7 +114,7 @@ class Engine:
         self.counters = self._dispatcher.counters
         self._seconds = budget.seconds if isinstance(budget, Budget) else None
         self._time_limit: asyncio.TimerHandle | None = None
-        self._retrying = Retrying(self._dispatcher, self._random)
+        self._retrying = Retrying(self._dispatcher, self._random, is_usable)
 
     async def __aenter__(self) -> Self:
         loop = running_loop()

@@ -3,6 +3,7 @@
 `retry` decides, from the outcome and the situation that is put together here.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 
@@ -13,6 +14,7 @@ from vcgen.engine.chat import Completion, Failure
 from vcgen.engine.dispatcher import Dispatcher
 from vcgen.engine.limits.limiter import EndpointLimiter
 from vcgen.engine.limits.permit import (
+    Completed,
     Failed,
     Refused,
     Stale,
@@ -40,6 +42,7 @@ from vcgen.errors import RequestFailed, RunStopped
 
 # How long a refused call waits for others, where nothing is answered and nothing is in flight.
 UNPROVEN_S = 1.0
+UNUSABLE = "an answer without usable text"
 
 
 class Retrying:
@@ -48,15 +51,19 @@ class Retrying:
     Args:
         dispatcher: sends each attempt.
         random: of the jitter.
-
+        is_usable: as for `Engine`.
     """
 
-    def __init__(self, dispatcher: Dispatcher, random: Random) -> None:
+    def __init__(
+        self, dispatcher: Dispatcher, random: Random, is_usable: Callable[[Completion], bool]
+    ) -> None:
         self._pausing = self._held = 0
         self._dispatcher = dispatcher
         self._scheduler = dispatcher.scheduler
         self._counters = dispatcher.counters
         self._random = random
+        self._is_usable = is_usable
+        self._has_peers = len(dispatcher.clients) > 1
         self._alike = {limiter: RefusedAlike() for limiter in dispatcher.clients}
         self._learned = anyio.Event()
         self._stopping = anyio.Event()
@@ -83,17 +90,26 @@ class Retrying:
             while True:
                 attempt = await self._dispatcher.attempt(call)
                 if isinstance(attempt.result, Completion):
-                    answered = attempt.permit.limiter
-                    self._on_answered(answered)
-                    call.affinity.begun, call.affinity.preferred = True, answered
+                    limiter = attempt.permit.limiter
+                    self._on_answered(limiter)
                     attempt.client.learn(call.request, attempt.capabilities)
-                    result = attempt.result
-                    return result if call.sent == 1 else replace(result, attempts=call.sent)
-                decision = self._decide(call, attempt, attempt.result)
+                    completion = _complete(call, attempt.result)
+                    if not self._has_peers or self._is_usable(completion):
+                        answered = limiter
+                        call.affinity.begun, call.affinity.preferred = True, answered
+                        return completion
+                    if not self._scheduler.is_any_left({*call.failures, limiter}):
+                        return completion
+                    call.unusable = completion
+                    decision: Decision = AskElsewhere(FailureReason.INVALID_RESPONSE)
+                else:
+                    decision = self._decide(call, attempt, attempt.result)
                 if isinstance(decision, Fail | AskElsewhere):
                     decision = await self._blamed(decision, call, attempt)
                 await self._follow(decision, call, attempt)
         except NoEndpointLeft:
+            if call.unusable is not None:
+                return call.unusable
             reason, message = [*call.failures.values()][-1]
             raise RequestFailed(reason, message, attempts=call.sent) from None
         finally:
@@ -196,7 +212,7 @@ class Retrying:
                 self._counters.retries += 1
                 limiter, message = attempt.permit.limiter, _message(attempt)
                 call.failures[limiter] = reason, message
-                if isinstance(attempt.outcome, Refused):
+                if isinstance(attempt.outcome, Refused | Completed):
                     call.refusals[limiter] = message
                     self._scheduler.hold(limiter)
             case Fail(reason):
@@ -235,5 +251,15 @@ def _may_be_configured(failure: Failure, reason: FailureReason) -> bool:
     return reason in CONFIGURED or failure.status == 403
 
 
+def _complete(call: Call, completion: Completion) -> Completion:
+    """A completion with the requests of its call, and the usage of those that were unusable."""
+    if call.sent == 1:
+        return completion
+    usage = completion.usage
+    if call.unusable is not None:
+        usage = call.unusable.usage + usage
+    return replace(completion, attempts=call.sent, usage=usage)
+
+
 def _message(attempt: Attempt) -> str:
-    return attempt.result.message if isinstance(attempt.result, Failure) else ""
+    return attempt.result.message if isinstance(attempt.result, Failure) else UNUSABLE

@@ -26,6 +26,7 @@ from vcgen.pipeline.store.directory import RunDirectory
 from vcgen.pipeline.store.manifest import GivenRates, Manifest
 from vcgen.sim import SimTransport, in_memory, is_in_memory
 from vcgen.tasks.judge import TEMPLATE, Judge
+from vcgen.tasks.parsing import has_answer
 from vcgen.tasks.recipe import Recipe
 from vcgen.tasks.registry import builtin_tasks, find_task
 from vcgen.tasks.task import Task
@@ -259,6 +260,7 @@ def _engine(
         transport=transport or choose_transport(endpoints),
         seed=recipe.seed,
         hedge=settings.hedge,
+        is_usable=has_answer,
     )
 
 

@@ -11,6 +11,7 @@ from vcgen.data.clips import explain
 from vcgen.data.records import Reason
 from vcgen.engine.chat import Completion, Schema
 from vcgen.errors import SampleRejected
+from vcgen.tasks.thinking import split_thinking
 
 # `json_repair` takes up to 0.1 ms a character, and holds the event loop meanwhile.
 MAX_REPAIRED_CHARACTERS = 20_000
@@ -41,6 +42,18 @@ def reject_withheld(completion: Completion) -> None:
     if completion.refusal or _REFUSALS.match(text.strip()):
         refusal = completion.refusal or text
         raise SampleRejected(Reason.REFUSAL, "the model refused", reply=refusal)
+
+
+def has_answer(completion: Completion) -> bool:
+    """Return whether a reply has a text besides its thinking, and is no refusal."""
+    try:
+        reject_withheld(completion)
+    except SampleRejected:
+        return False
+    if completion.finish_reason == "length":
+        return True
+    text = split_thinking(completion.text).text
+    return bool(text) and not _REFUSALS.match(text)
 
 
 def read_reply(reply: str, schema: type[BaseModel] | None) -> tuple[str, Any, list[str]]:

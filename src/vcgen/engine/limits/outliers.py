@@ -1,6 +1,7 @@
 """Find an endpoint that refuses requests which its peers answer: outlier detection.
 
-A refusal is held until it is settled: the request is asked at the other endpoints.
+A refusal is held until it is settled: the request is asked at the other endpoints. An answer that
+the caller cannot use, such as an empty one, is a refusal as well.
 
 | a peer      | the refusal is | effect on the endpoint                                         |
 |-------------|----------------|----------------------------------------------------------------|
