@@ -126,18 +126,20 @@ class CircuitBreaker:
             self._probe = None
         match outcome:
             case Completed():
+                self.is_reached, self.is_absent = True, False
                 self._succeed(permit.sent_at)
             case Failed(has_replied):
                 self.is_reached |= has_replied
                 self.is_absent = False
                 self._fail(permit, now, FAILURES, OVER_S)
+            case Refused() | Disabled():
+                self.is_reached, self.is_absent = True, False
             case Throttled():
+                self.is_reached, self.is_absent = True, False
                 self._note_failing(permit.sent_at)
             case Unreachable():
                 self.is_absent = not self.is_reached
                 self._fail(permit, now, UNREACHED, 0.0)
-        if isinstance(outcome, Completed | Refused | Disabled | Throttled):
-            self.is_reached, self.is_absent = True, False
 
     def _succeed(self, sent_at: float) -> None:
         self.has_answered = True
