@@ -5,9 +5,10 @@ BIN := $(VENV)/bin
 UV := $(shell command -v uv 2>/dev/null)
 READY := $(VENV)/.ready
 BENCH := .venv-bench/.ready
+REAL := .venv-real/.ready
 LOCK_UV := .venv-uv/bin/uv
 
-.PHONY: demo test soak judges lint bench lock test-lowest clean
+.PHONY: demo test soak judges real lint bench lock test-lowest clean
 
 demo: $(READY)
 	@$(BIN)/vcgen generate examples/clips.jsonl --model sim -o runs/demo
@@ -22,6 +23,9 @@ soak: $(READY)
 
 judges: $(READY)
 	@$(BIN)/python -m pytest -q -m judges
+
+real: $(REAL)
+	@.venv-real/bin/python -m pytest -q -rP --show-capture=stdout tests/real/*.py # not named test_*, as of soak
 
 lint: $(READY)
 	$(BIN)/ruff check .
@@ -46,7 +50,8 @@ $(LOCK_UV):
 
 $(READY): GROUP := dev
 $(BENCH): GROUP := bench
-$(READY) $(BENCH): pyproject.toml constraints.txt
+$(REAL): GROUP := real
+$(READY) $(BENCH) $(REAL): pyproject.toml constraints.txt
 ifeq ($(UV),)
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install -q "pip>=25.1"
@@ -58,4 +63,4 @@ endif
 	@touch $@
 
 clean:
-	rm -rf $(VENV) .venv-lowest .venv-bench .venv-uv .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) .venv-lowest .venv-bench .venv-real .venv-uv .pytest_cache .mypy_cache .ruff_cache
